@@ -1,0 +1,60 @@
+import type { Policy } from '../policy/policy.ts';
+import type { AppTarget } from '../worker/app-target.ts';
+
+/**
+ * What master and children say to each other: one JSON object a line over the socket pair at descriptor 3.
+ * Descriptor 4 is the lifeline: a thread of the child blocks in a read of it and ends the process when the master dies.
+ */
+export type EdgeStart = {
+  readonly type: 'start';
+  readonly listeners: readonly ListenerDescription[];
+  readonly backlog: number;
+  readonly policy: Policy;
+  readonly logLevel: string;
+  /** Where link sockets are made: 0700, owned by the master. */
+  readonly privateDirectory: string;
+  /** Requests that may run in one worker at once. */
+  readonly workerConnections: number;
+  /** Present where the app runs inside the edge (`-k inline`). */
+  readonly inlineApp: AppTarget | null;
+};
+
+/** A bound socket that an edge listens on. `serverName` and `serverPort` become SERVER_NAME and SERVER_PORT. */
+export type ListenerDescription = {
+  readonly descriptor: number;
+  readonly url: string;
+  readonly serverName: string;
+  readonly serverPort: string;
+};
+
+export type MasterToEdge =
+  | EdgeStart
+  /** Make a link socket for this worker, answer `link-ready`. */
+  | { readonly type: 'expect-worker'; readonly worker: number; readonly pid: number }
+  /** Accept no more, finish what runs, exit 0. */
+  | { readonly type: 'drain' }
+  /** Exit now. */
+  | { readonly type: 'stop' };
+
+export type EdgeToMaster =
+  | { readonly type: 'started' }
+  | {
+      readonly type: 'link-ready';
+      readonly worker: number;
+      readonly path: string;
+      readonly token: string;
+      readonly startedPath: string;
+    }
+  | ChildFailed;
+
+export type MasterToWorker =
+  | { readonly type: 'start'; readonly app: AppTarget; readonly logLevel: string }
+  /** Connect to an edge's link socket and say hello with this token. */
+  | { readonly type: 'connect'; readonly path: string; readonly token: string; readonly startedPath: string }
+  | { readonly type: 'drain' }
+  | { readonly type: 'stop' };
+
+export type WorkerToMaster = { readonly type: 'started' } | ChildFailed;
+
+/** The child could not start and exits next. `exitCode` as in DESIGN: 3 boot, 4 app, 2 usage, 1 otherwise. */
+export type ChildFailed = { readonly type: 'failed'; readonly exitCode: number; readonly message: string };

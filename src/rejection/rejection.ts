@@ -1,0 +1,15 @@
+import { type RuleId, rules } from './rules.ts';
+
+/** Why a request was refused: a value, never an exception. `detail` holds no raw bytes of the client. */
+export type Rejection = {
+  readonly rule: RuleId;
+  readonly status: number | null;
+  readonly pointer: string | null;
+  readonly detail: string;
+};
+
+/** Status and pointer come from the table; `detail` says what was measured against what, in a few words. */
+export function reject(rule: RuleId, detail: string): Rejection {
+  const { status, pointer } = rules[rule];
+  return { rule, status, pointer, detail };
+}

@@ -1,0 +1,51 @@
+/**
+ * Every way this server refuses, in one table: logs, metrics, `explain`, the docs and the tests read it.
+ * `status` null: the connection is only closed. `pointer` null: no policy can allow it.
+ * `ends`: whether the refusal ends the connection (framing, limits, time-outs of the peer: nothing more is parsed) or
+ * only this request (the connection lives on where its content was read whole).
+ */
+export type Rule = {
+  readonly status: number | null;
+  readonly source: string;
+  readonly pointer: string | null;
+  readonly ends: 'connection' | 'request';
+};
+
+// biome-ignore format: a table, one rule a line
+export const rules = {
+  'request-line.too-long': { status: 414, source: 'RFC 9112 section 3', pointer: '/request/line/maxBytes', ends: 'connection' },
+  'request-line.malformed': { status: 400, source: 'RFC 9112 section 3', pointer: null, ends: 'connection' },
+  'version.unsupported': { status: 505, source: 'RFC 9110 section 15.6.6', pointer: null, ends: 'connection' },
+  'method.not-allowed': { status: 405, source: 'RFC 9110 section 15.5.6', pointer: '/request/methods', ends: 'request' },
+  'method.unknown': { status: 501, source: 'RFC 9110 section 9.1', pointer: null, ends: 'connection' },
+  'target.malformed': { status: 400, source: 'RFC 9112 section 3.2', pointer: null, ends: 'connection' },
+  'target.forbidden': { status: 400, source: 'RFC 3986 section 3.3', pointer: '/request/target', ends: 'connection' },
+  'host.missing': { status: 400, source: 'RFC 9112 section 3.2', pointer: null, ends: 'connection' },
+  'host.malformed': { status: 400, source: 'RFC 9112 section 3.2', pointer: null, ends: 'connection' },
+  'host.conflict': { status: 400, source: 'RFC 9112 section 3.2.2', pointer: null, ends: 'connection' },
+  'host.not-allowed': { status: 421, source: 'RFC 9110 section 15.5.20', pointer: '/request/hosts', ends: 'request' },
+  'fields.too-many': { status: 431, source: 'RFC 6585 section 5', pointer: '/request/fields/maxCount', ends: 'connection' },
+  'field.too-large': { status: 431, source: 'RFC 6585 section 5', pointer: '/request/fields/maxFieldBytes', ends: 'connection' },
+  'fields.too-large': { status: 431, source: 'RFC 6585 section 5', pointer: '/request/fields/maxTotalBytes', ends: 'connection' },
+  'field.malformed': { status: 400, source: 'RFC 9112 section 5', pointer: null, ends: 'connection' },
+  'field.repeated': { status: 400, source: 'RFC 9110 section 5.3', pointer: null, ends: 'connection' },
+  'framing.conflict': { status: 400, source: 'RFC 9112 section 6.3', pointer: null, ends: 'connection' },
+  'framing.transfer-coding': { status: 501, source: 'RFC 9112 section 6.1', pointer: null, ends: 'connection' },
+  'framing.content-length': { status: 400, source: 'RFC 9110 section 8.6', pointer: null, ends: 'connection' },
+  'framing.chunk': { status: 400, source: 'RFC 9112 section 7.1', pointer: null, ends: 'connection' },
+  'trailer.forbidden': { status: 400, source: 'RFC 9110 section 6.5.1', pointer: '/request/trailers', ends: 'connection' },
+  'trailer.too-large': { status: 431, source: 'RFC 6585 section 5', pointer: '/request/fields', ends: 'connection' },
+  'content.too-large': { status: 413, source: 'RFC 9110 section 15.5.14', pointer: '/request/content/maxBytes', ends: 'connection' },
+  'expect.unsupported': { status: 417, source: 'RFC 9110 section 10.1.1', pointer: null, ends: 'connection' },
+  'timeout.head': { status: 408, source: 'RFC 9110 section 15.5.9', pointer: '/timeouts/head', ends: 'connection' },
+  'timeout.content': { status: 408, source: 'RFC 9110 section 15.5.9', pointer: '/timeouts/content', ends: 'connection' },
+  'timeout.keep-alive': { status: null, source: 'RFC 9112 section 9.5', pointer: '/keepAlive/idle', ends: 'connection' },
+  'timeout.write': { status: null, source: 'RFC 9112 section 9.5', pointer: '/timeouts/write', ends: 'connection' },
+  'timeout.worker': { status: 504, source: 'RFC 9110 section 15.6.5', pointer: '/timeouts/worker', ends: 'request' },
+  'timeout.queue': { status: 503, source: 'RFC 9110 section 15.6.4', pointer: '/timeouts/queue', ends: 'request' },
+  'worker.failed': { status: 502, source: 'RFC 9110 section 15.6.3', pointer: null, ends: 'request' },
+  'connections.too-many': { status: 503, source: 'RFC 9110 section 15.6.4', pointer: '/connections/max', ends: 'connection' },
+  'overload.queue': { status: 503, source: 'RFC 9110 section 15.6.4', pointer: '/queue/max', ends: 'request' },
+} as const satisfies Record<string, Rule>;
+
+export type RuleId = keyof typeof rules;

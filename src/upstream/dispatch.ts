@@ -1,0 +1,43 @@
+import type { Rejection } from '../rejection/rejection.ts';
+
+/**
+ * The seam between a connection and whatever runs the application: `node` (worker processes) and `inline` (in the edge)
+ * implement it. A dispatcher never sees a socket, a connection never sees a worker.
+ *
+ * The encoded response head is NUL-separated latin1: the status as PEP 3333 has it (`200 OK`), then name and value of
+ * each field, each followed by NUL. It is unchecked: the connection checks it before a byte goes out.
+ */
+export interface Dispatcher {
+  /**
+   * Hands over one request. `environ` is the encoded environ (NUL-separated latin1 keys and values, each followed by
+   * NUL) and is read before this returns; the caller may reuse it. May call `sink` before it returns.
+   */
+  dispatch(environ: Uint8Array, hasContent: boolean, sink: ResponseSink): DispatchedRequest;
+  /** Requests waiting or running. */
+  readonly inFlight: number;
+}
+
+/** What the connection can say to a request that it has handed over. After `abort` or the end of the response: nothing. */
+export interface DispatchedRequest {
+  /** Content, transfer coding removed; read before this returns. At most as many bytes as were granted. */
+  sendContent(bytes: Uint8Array): void;
+  endContent(): void;
+  /** The client is gone or was refused: the sink hears nothing more, the application's request is cancelled. */
+  abort(): void;
+  /** `bytes` of response content have left for the client: as many more may come. */
+  acknowledge(bytes: number): void;
+}
+
+/** What a dispatcher tells the connection. Byte arrays are valid only during the call. */
+export interface ResponseSink {
+  /** Request id for log lines. */
+  readonly requestId: string;
+  respond(head: Uint8Array, content: Uint8Array, end: boolean): void;
+  respondContent(content: Uint8Array, end: boolean): void;
+  /** The application took content: `bytes` more may be sent. The first grant is `contentWindowBytes` of the policy. */
+  grantContent(bytes: number): void;
+  /** The request left the queue and went to a worker: the queue deadline ends, the worker deadline begins. */
+  dispatched(): void;
+  /** No response will come, or no more of it. The last call on this sink. */
+  fail(rejection: Rejection): void;
+}
