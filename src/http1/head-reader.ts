@@ -1,0 +1,269 @@
+import { type Rejection, reject } from '../rejection/rejection.ts';
+import { wantsKeepAlive } from './connection-options.ts';
+import { identifyField } from './known-field.ts';
+import { decideFraming } from './message-framing.ts';
+import { RequestHead } from './request-head.ts';
+
+/** The most a request head may cost. Bytes count as received, a line's CRLF excluded. Source: policy, `/request`. */
+export type HeadLimits = {
+  readonly lineBytes: number;
+  readonly fieldBytes: number;
+  /** Field lines with their CRLF. */
+  readonly totalFieldBytes: number;
+  readonly fieldCount: number;
+};
+
+const CR = 0x0d;
+const LF = 0x0a;
+const SP = 0x20;
+const HTAB = 0x09;
+const COLON = 0x3a;
+/** ` HTTP/1.1` behind the target. */
+const VERSION_BYTES = 9;
+/** A head that came in pieces keeps its buffer for the next one up to this size. */
+const KEPT_BUFFER_BYTES = 16384;
+
+/**
+ * One head while it is received. llhttp's spans are recorded as positions in the head, which stays in one piece: in the
+ * bytes of the read where it came whole, in a buffer of its own where it did not. Limits hold as bytes arrive: whatever
+ * the cuts, the first byte over a limit decides, and it decides before any fault behind it.
+ */
+export class HeadReader {
+  readonly head = new RequestHead();
+  private limits: HeadLimits = { lineBytes: 0, fieldBytes: 0, totalFieldBytes: 0, fieldCount: 0 };
+  /** Adding it to an offset of the bytes being parsed gives a position in the head. */
+  private shift = 0;
+  private buffer = new Uint8Array(0);
+  private buffered = 0;
+  /** Where the open line and the field section begin; the end of the last span that llhttp has reported. */
+  private lineStart = 0;
+  private fieldsStart = 0;
+  private reportedEnd = 0;
+  private inName = false;
+  private inValue = false;
+
+  /** The head begins at `bytes[start]`. */
+  begin(limits: HeadLimits, bytes: Uint8Array, start: number): void {
+    this.limits = limits;
+    this.head.begin();
+    this.head.bytes = bytes;
+    this.head.base = start;
+    this.shift = -start;
+    this.buffered = 0;
+    this.lineStart = 0;
+    this.fieldsStart = 0;
+    this.reportedEnd = 0;
+    this.inName = false;
+    this.inValue = false;
+  }
+
+  /** The head goes on with `bytes[start, end)`, of which the last may lie behind it. */
+  goOn(bytes: Uint8Array, start: number, end: number): void {
+    if (this.buffered === 0) return;
+    this.shift = this.buffered - start;
+    this.store(bytes, start, end);
+  }
+
+  /** The read is over and the head is not: keeps what it has, and holds the open line to its limit. */
+  endOfRead(bytes: Uint8Array, end: number): Rejection | undefined {
+    if (this.buffered === 0) {
+      this.store(bytes, this.head.base, end);
+      this.head.base = 0;
+    }
+    return this.checkOpenLine(this.buffered);
+  }
+
+  /** llhttp stopped at `offset`: a limit passed before that byte decides, also in lines that it has not reported. */
+  limitBefore(offset: number): Rejection | undefined {
+    const { head, reportedEnd } = this;
+    const stopped = offset + this.shift;
+    for (let at = reportedEnd; at + 1 < stopped; at++) {
+      if (head.bytes[head.base + at] !== LF || head.bytes[head.base + at + 1] === CR) continue;
+      const rejection = this.openLine(at + 1);
+      if (rejection !== undefined) return rejection;
+    }
+    return this.checkOpenLine(stopped);
+  }
+
+  /** The head as far as it has been received. */
+  get received(): Uint8Array {
+    const { bytes, base } = this.head;
+    return bytes.subarray(base, this.buffered === 0 ? bytes.length : this.buffered);
+  }
+
+  /** What stands between the target and `offset`. */
+  behindTarget(offset: number): string {
+    return this.head.latin1(this.head.targetEnd, offset + this.shift);
+  }
+
+  target(start: number, end: number): void {
+    if (this.head.targetStart < 0) this.head.targetStart = start + this.shift;
+    this.head.targetEnd = end + this.shift;
+    this.reportedEnd = end + this.shift;
+  }
+
+  fieldName(start: number, end: number): Rejection | undefined {
+    if (!this.inName) {
+      this.inName = true;
+      this.inValue = false;
+      const rejection = this.openLine(start + this.shift);
+      if (rejection !== undefined) return rejection;
+      this.head.addField(start + this.shift);
+    }
+    this.head.setNameEnd(this.head.fieldCount - 1, end + this.shift);
+    this.reportedEnd = end + this.shift;
+    return undefined;
+  }
+
+  /** An empty value is reported where the next line begins: it tells nothing, and its place is behind the colon. */
+  fieldValue(start: number, end: number): void {
+    const index = this.head.fieldCount - 1;
+    this.inName = false;
+    if (start === end) {
+      if (!this.inValue) this.head.setValue(index, this.head.nameEnd(index) + 1, this.head.nameEnd(index) + 1);
+      return;
+    }
+    this.head.setValue(index, this.inValue ? this.head.valueStart(index) : start + this.shift, end + this.shift);
+    this.inValue = true;
+    this.reportedEnd = end + this.shift;
+  }
+
+  /**
+   * llhttp has seen the end of the head. Reads the raw bytes between the spans once more, so that a parser that had
+   * become lenient would be found out, and decides framing and keep-alive. The head is usable if nothing is returned.
+   */
+  complete(method: string, upgrade: boolean, keepAlive: boolean): Rejection | undefined {
+    const { head } = this;
+    const end = this.endOfLastLine();
+    const limit = this.checkOpenLine(end);
+    if (limit !== undefined) return limit;
+    head.method = method;
+    const fault = this.checkRequestLine(end) ?? this.checkFields(end) ?? decideFraming(head);
+    if (fault !== undefined) return fault;
+    head.keepAlive = wantsKeepAlive(head) && keepAlive;
+    head.upgradeOffered = upgrade;
+    return undefined;
+  }
+
+  /** Behind the handler of the head: its bytes are not needed any more. */
+  release(): void {
+    if (this.buffer.length > KEPT_BUFFER_BYTES) this.buffer = new Uint8Array(0);
+    this.buffered = 0;
+    this.head.bytes = this.buffer;
+  }
+
+  private store(bytes: Uint8Array, start: number, end: number): void {
+    const size = this.buffered + end - start;
+    if (size > this.buffer.length) {
+      const larger = new Uint8Array(Math.max(size, 2 * this.buffer.length, 1024));
+      larger.set(this.buffer.subarray(0, this.buffered));
+      this.buffer = larger;
+    }
+    this.buffer.set(bytes.subarray(start, end), this.buffered);
+    this.buffered = size;
+    this.head.bytes = this.buffer;
+  }
+
+  /** A field line begins at this position: the line before it ended with CRLF. */
+  private openLine(position: number): Rejection | undefined {
+    const rejection = this.checkLine(position - 2);
+    if (rejection !== undefined) return rejection;
+    if (this.head.fieldCount === 0) this.fieldsStart = position;
+    if (this.head.fieldCount + 1 > this.limits.fieldCount) {
+      return reject('fields.too-many', `more than ${this.limits.fieldCount} field lines`);
+    }
+    this.lineStart = position;
+    return undefined;
+  }
+
+  /** The open line reaches to `end`, CR and LF of its end perhaps included. */
+  private checkOpenLine(end: number): Rejection | undefined {
+    const { bytes, base } = this.head;
+    let last = end;
+    while (last > this.lineStart && (bytes[base + last - 1] === CR || bytes[base + last - 1] === LF)) last--;
+    return this.checkLine(last);
+  }
+
+  private checkLine(end: number): Rejection | undefined {
+    const length = end - this.lineStart;
+    const { lineBytes, fieldBytes, totalFieldBytes } = this.limits;
+    if (this.lineStart === 0) {
+      if (length > lineBytes) return reject('request-line.too-long', `more than ${lineBytes} bytes`);
+      return undefined;
+    }
+    const left = totalFieldBytes - (this.lineStart - this.fieldsStart) - 2;
+    if (length <= fieldBytes && length <= left) return undefined;
+    if (fieldBytes <= left) return reject('field.too-large', `a field line above ${fieldBytes} bytes`);
+    return reject('fields.too-large', `field lines above ${totalFieldBytes} bytes`);
+  }
+
+  private endOfLastLine(): number {
+    const { head } = this;
+    let end = head.fieldCount === 0 ? head.targetEnd + VERSION_BYTES : this.reportedEnd;
+    if (head.fieldCount > 0 && !this.inValue) end = head.nameEnd(head.fieldCount - 1) + 1;
+    while (head.bytes[head.base + end] === SP || head.bytes[head.base + end] === HTAB) end++;
+    return end;
+  }
+
+  private checkRequestLine(headEnd: number): Rejection | undefined {
+    const { head } = this;
+    const { bytes, base, method, targetStart, targetEnd } = head;
+    const firstField = head.fieldCount === 0 ? headEnd + 2 : head.nameStart(0);
+    const oneSpaceEach = targetStart === method.length + 1 && firstField === targetEnd + VERSION_BYTES + 2;
+    if (!oneSpaceEach || bytes[base + targetStart - 1] !== SP || bytes[base + targetEnd] !== SP) {
+      return reject('request-line.malformed', 'not one space between its parts');
+    }
+    if (!this.isLineEnd(firstField)) return reject('request-line.malformed', 'no CRLF at its end');
+    if (!this.isHttp(targetEnd + 1)) return reject('request-line.malformed', 'a protocol other than HTTP');
+    const major = bytes[base + targetEnd + 6];
+    const minor = bytes[base + targetEnd + 8];
+    if (major !== 0x31 || (minor !== 0x30 && minor !== 0x31)) {
+      return reject('version.unsupported', 'neither HTTP/1.1 nor HTTP/1.0');
+    }
+    head.minorVersion = minor === 0x31 ? 1 : 0;
+    return undefined;
+  }
+
+  /** llhttp takes RTSP and ICE as well. */
+  private isHttp(position: number): boolean {
+    const { bytes, base } = this.head;
+    const at = base + position;
+    return bytes[at] === 0x48 && bytes[at + 1] === 0x54 && bytes[at + 2] === 0x54 && bytes[at + 3] === 0x50;
+  }
+
+  private checkFields(headEnd: number): Rejection | undefined {
+    const { head } = this;
+    const { bytes, base, fieldCount } = head;
+    let start = fieldCount === 0 ? headEnd + 2 : head.nameStart(0);
+    for (let index = 0; index < fieldCount; index++) {
+      const nameEnd = head.nameEnd(index);
+      const next = index + 1 < fieldCount ? head.nameStart(index + 1) : headEnd + 2;
+      if (bytes[base + next - 2] !== CR || bytes[base + next - 1] !== LF) {
+        return reject('field.malformed', 'no CRLF at the end of a field line');
+      }
+      if (nameEnd === start || bytes[base + nameEnd] !== COLON) {
+        return reject('field.malformed', 'no colon behind a name');
+      }
+      const end = head.valueEnd(index);
+      const last = bytes[base + end - 1];
+      if (last === SP || last === HTAB) this.trimValue(index, end);
+      head.setId(index, identifyField(bytes, base + start, base + nameEnd));
+      start = next;
+    }
+    const ended = bytes[base + headEnd + 2] === CR && bytes[base + headEnd + 3] === LF;
+    return ended ? undefined : reject('field.malformed', 'no empty line at the end of the head');
+  }
+
+  private trimValue(index: number, end: number): void {
+    const { bytes, base } = this.head;
+    const start = this.head.valueStart(index);
+    let last = end;
+    while (last > start && (bytes[base + last - 1] === SP || bytes[base + last - 1] === HTAB)) last--;
+    this.head.setValue(index, start, last);
+  }
+
+  private isLineEnd(next: number): boolean {
+    const { bytes, base } = this.head;
+    return bytes[base + next - 2] === CR && bytes[base + next - 1] === LF;
+  }
+}

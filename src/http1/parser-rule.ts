@@ -1,0 +1,49 @@
+import { type Rejection, reject } from '../rejection/rejection.ts';
+import type { LlhttpErrorName } from './llhttp/error-name.ts';
+
+/**
+ * What llhttp refuses, as our rules. It stops at the first byte that does not fit, so the rule depends on the bytes up
+ * to there and on nothing behind them.
+ */
+export function headRule(error: LlhttpErrorName, reason: string): Rejection {
+  switch (error) {
+    case 'INVALID_METHOD':
+    case 'INVALID_CONSTANT':
+      return reject('request-line.malformed', 'not method SP target SP version');
+    case 'INVALID_URL':
+      return reject('target.malformed', 'a byte that a target may not hold');
+    case 'INVALID_VERSION':
+      return reject('request-line.malformed', 'no version and CRLF at its end');
+    case 'PAUSED_H2_UPGRADE':
+      return reject('version.unsupported', 'HTTP/2 without TLS');
+    case 'INVALID_CONTENT_LENGTH':
+    case 'UNEXPECTED_CONTENT_LENGTH':
+    case 'INVALID_TRANSFER_ENCODING':
+      return framingRule(error, reason);
+    default:
+      return reject('field.malformed', 'not a field line that ends with CRLF');
+  }
+}
+
+function framingRule(error: LlhttpErrorName, reason: string): Rejection {
+  if (reason.includes('present with')) return reject('framing.conflict', 'Content-Length and Transfer-Encoding');
+  if (error === 'INVALID_TRANSFER_ENCODING') {
+    return reject('framing.transfer-coding', 'a transfer coding other than chunked alone');
+  }
+  if (error === 'UNEXPECTED_CONTENT_LENGTH') return reject('framing.content-length', 'more than one Content-Length');
+  return reject('framing.content-length', 'not a number of bytes');
+}
+
+export function contentRule(error: LlhttpErrorName): Rejection {
+  switch (error) {
+    case 'INVALID_CONTENT_LENGTH':
+    case 'UNEXPECTED_CONTENT_LENGTH':
+    case 'INVALID_TRANSFER_ENCODING':
+      return reject('trailer.forbidden', 'a framing field after the content');
+    case 'INVALID_HEADER_TOKEN':
+    case 'CR_EXPECTED':
+      return reject('field.malformed', 'not a trailer line that ends with CRLF');
+    default:
+      return reject('framing.chunk', 'not a chunk');
+  }
+}
