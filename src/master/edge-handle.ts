@@ -1,0 +1,54 @@
+import type { EdgeStart, EdgeToMaster, MasterToEdge } from '../process/control-messages.ts';
+import { type ChildCommand, ChildHandle, type ChildState } from './child-handle.ts';
+import type { PoolChild, PoolChildEvents } from './child-pool.ts';
+import type { Link, WorkerHandle } from './worker-handle.ts';
+
+export type EdgeEvents = PoolChildEvents & {
+  /** The edge waits for this worker, by its id, at this link. */
+  linkReady(worker: number, link: Link): void;
+};
+
+/** An edge process as its master sees it. */
+export class EdgeHandle implements PoolChild {
+  readonly #child: ChildHandle<EdgeToMaster, MasterToEdge>;
+
+  constructor(command: ChildCommand, start: EdgeStart, events: EdgeEvents) {
+    this.#child = new ChildHandle<EdgeToMaster, MasterToEdge>(command, {
+      ...events,
+      received: (message) => {
+        if (message.type === 'link-ready') {
+          const { worker, path, token, startedPath } = message;
+          events.linkReady(worker, { path, token, startedPath });
+        } else {
+          this.#child.kill(`sent the master an unknown message (${message.type})`);
+        }
+      },
+    });
+    this.#child.send(start);
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get state(): ChildState {
+    return this.#child.state;
+  }
+
+  /** It answers with `linkReady`. */
+  expectWorker(worker: WorkerHandle): void {
+    if (worker.pid !== undefined) this.#child.send({ type: 'expect-worker', worker: worker.id, pid: worker.pid });
+  }
+
+  drain(milliseconds: number): void {
+    this.#child.drain(milliseconds);
+  }
+
+  stop(): void {
+    this.#child.stop();
+  }
+
+  kill(reason: string): void {
+    this.#child.kill(reason);
+  }
+}

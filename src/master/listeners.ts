@@ -1,0 +1,181 @@
+import { lookup } from 'node:dns/promises';
+import { lstatSync, unlinkSync } from 'node:fs';
+import net from 'node:net';
+import { getSystemErrorName } from 'node:util';
+import type { BindAddress } from '../config/bind-address.ts';
+
+/** A socket that is bound and that only edges listen on: the master never accepts, and the port survives every edge. */
+export type Listener = {
+  readonly descriptor: number;
+  /** As the start-up line shows it, with the port that the system chose where it was 0. */
+  readonly url: string;
+  readonly serverName: string;
+  readonly serverPort: string;
+  /** Ends the master's hold; a Unix socket's file is removed. */
+  close(): void;
+};
+
+/** The address cannot be had. `message` is one paragraph for the operator. */
+export class BindError extends Error {
+  override readonly name = 'BindError';
+}
+
+/**
+ * `net._createServerHandle` binds without listening, which no public API does (DESIGN 8); this file is the only one that
+ * touches it. It returns the negative errno where it fails.
+ */
+type SocketHandle = {
+  readonly fd: number;
+  close(): void;
+  getsockname?(out: { address?: string; port?: number; family?: string }): number;
+};
+type CreateServerHandle = (
+  address: string | null,
+  port: number | null,
+  addressType: number | null,
+  descriptor?: number,
+  flags?: number,
+) => SocketHandle | number;
+const { _createServerHandle: createServerHandle } = net as unknown as {
+  readonly _createServerHandle: CreateServerHandle;
+};
+
+/** Binds all or none. Throws `BindError`. */
+export async function bindListeners(addresses: readonly BindAddress[]): Promise<readonly Listener[]> {
+  const bound: Listener[] = [];
+  try {
+    for (const address of addresses) bound.push(await bind(address));
+    return bound;
+  } catch (error) {
+    for (const listener of bound) listener.close();
+    throw error;
+  }
+}
+
+function bind(address: BindAddress): Promise<Listener> {
+  if (address.kind === 'tcp') return bindTcp(address.host, address.port);
+  if (address.kind === 'unix') return bindUnix(address.path);
+  return adopt(address.descriptor);
+}
+
+async function bindTcp(host: string, port: number): Promise<Listener> {
+  const shown = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  const { address, family } = await resolve(host, shown);
+  const handle = createServerHandle(address, port, family, undefined, 0);
+  if (typeof handle === 'number') throw new BindError(tcpProblem(shown, port, errorName(handle)));
+  const bound = socketName(handle);
+  if (typeof bound === 'string') {
+    handle.close();
+    throw new BindError(tcpProblem(shown, port, bound));
+  }
+  return tcpListener(handle, bound);
+}
+
+async function resolve(host: string, shown: string): Promise<{ readonly address: string; readonly family: number }> {
+  const family = net.isIP(host);
+  if (family !== 0) return { address: host, family };
+  try {
+    // IPv4 first: `localhost` is where people will look for it.
+    return await lookup(host, { verbatim: false });
+  } catch {
+    throw new BindError(`Cannot listen at ${shown}: the name ${host} has no address.`);
+  }
+}
+
+/** The bound address, or the name of the error: libuv reports a port in use only here, after a bind that "worked". */
+function socketName(handle: SocketHandle): { readonly address: string; readonly port: number } | string {
+  const out: { address?: string; port?: number } = {};
+  const status = handle.getsockname?.(out) ?? 0;
+  if (status !== 0) return errorName(status);
+  return { address: out.address ?? '', port: out.port ?? 0 };
+}
+
+function tcpListener(handle: SocketHandle, bound: { readonly address: string; readonly port: number }): Listener {
+  const host = bound.address.includes(':') ? `[${bound.address}]` : bound.address;
+  return {
+    descriptor: handle.fd,
+    url: `http://${host}:${bound.port}`,
+    serverName: bound.address,
+    serverPort: String(bound.port),
+    close: () => handle.close(),
+  };
+}
+
+function tcpProblem(shown: string, port: number, error: string): string {
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'another program listens there already. Stop it, or choose another address with --bind',
+    EADDRNOTAVAIL: 'this machine has no such address',
+    EACCES:
+      port > 0 && port < 1024
+        ? 'ports below 1024 need a privilege: choose a higher one with --bind, or grant CAP_NET_BIND_SERVICE'
+        : 'the system does not permit it',
+    EAFNOSUPPORT: 'this machine has no addresses of that kind',
+  };
+  return `Cannot listen at ${shown}: ${reasons[error] ?? error} (${error}).`;
+}
+
+/**
+ * Bound with the umask of whoever started us. A file that a dead server left behind is replaced; one where somebody
+ * answers, or that is no socket at all, never.
+ */
+async function bindUnix(path: string): Promise<Listener> {
+  let handle = createServerHandle(path, -1, -1);
+  if (typeof handle === 'number' && errorName(handle) === 'EADDRINUSE' && (await isStale(path))) {
+    unlinkSync(path);
+    handle = createServerHandle(path, -1, -1);
+  }
+  if (typeof handle === 'number') throw new BindError(unixProblem(path, errorName(handle)));
+  return unixListener(handle, `unix:${path}`);
+}
+
+function isStale(path: string): Promise<boolean> {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const probe = net.connect({ path });
+    const settle = (stale: boolean): void => {
+      probe.destroy();
+      resolve(stale);
+    };
+    // A connect to a Unix socket succeeds or fails at once, except where the backlog is full: then somebody listens.
+    probe.setTimeout(1_000, () => settle(false));
+    probe.on('connect', () => settle(false));
+    probe.on('error', (error: NodeJS.ErrnoException) => settle(error.code === 'ECONNREFUSED'));
+  });
+}
+
+function unixProblem(path: string, error: string): string {
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'another program listens there already, or the path is no socket',
+    // libuv says EACCES for ENOENT as well.
+    EACCES: 'its directory does not exist or is not writable for this user',
+  };
+  return `Cannot listen at unix:${path}: ${reasons[error] ?? error} (${error}).`;
+}
+
+/** A Unix socket has neither name nor port; PEP 3333 wants both, and no client may choose them. */
+function unixListener(handle: SocketHandle, url: string): Listener {
+  return { descriptor: handle.fd, url, serverName: 'localhost', serverPort: '80', close: () => handle.close() };
+}
+
+/** A socket that whoever started us has bound: descriptor N of this process. */
+async function adopt(descriptor: number): Promise<Listener> {
+  const refuse = (reason: string): never => {
+    throw new BindError(`Cannot listen at fd://${descriptor}: ${reason}.`);
+  };
+  let handle: SocketHandle | number;
+  try {
+    handle = createServerHandle(null, null, null, descriptor);
+  } catch {
+    return refuse('the descriptor is not open, or is no socket');
+  }
+  if (typeof handle === 'number') return refuse(`the descriptor is not open, or is no socket (${errorName(handle)})`);
+  if (handle.getsockname === undefined) return unixListener(handle, `fd://${descriptor}`);
+  const bound = socketName(handle);
+  if (typeof bound !== 'string') return tcpListener(handle, bound);
+  handle.close();
+  return refuse(`it is not a bound socket (${bound})`);
+}
+
+function errorName(status: number): string {
+  return getSystemErrorName(status);
+}

@@ -1,0 +1,172 @@
+import type { Config } from '../config/config.ts';
+import type { Log } from '../telemetry/error-log.ts';
+import { type BootFailure, logFailure } from './child-end.ts';
+import { ChildPool } from './child-pool.ts';
+import type { EdgeHandle } from './edge-handle.ts';
+import { BindError, bindListeners, type Listener } from './listeners.ts';
+import { makePrivateDirectory } from './private-directory.ts';
+import { type Urgency, watchSignals } from './signals.ts';
+import { type Entries, edgeStarter, ownEntries, workerStarter } from './start-child.ts';
+import type { WorkerHandle } from './worker-handle.ts';
+
+const exitRunning = 1;
+export const exitWorkerBoot = 3;
+
+/** Serves until a signal ends it. Resolves to the exit status; by then no child is left. */
+export async function runMaster(config: Config, log: Log, entries: Entries = ownEntries): Promise<number> {
+  for (const warning of config.warnings) log.warning(warning);
+  let listeners: readonly Listener[];
+  try {
+    listeners = await bindListeners(config.binds);
+  } catch (error) {
+    if (!(error instanceof BindError)) throw error;
+    log.error(error.message);
+    return exitRunning;
+  }
+  const directory = makePrivateDirectory(process.env);
+  try {
+    return await new Master(config, log, entries, listeners, directory.path).run();
+  } finally {
+    for (const listener of listeners) listener.close();
+    directory.remove();
+  }
+}
+
+/**
+ * One server: a pool of edges, a pool of workers and the links between them. It reads no client's byte, so all that can
+ * happen to it is a child's end or a signal.
+ */
+class Master {
+  readonly #config: Config;
+  readonly #log: Log;
+  readonly #listeners: readonly Listener[];
+  readonly #edges: ChildPool<EdgeHandle>;
+  readonly #workers: ChildPool<WorkerHandle>;
+  #phase: 'booting' | 'serving' | 'ending' = 'booting';
+  #exitStatus = 0;
+  #workersStarted = 0;
+  /** Set with the first signal that ends the server: when what still runs must be over. */
+  #drainEndsAt = 0;
+
+  constructor(config: Config, log: Log, entries: Entries, listeners: readonly Listener[], privateDirectory: string) {
+    this.#config = config;
+    this.#log = log;
+    this.#listeners = listeners;
+    const startWorker = workerStarter(config, entries);
+    const startEdge = edgeStarter(config, entries, listeners, privateDirectory);
+    this.#edges = new ChildPool(
+      {
+        name: 'Edge',
+        bootExitCode: exitRunning,
+        log,
+        start: (events) => {
+          const edge = startEdge({
+            ...events,
+            linkReady: (id, link) => this.#workers.serving.find((worker) => worker.id === id)?.connect(link),
+          });
+          if (this.#phase === 'serving') this.#announce(edge, this.#runsInline);
+          return edge;
+        },
+      },
+      {
+        serving: (edge) => {
+          for (const worker of this.#workers.serving) edge.expectWorker(worker);
+        },
+        booted: () => this.#edgesBooted(),
+        bootFailed: (failure) => this.#bootFailed(failure),
+      },
+    );
+    this.#workers = new ChildPool(
+      {
+        name: 'Worker',
+        bootExitCode: exitWorkerBoot,
+        log,
+        start: (events) => {
+          this.#workersStarted += 1;
+          const worker = startWorker(this.#workersStarted, events);
+          this.#announce(worker, true);
+          return worker;
+        },
+      },
+      {
+        serving: (worker) => {
+          for (const edge of this.#edges.serving) edge.expectWorker(worker);
+        },
+        booted: () => this.#booted(),
+        bootFailed: (failure) => this.#bootFailed(failure),
+      },
+    );
+  }
+
+  async run(): Promise<number> {
+    const { gracefulTimeoutMs, edges } = this.#config;
+    const application = this.#runsInline ? this.#edges : this.#workers;
+    const unwatchSignals = watchSignals({
+      received: (name) => this.#log.info(`Handling signal: ${name}`),
+      shutDown: (urgency) => this.#shutDown(urgency),
+      resize: (change) => (change === 1 ? application.grow() : application.shrink(gracefulTimeoutMs)),
+      unsupported: (name) => this.#log.warning(`This version has nothing to do on signal ${name}.`),
+    });
+    this.#edges.start(edges);
+    await this.#edges.ended;
+    const remainingMs = this.#drainEndsAt - performance.now();
+    if (remainingMs > 0) this.#workers.drain(remainingMs);
+    else this.#workers.stop();
+    await this.#workers.ended;
+    unwatchSignals();
+    this.#log.info('Shutting down: Master');
+    return this.#exitStatus;
+  }
+
+  get #runsInline(): boolean {
+    return this.#config.workerClass === 'inline';
+  }
+
+  #announce(child: EdgeHandle | WorkerHandle, runsApplication: boolean): void {
+    if (child.pid === undefined) return;
+    if (runsApplication) this.#log.info(`Booting worker with pid: ${child.pid}`);
+    else this.#log.debug(`Booting edge with pid: ${child.pid}`);
+  }
+
+  /** Only now does a connect succeed: whoever waits for the line may connect. */
+  #edgesBooted(): void {
+    const urls = this.#listeners.map(({ url }) => url).join(',');
+    this.#log.info(`Listening at: ${urls} (${process.pid})`);
+    this.#log.info(`Using worker: ${this.#config.workerClass}`);
+    if (this.#runsInline) {
+      for (const edge of this.#edges.serving) this.#announce(edge, true);
+      this.#booted();
+    } else {
+      this.#workers.start(this.#config.workers);
+    }
+  }
+
+  #booted(): void {
+    this.#phase = 'serving';
+    this.#log.debug('Ready');
+  }
+
+  #bootFailed(failure: BootFailure): void {
+    if (this.#phase === 'ending') return;
+    logFailure(this.#log, failure);
+    this.#exitStatus = failure.exitCode;
+    this.#shutDown('stop');
+  }
+
+  /** Edges first: what they have accepted still needs the workers. */
+  #shutDown(urgency: Urgency): void {
+    this.#phase = 'ending';
+    if (urgency === 'drain') {
+      // The kernel would go on accepting for a port that nobody serves any more.
+      for (const listener of this.#listeners) listener.close();
+      this.#drainEndsAt = performance.now() + this.#config.gracefulTimeoutMs;
+      this.#edges.drain(this.#config.gracefulTimeoutMs);
+    } else if (urgency === 'stop') {
+      this.#edges.stop();
+      this.#workers.stop();
+    } else {
+      this.#edges.kill('was told to end at once');
+      this.#workers.kill('was told to end at once');
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import { fileURLToPath } from 'node:url';
+import type { Config } from '../../src/config/config.ts';
+import { type Program, type ProgramOptions, startNode } from '../support/program.ts';
+import { connectRaw } from '../support/raw-client.ts';
+
+/** The numbers that a test does not care about. */
+const config = {
+  app: { path: '/nowhere', name: 'ready' },
+  binds: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
+  workerClass: 'node',
+  workers: 1,
+  edges: 1,
+  workerConnections: 1000,
+  backlog: 2048,
+  policy: { timeouts: { workerMs: 30_000 } },
+  gracefulTimeoutMs: 30_000,
+  logLevel: 'info',
+  checkOnly: false,
+  warnings: [],
+};
+
+/** Starts the real master with the stub children of `fixtures/`. */
+export function startStubMaster(
+  changes: Omit<Partial<Config>, 'policy'> & { readonly behaviour?: string } = {},
+  options: ProgramOptions = {},
+): Program {
+  const { behaviour, ...rest } = changes;
+  const app = { ...config.app, ...rest.app, name: behaviour ?? 'ready' };
+  return startNode(
+    [
+      '--import',
+      import.meta.resolve('tsx'),
+      fileURLToPath(new URL('./fixtures/program.ts', import.meta.url)),
+      JSON.stringify({ ...config, ...rest, app }),
+    ],
+    options,
+  );
+}
+
+/** What a stub edge answers; the connect itself must succeed. */
+export async function ask(port: number | string, question: string): Promise<unknown> {
+  const client = await connectRaw(port);
+  client.send(`${question}\n`);
+  return JSON.parse(await client.receiveAll());
+}
+
+/** Asks until the edge is linked to so many workers; each answer is a round trip, so this is no busy loop. */
+export async function linkedWorkers(port: number | string, count: number): Promise<readonly number[]> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const linked = (await ask(port, 'linked')) as number[];
+    if (linked.length === count) return linked;
+    if (Date.now() > deadline) throw new Error(`linked to ${linked.length} workers, not ${count}`);
+  }
+}
