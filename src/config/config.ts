@@ -1,0 +1,40 @@
+import type { Policy } from '../policy/policy.ts';
+import type { LogLevel } from '../telemetry/error-log.ts';
+import type { AppTarget } from '../worker/app-target.ts';
+import type { BindAddress } from './bind-address.ts';
+
+/** What one start of the program was asked to do: complete, checked, frozen. */
+export type Config = {
+  readonly app: AppTarget;
+  readonly binds: readonly BindAddress[];
+  /** `node`: the application runs in worker processes; `inline`: in the edges. */
+  readonly workerClass: WorkerClass;
+  /** Worker processes; 0 with `inline`. */
+  readonly workers: number;
+  readonly edges: number;
+  /** Requests that may run in one worker at once. */
+  readonly workerConnections: number;
+  /** Connections that the kernel keeps for an edge that has not accepted them yet. */
+  readonly backlog: number;
+  /** With the flags that override it already in it. */
+  readonly policy: Policy;
+  readonly gracefulTimeoutMs: number;
+  readonly logLevel: LogLevel;
+  /** Load the policy and the application, then end. */
+  readonly checkOnly: boolean;
+  /** What the operator should hear at start although it is allowed. */
+  readonly warnings: readonly string[];
+};
+
+export type WorkerClass = 'node' | 'inline';
+
+/** The operator's mistake, found before anything listens. `message` is one paragraph for a person. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode = 2) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}

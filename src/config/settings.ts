@@ -1,0 +1,162 @@
+import { isLogLevel, type LogLevel, logLevels } from '../telemetry/error-log.ts';
+import { type BindAddress, parseBindAddress } from './bind-address.ts';
+import { ConfigError, type WorkerClass } from './config.ts';
+import { nearestNames } from './nearest-name.ts';
+
+/**
+ * Every setting that takes a value, once: its flag, what help says about it and how its text is read. The environment
+ * variable is the flag's name (`--log-level`, `PORTCULLIS_LOG_LEVEL`), so a setting is declared in one place only.
+ */
+export type Setting<Value> = {
+  /** As commander writes it; the last name is the one that messages use. */
+  readonly flags: string;
+  readonly group: 'Listening' | 'Processes' | 'Policy' | 'Limits and timeouts' | 'Logging';
+  readonly about: string;
+  /** Throws `ConfigError`; `origin` is where the text stands, for its message. */
+  readonly parse: (text: string, origin: string) => Value;
+  /** May be given more than once; all of them count. */
+  readonly repeatable?: true;
+  /** Another spelling of the flag, accepted and not shown. */
+  readonly alias?: string;
+};
+
+/** Long enough for any process count that makes sense on one machine; more is a typing error. */
+const maxWorkers = 512;
+const maxEdges = 64;
+/** Timers of Node hold 2^31 ms, about 24 days. */
+const maxSeconds = 1_000_000;
+
+const seconds = wholeNumber(0, maxSeconds, 'seconds');
+
+export const settings = {
+  bind: {
+    flags: '-b, --bind <address>',
+    group: 'Listening',
+    about:
+      'host:port, [IPv6]:port, :port, unix:path or fd://number; repeatable (default 127.0.0.1:8000, or 0.0.0.0:$PORT)',
+    parse: (text: string, origin: string): readonly BindAddress[] =>
+      text.split(',').map((address) => parseBindAddress(address.trim(), origin)),
+    repeatable: true,
+  },
+  backlog: {
+    flags: '--backlog <number>',
+    group: 'Listening',
+    about: 'connections that wait in the kernel to be accepted (default 2048)',
+    parse: wholeNumber(1, 65535),
+  },
+  workers: {
+    flags: '-w, --workers <number>',
+    group: 'Processes',
+    about: 'worker processes that run the application (default 1, or $WEB_CONCURRENCY)',
+    parse: wholeNumber(1, maxWorkers),
+  },
+  workerClass: {
+    flags: '-k, --worker-class <class>',
+    group: 'Processes',
+    about: 'node: the application runs in worker processes (default); inline: inside the edge',
+    parse: parseWorkerClass,
+  },
+  workerConnections: {
+    flags: '--worker-connections <number>',
+    group: 'Processes',
+    about: 'requests that may run in one worker at once (default 1000)',
+    parse: wholeNumber(1, 65535),
+  },
+  edges: {
+    flags: '--edges <number>',
+    group: 'Processes',
+    about: 'processes that accept and parse (default 1)',
+    parse: wholeNumber(1, maxEdges),
+  },
+  gracefulTimeout: {
+    flags: '--graceful-timeout <seconds>',
+    group: 'Processes',
+    about: 'how long requests may go on after a TERM signal (default 30)',
+    parse: seconds,
+  },
+  policy: {
+    flags: '-P, --policy <file>',
+    group: 'Policy',
+    about: 'policy file; what the flags below say goes before it',
+    parse: (text: string): string => text,
+  },
+  limitRequestLine: {
+    flags: '--limit-request-line <bytes>',
+    group: 'Limits and timeouts',
+    about: 'longest request line, 0 to 8190 (default 4094; 0: no limit of its own)',
+    parse: wholeNumber(0, 8190),
+  },
+  limitRequestFields: {
+    flags: '--limit-request-fields <number>',
+    group: 'Limits and timeouts',
+    about: 'most header fields, 0 to 32768 (default 100; 0: no limit of its own)',
+    parse: wholeNumber(0, 32768),
+  },
+  limitRequestFieldSize: {
+    flags: '--limit-request-field-size <bytes>',
+    group: 'Limits and timeouts',
+    about: 'longest header field (default 8190; 0: no limit of its own)',
+    parse: wholeNumber(0, 2 ** 31 - 1),
+    alias: '--limit-request-field_size <bytes>',
+  },
+  timeout: {
+    flags: '-t, --timeout <seconds>',
+    group: 'Limits and timeouts',
+    about: 'how long the application may take to answer (default 30; 0: no limit)',
+    parse: seconds,
+  },
+  keepAlive: {
+    flags: '--keep-alive <seconds>',
+    group: 'Limits and timeouts',
+    about: 'how long an idle connection is kept (default 5)',
+    parse: seconds,
+  },
+  logLevel: {
+    flags: '--log-level <level>',
+    group: 'Logging',
+    about: `${logLevels.join(', ')} (default info)`,
+    parse: parseLogLevel,
+  },
+} as const satisfies Record<string, Setting<unknown>>;
+
+export type SettingName = keyof typeof settings;
+export const settingNames = Object.keys(settings) as readonly SettingName[];
+export type SettingValue<Name extends SettingName> = ReturnType<(typeof settings)[Name]['parse']>;
+
+/** `--log-level` of `-l, --log-level <level>`. */
+export function longFlag(name: SettingName): string {
+  return /--[a-z-]+/.exec(settings[name].flags)?.[0] ?? name;
+}
+
+/** Decimal digits and nothing else: not ` 4`, `+4`, `0x4`, `4e2` or `4.0`, which mean four things in four languages. */
+function wholeNumber(least: number, most: number, unit = '') {
+  return (text: string, origin: string): number => {
+    const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    const what = unit === '' ? 'a whole number' : `a whole number of ${unit}`;
+    throw new ConfigError(`${origin}: ${JSON.stringify(text)} is not ${what} from ${least} to ${most}.`);
+  };
+}
+
+/** Classes of Gunicorn that run Python: known, so that the message can say what fits instead. */
+const pythonClasses = ['sync', 'gthread', 'gevent', 'eventlet'];
+
+function parseWorkerClass(text: string, origin: string): WorkerClass {
+  if (text === 'node' || text === 'inline') return text;
+  if (pythonClasses.includes(text)) {
+    throw new ConfigError(
+      `${origin}: the worker class ${text} runs Python applications. A JavaScript application takes node or inline.`,
+    );
+  }
+  const [nearest] = nearestNames(text, ['node', 'inline', ...pythonClasses], 1);
+  const meant = nearest === undefined ? '' : ` Did you mean ${nearest}?`;
+  throw new ConfigError(
+    `${origin}: there is no worker class ${JSON.stringify(text)}.${meant} A JavaScript application takes node or inline.`,
+  );
+}
+
+function parseLogLevel(text: string, origin: string): LogLevel {
+  const level = text.toLowerCase();
+  if (isLogLevel(level)) return level;
+  throw new ConfigError(`${origin}: ${JSON.stringify(text)} is not one of ${logLevels.join(', ')}.`);
+}
