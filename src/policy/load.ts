@@ -1,0 +1,45 @@
+import { fileURLToPath } from 'node:url';
+import { complete, type Layer } from './complete.ts';
+import { parseJsonDocument } from './json-document.ts';
+import { locate, positionAt, type SourceDocument } from './locate.ts';
+import { PolicyError } from './mistake.ts';
+import type { Policy } from './policy.ts';
+import { readPolicyFile } from './read.ts';
+import { validate } from './validate.ts';
+
+/** The same from `src/policy` and from `dist/policy`. */
+const defaultPath = fileURLToPath(new URL('../../policies/default.json', import.meta.url));
+
+/**
+ * The policy of a file, deep-frozen; null is the shipped default, which also says what the file leaves out. Throws
+ * `PolicyError`, whose message lists every mistake of the file for the operator.
+ */
+export function loadPolicy(path: string | null): Policy {
+  return path === null ? complete([shippedDefault()]) : policyFrom(readPolicyFile(path), path);
+}
+
+/** The same of bytes that were already read; `file` is their name in messages and origins. */
+export function policyFrom(bytes: Uint8Array, file: string): Policy {
+  const document = parse(bytes, file);
+  const originOf = (pointer: string): string => originIn(document, pointer);
+  return complete([{ file: validate(document), originOf }, shippedDefault()]);
+}
+
+function shippedDefault(): Layer {
+  const document = parseJsonDocument(readPolicyFile(defaultPath), defaultPath);
+  return { file: validate(document), originOf: () => 'default' };
+}
+
+/** One format so far. What another one has to give is a `SourceDocument`. */
+function parse(bytes: Uint8Array, file: string): SourceDocument {
+  if (/\.ya?ml$/i.test(file)) {
+    const problem = 'expected JSON with comments: this version reads no YAML';
+    throw new PolicyError(file, [{ position: null, pointer: '', problem }]);
+  }
+  return parseJsonDocument(bytes, file);
+}
+
+function originIn(document: SourceDocument, pointer: string): string {
+  const { line, column } = positionAt(document.text, locate(document, pointer)?.nameStart ?? 0);
+  return `${document.file}:${line}:${column}`;
+}

@@ -1,0 +1,45 @@
+import { formatDuration, formatSize } from './quantity.ts';
+
+/** What the schema says of one key of a policy file. Sizes count bytes, durations seconds; all bounds are inclusive. */
+export type PolicyKey =
+  | { readonly kind: 'object'; readonly keys: readonly string[] }
+  | { readonly kind: 'size'; readonly minimum: number; readonly maximum: number }
+  | { readonly kind: 'duration'; readonly minimum: number; readonly maximum: number }
+  | { readonly kind: 'count'; readonly unit: string; readonly minimum: number; readonly maximum: number }
+  | { readonly kind: 'choice'; readonly values: readonly string[] }
+  | {
+      readonly kind: 'list';
+      /** One element in words. */
+      readonly item: string;
+      /** Empty: not a closed set. */
+      readonly values: readonly string[];
+      readonly minItems: number;
+      readonly maxItems: number;
+    }
+  | { readonly kind: 'text'; readonly maxLength: number };
+
+/** What may stand at a key, in words that finish the sentence `expected ...`. */
+export function expectation(key: PolicyKey): string {
+  switch (key.kind) {
+    case 'object':
+      return `an object with ${knownKeys(key.keys)}`;
+    case 'size':
+      return `a size from ${formatSize(key.minimum)} to ${formatSize(key.maximum)}, as a number of bytes or as "64KiB"`;
+    case 'duration':
+      return key.minimum === 0
+        ? `0 (no deadline) or a duration up to ${formatDuration(key.maximum)}, as a number of seconds or as "10s"`
+        : `a duration from ${formatDuration(key.minimum)} to ${formatDuration(key.maximum)}, as a number of seconds or as "10s"`;
+    case 'count':
+      return `a whole number of ${key.unit} from ${key.minimum} to ${key.maximum}`;
+    case 'choice':
+      return key.values.map((value) => `"${value}"`).join(' or ');
+    case 'list':
+      return `a list of ${key.minItems} to ${key.maxItems} elements, each ${key.item}`;
+    case 'text':
+      return `a string of at most ${key.maxLength} characters`;
+  }
+}
+
+export function knownKeys(keys: readonly string[]): string {
+  return keys.length === 1 ? `the key ${keys[0]}` : `keys among ${keys.join(', ')}`;
+}

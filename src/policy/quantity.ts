@@ -1,0 +1,52 @@
+/** Sizes and durations as policy files write them. Units are exact and case counts: "64K" means 64,000 or 65,536. */
+const bytesOf: Readonly<Record<string, number>> = {
+  B: 1,
+  kB: 1000,
+  KiB: 1024,
+  MB: 1000 ** 2,
+  MiB: 1024 ** 2,
+  GB: 1000 ** 3,
+  GiB: 1024 ** 3,
+  TB: 1000 ** 4,
+  TiB: 1024 ** 4,
+};
+
+const millisecondsOf: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Bytes of `"64KiB"`; undefined if it is no size. The forms are those of the schema's patterns. */
+export function parseSize(text: string): number | undefined {
+  const [, digits, unit] = /^(0|[1-9][0-9]{0,14})([A-Za-z]{1,3})$/.exec(text) ?? [];
+  const bytes = bytesOf[unit ?? ''];
+  return bytes === undefined ? undefined : Number(digits) * bytes;
+}
+
+/** Seconds of `"10s"`, `"1.5m"` or `"500ms"`; undefined if it is no duration. */
+export function parseDuration(text: string): number | undefined {
+  const [, digits, unit] = /^((?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,3})?)([a-z]{1,2})$/.exec(text) ?? [];
+  const milliseconds = millisecondsOf[unit ?? ''];
+  return milliseconds === undefined ? undefined : (Number(digits) * milliseconds) / 1000;
+}
+
+/** Whole milliseconds, the nearest; never 0 for a duration that is not 0, because 0 may mean `no deadline`. */
+export function toMilliseconds(seconds: number): number {
+  return seconds === 0 ? 0 : Math.max(1, Math.round(seconds * 1000));
+}
+
+/** `65536` as `64KiB`: in the largest binary unit that divides it. */
+export function formatSize(bytes: number): string {
+  for (const unit of ['TiB', 'GiB', 'MiB', 'KiB']) {
+    const size = bytesOf[unit] ?? 1;
+    if (bytes >= size && bytes % size === 0) return `${bytes / size}${unit}`;
+  }
+  return bytes === 1 ? '1 byte' : `${bytes} bytes`;
+}
+
+/** `0.5` seconds as `500ms`: in the largest unit that divides it. */
+export function formatDuration(seconds: number): string {
+  const milliseconds = Math.round(seconds * 1000);
+  for (const unit of ['d', 'h', 'm', 's']) {
+    const length = millisecondsOf[unit] ?? 1;
+    if (milliseconds >= length && milliseconds % length === 0) return `${milliseconds / length}${unit}`;
+  }
+  return `${milliseconds}ms`;
+}

@@ -1,0 +1,130 @@
+import { nearestNames } from '../config/nearest-name.ts';
+import { escapeSegment, locate, positionAt, type SourceDocument, type SourceNode } from './locate.ts';
+import { excerpt, type Mistake, PolicyError } from './mistake.ts';
+import { type PolicyFile, policyKeys } from './policy-file.generated.ts';
+import { expectation, knownKeys, type PolicyKey } from './policy-key.ts';
+import { schemaErrors } from './policy-validator.generated.ts';
+import { parseDuration, parseSize } from './quantity.ts';
+import { type RepeatedKey, repeatedKeys } from './repeated-key.ts';
+
+/** What ajv says of one fault. */
+export type SchemaError = {
+  /** JSON pointer of the value; of an unknown key, of the object that has it. */
+  readonly instancePath: string;
+  readonly keyword: string;
+  readonly params: Readonly<Record<string, unknown>>;
+};
+
+/** Of each sort, what one message lists; a file with more was not meant as a policy. */
+const maxMistakes = 50;
+/** Longer than any key: not worth looking for a near one. */
+const maxMisspeltLength = 64;
+
+const keys: Readonly<Partial<Record<string, PolicyKey>>> = policyKeys;
+
+/** The document as a policy file, sizes in bytes and durations in seconds. Throws `PolicyError` with all its mistakes. */
+export function validate(document: SourceDocument): PolicyFile {
+  const file = withNumbers(document.root, '');
+  const repeated = [...repeatedKeys(document.root)];
+  const errors = firstOfEachPlace(schemaErrors(file));
+  const count = repeated.length + errors.length;
+  if (count === 0) return file as PolicyFile;
+  const mistakes = [
+    ...repeated.slice(0, maxMistakes).map((key) => repetition(document, key)),
+    ...errors.slice(0, maxMistakes).map((error) => violation(document, error)),
+  ].sort((left, right) => left.offset - right.offset);
+  throw new PolicyError(document.file, mistakes, count - mistakes.length);
+}
+
+/** So that the schema's `minimum` and `maximum` hold for "64KiB" and "10s" too. What cannot be read stays a string. */
+function withNumbers(node: SourceNode, pointer: string): unknown {
+  const { value } = node;
+  const kind = keys[pointer]?.kind;
+  if (kind === 'size' && typeof value === 'string') return parseSize(value) ?? value;
+  if (kind === 'duration' && typeof value === 'string') return parseDuration(value) ?? value;
+  if (kind !== 'object' || node.members === undefined) return value;
+  const object: Record<string, unknown> = Object.create(null);
+  for (const { name, node: member } of node.members) {
+    object[name] = withNumbers(member, `${pointer}/${escapeSegment(name)}`);
+  }
+  return object;
+}
+
+/** A value that is wrong in two ways is one mistake; unknown keys of one object are several. */
+function firstOfEachPlace(errors: readonly SchemaError[]): readonly SchemaError[] {
+  const seen = new Set<string>();
+  return errors.filter(({ instancePath, keyword }) => {
+    if (keyword === 'additionalProperties') return true;
+    if (seen.has(instancePath)) return false;
+    seen.add(instancePath);
+    return true;
+  });
+}
+
+type LocatedMistake = Mistake & { readonly offset: number };
+
+function repetition(document: SourceDocument, { pointer, first, again }: RepeatedKey): LocatedMistake {
+  const { line, column } = positionAt(document.text, first);
+  return at(document, pointer, again, `expected each key once, found this one again (first at ${line}:${column})`);
+}
+
+function violation(document: SourceDocument, { instancePath, keyword, params }: SchemaError): LocatedMistake {
+  if (keyword === 'additionalProperties') {
+    const name = String(params['additionalProperty']);
+    const pointer = `${instancePath}/${escapeSegment(name)}`;
+    return at(document, pointer, locate(document, pointer)?.nameStart ?? 0, unknownKey(instancePath, name));
+  }
+  const node = locate(document, instancePath)?.node ?? document.root;
+  if (keyword === 'uniqueItems') {
+    const element = node.elements?.[Math.max(Number(params['i']), Number(params['j']))] ?? node;
+    const problem = `expected each element once, found ${source(document, element)} again`;
+    return at(document, instancePath, element.start, problem);
+  }
+  const problem = `expected ${expectationAt(instancePath)}, found ${source(document, node)}`;
+  return at(document, instancePath, node.start, problem + nearestValue(instancePath, node.value));
+}
+
+function at({ text }: SourceDocument, pointer: string, offset: number, problem: string): LocatedMistake {
+  return { position: positionAt(text, offset), pointer, problem, offset };
+}
+
+function expectationAt(pointer: string): string {
+  const key = keys[pointer];
+  if (key !== undefined) return expectation(key);
+  return listOf(pointer)?.item ?? 'something else';
+}
+
+/** The list that has an element at this pointer. */
+function listOf(pointer: string): (PolicyKey & { readonly kind: 'list' }) | undefined {
+  const key = keys[pointer.slice(0, pointer.lastIndexOf('/'))];
+  return key?.kind === 'list' ? key : undefined;
+}
+
+function nearestValue(pointer: string, value: unknown): string {
+  const key = keys[pointer] ?? listOf(pointer);
+  if (typeof value !== 'string' || (key?.kind !== 'choice' && key?.kind !== 'list')) return '';
+  const nearest = nearestTo(value, key.values);
+  return nearest === undefined ? '' : `; did you mean "${nearest}"?`;
+}
+
+function nearestTo(misspelt: string, known: readonly string[]): string | undefined {
+  return misspelt.length > maxMisspeltLength ? undefined : nearestNames(misspelt, known, 1)[0];
+}
+
+/** Names the key that was meant: a near one of the same object, else the places where this very key is known. */
+function unknownKey(objectPointer: string, name: string): string {
+  const object = keys[objectPointer];
+  const known = object?.kind === 'object' ? object.keys : [];
+  const problem = `expected ${knownKeys(known)}, found "${excerpt(name)}"`;
+  const nearest = nearestTo(name.replace(/[-_ ]/g, ''), known);
+  if (nearest !== undefined) return `${problem}; did you mean "${nearest}"?`;
+  const places = Object.keys(keys).filter((pointer) => pointer.endsWith(`/${name}`) && pointer !== `/${name}`);
+  return places.length === 0 ? problem : `${problem}; there is ${places.join(' and ')}`;
+}
+
+/** A value as the file has it; of a larger one only what it is. */
+function source({ text }: SourceDocument, node: SourceNode): string {
+  if (node.members !== undefined) return 'an object';
+  if (node.elements !== undefined) return node.elements.length === 0 ? 'an empty list' : 'a list';
+  return excerpt(text.slice(node.start, Math.min(node.end, node.start + 100)));
+}
