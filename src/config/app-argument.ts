@@ -40,7 +40,7 @@ function isFile(path: string): boolean {
 }
 
 function missingModule(file: string, path: string): string {
-  const problem = `The application ${JSON.stringify(file)} cannot be loaded`;
+  const problem = `the application ${JSON.stringify(file)} cannot be loaded`;
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return `${problem}: it is a directory.`;
   const folder = dirname(path);
   const modules = modulesIn(folder);

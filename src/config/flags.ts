@@ -65,5 +65,5 @@ function asParagraph(complaint: string): string {
     .replace(/^error: /, '')
     .split('\n');
   const suggestion = rest.join(' ').replace(/^\((.*)\)$/, ' $1');
-  return `${problem}.${suggestion} portcullis --help lists the flags.`;
+  return `${problem.replace(/\.$/, '')}.${suggestion} portcullis --help lists the flags.`;
 }

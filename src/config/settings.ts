@@ -22,7 +22,7 @@ export type Setting<Value> = {
 
 /** Long enough for any process count that makes sense on one machine; more is a typing error. */
 const maxWorkers = 512;
-const maxEdges = 64;
+export const maxEdges = 64;
 /** Timers of Node hold 2^31 ms, about 24 days. */
 const maxSeconds = 1_000_000;
 

@@ -11,7 +11,7 @@ export interface ControlChannel<Out> {
   send(message: Out): void;
   /** Ends our side; what was sent before still arrives. */
   close(): void;
-  /** Called once, at once if it is closed already; with an error where it was not the peer that simply ended. */
+  /** Called once, at once if it is closed already; with an error where the peer broke the protocol. */
   onClose(listener: (error: Error | null) => void): void;
 }
 
@@ -48,7 +48,8 @@ export function openControlChannel<In extends { readonly type: string }, Out ext
     }
     if (partialLine.length > maxLineLength) fail(new Error('control message without an end'));
   });
-  stream.on('error', fail);
+  // A reset or a broken pipe is how the end of a process looks while something is still under way to it.
+  stream.on('error', () => fail(null));
   stream.on('end', () => fail(null));
   stream.on('close', () => fail(null));
 

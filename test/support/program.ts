@@ -85,7 +85,12 @@ export class Program {
   }
 }
 
-export type ProgramOptions = { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string };
+export type ProgramOptions = {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Become descriptors 3, 4, ... of the program. */
+  readonly descriptors?: readonly number[];
+};
 
 /** Starts `portcullis` with these arguments, in an environment without settings of the machine that runs the test. */
 export function startProgram(args: readonly string[], options: ProgramOptions = {}): Program {
@@ -100,8 +105,8 @@ export function runProgram(args: readonly string[], options: ProgramOptions = {}
 
 export function startNode(args: readonly string[], options: ProgramOptions = {}): Program {
   const env = { ...cleanEnvironment(), ...options.env };
-  const stdio = ['ignore', 'pipe', 'pipe'] as const;
-  return new Program(spawn(process.execPath, args, { cwd: options.cwd ?? root, env, stdio: [...stdio] }));
+  const { cwd = root, descriptors = [] } = options;
+  return new Program(spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe', ...descriptors] }));
 }
 
 function cleanEnvironment(): NodeJS.ProcessEnv {

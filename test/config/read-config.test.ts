@@ -1,0 +1,292 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type Config, ConfigError } from '../../src/config/config.ts';
+import { readConfig } from '../../src/config/read-config.ts';
+import { PolicyError } from '../../src/policy/mistake.ts';
+
+let folder = '';
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'config-test-'));
+  for (const name of ['app.js', 'server.mjs', 'main.ts']) writeFileSync(join(folder, name), '');
+  mkdirSync(join(folder, 'folder.js'));
+  writeFileSync(join(folder, 'policy.json'), '{ "request": { "line": { "maxBytes": 2000 } } }');
+  writeFileSync(join(folder, 'broken.json'), '{ "request": { "lime": { "maxBytes": 2000 } } }');
+});
+after(() => rmSync(folder, { recursive: true }));
+
+function read(line: string, environment: Readonly<Record<string, string>> = {}): Config {
+  const argv = line.split(' ').filter((word) => word !== '');
+  const inFolder = argv.map((word) => word.replace(/^(policy|broken)\.json$/, join(folder, '$&')));
+  const command = readConfig(inFolder, { environment, workingDirectory: folder, version: '0' });
+  assert.equal(command.type, 'run');
+  return (command as { readonly config: Config }).config;
+}
+
+function refusal(line: string, environment: Readonly<Record<string, string>> = {}): ConfigError | PolicyError {
+  try {
+    read(line, environment);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError || error instanceof PolicyError, String(error));
+    return error;
+  }
+  throw new assert.AssertionError({ message: `${line} was accepted` });
+}
+
+describe('configuration', () => {
+  it('has the defaults of DESIGN', () => {
+    const { policy, ...config } = read('app.js');
+    assert.deepEqual(config, {
+      app: { path: join(folder, 'app.js'), name: null },
+      binds: [{ kind: 'tcp', host: '127.0.0.1', port: 8000 }],
+      workerClass: 'node',
+      workers: 1,
+      edges: 1,
+      workerConnections: 1000,
+      backlog: 2048,
+      gracefulTimeoutMs: 30_000,
+      logLevel: 'info',
+      checkOnly: false,
+      warnings: [],
+    });
+    assert.equal(policy.timeouts.workerMs, 30_000);
+    assert.equal(policy.keepAlive.idleMs, 5_000);
+    assert.equal(policy.request.lineBytes, 4094);
+    assert.ok(Object.isFrozen(read('app.js')));
+  });
+
+  type Reading = {
+    readonly behaviour: string;
+    readonly line: string;
+    readonly environment?: Readonly<Record<string, string>>;
+    readonly value: (config: Config) => unknown;
+    readonly expected: unknown;
+  };
+  const readings: readonly Reading[] = [
+    { behaviour: 'reads a short flag', line: '-w 4 app.js', value: ({ workers }) => workers, expected: 4 },
+    { behaviour: 'reads a flag after APP', line: 'app.js -w4', value: ({ workers }) => workers, expected: 4 },
+    { behaviour: 'takes the last of a flag', line: '-w 4 -w 5 app.js', value: ({ workers }) => workers, expected: 5 },
+    { behaviour: 'reads the name of the export', line: 'app.js:api', value: ({ app }) => app.name, expected: 'api' },
+    { behaviour: 'knows .mjs', line: 'server.mjs', value: ({ app }) => app.name, expected: null },
+    { behaviour: 'knows .ts', line: 'main.ts:x', value: ({ app }) => app.name, expected: 'x' },
+    {
+      behaviour: 'counts inline workers as edges',
+      line: '-k inline -w 2 app.js',
+      value: ({ workerClass, workers, edges }) => [workerClass, workers, edges],
+      expected: ['inline', 0, 2],
+    },
+    {
+      behaviour: 'listens at every --bind',
+      line: '-b :9000 --bind [::1]:80 -b unix:/run/x.sock -b fd://3 app.js',
+      value: ({ binds }) => binds,
+      expected: [
+        { kind: 'tcp', host: '0.0.0.0', port: 9000 },
+        { kind: 'tcp', host: '::1', port: 80 },
+        { kind: 'unix', path: '/run/x.sock' },
+        { kind: 'descriptor', descriptor: 3 },
+      ],
+    },
+    {
+      behaviour: 'listens on all addresses at PORT, as hosting platforms expect',
+      line: 'app.js',
+      environment: { PORT: '5000' },
+      value: ({ binds }) => binds,
+      expected: [{ kind: 'tcp', host: '0.0.0.0', port: 5000 }],
+    },
+    {
+      behaviour: 'puts --bind before PORT',
+      line: '-b localhost:1 app.js',
+      environment: { PORT: '5000' },
+      value: ({ binds }) => binds,
+      expected: [{ kind: 'tcp', host: 'localhost', port: 1 }],
+    },
+    {
+      behaviour: 'takes workers from WEB_CONCURRENCY',
+      line: 'app.js',
+      environment: { WEB_CONCURRENCY: '3' },
+      value: ({ workers }) => workers,
+      expected: 3,
+    },
+    {
+      behaviour: 'puts its own variable before WEB_CONCURRENCY',
+      line: 'app.js',
+      environment: { WEB_CONCURRENCY: '3', PORTCULLIS_WORKERS: '7' },
+      value: ({ workers }) => workers,
+      expected: 7,
+    },
+    {
+      behaviour: 'puts a flag before its variable, which then may even be wrong',
+      line: '-w 2 app.js',
+      environment: { PORTCULLIS_WORKERS: 'many' },
+      value: ({ workers }) => workers,
+      expected: 2,
+    },
+    {
+      behaviour: 'takes an empty variable as not set',
+      line: 'app.js',
+      environment: { WEB_CONCURRENCY: '', PORT: '', PORTCULLIS_LOG_LEVEL: '' },
+      value: ({ workers, logLevel, binds }) => [workers, logLevel, binds.length],
+      expected: [1, 'info', 1],
+    },
+    {
+      behaviour: 'reads several addresses from a variable',
+      line: 'app.js',
+      environment: { PORTCULLIS_BIND: ':1, :2' },
+      value: ({ binds }) => binds.length,
+      expected: 2,
+    },
+    {
+      behaviour: 'reads levels in any case',
+      line: '--log-level WARNING app.js',
+      value: ({ logLevel }) => logLevel,
+      expected: 'warning',
+    },
+    {
+      behaviour: 'takes a limit from the policy file',
+      line: '-P policy.json app.js',
+      value: ({ policy }) => policy.request.lineBytes,
+      expected: 2000,
+    },
+    {
+      behaviour: 'puts a flag before the policy file and says so in the origin',
+      line: '-P policy.json --limit-request-line 1000 app.js',
+      value: ({ policy, warnings }) => [policy.request.lineBytes, policy.origins['/request/line/maxBytes'], warnings],
+      expected: [1000, 'flag --limit-request-line', []],
+    },
+    {
+      behaviour: 'warns of a flag that loosens the policy file',
+      line: '-P policy.json --limit-request-line 4000 app.js',
+      value: ({ policy, warnings }) => [policy.request.lineBytes, warnings.length],
+      expected: [4000, 1],
+    },
+    {
+      behaviour: 'names the variable that set a limit',
+      line: 'app.js',
+      environment: { PORTCULLIS_LIMIT_REQUEST_LINE: '100' },
+      value: ({ policy }) => policy.origins['/request/line/maxBytes'],
+      expected: 'environment PORTCULLIS_LIMIT_REQUEST_LINE',
+    },
+    {
+      behaviour: "reads Gunicorn's spelling of the field size",
+      line: '--limit-request-field_size 100 app.js',
+      value: ({ policy }) => policy.request.fieldBytes,
+      expected: 100,
+    },
+    {
+      behaviour: 'reads the other limits and timeouts',
+      line: '--limit-request-fields 5 --limit-request-field-size 6 -t 7 --keep-alive 8 --graceful-timeout 9 app.js',
+      value: ({ policy, gracefulTimeoutMs }) => [
+        policy.request.fieldCount,
+        policy.request.fieldBytes,
+        policy.timeouts.workerMs,
+        policy.keepAlive.idleMs,
+        gracefulTimeoutMs,
+      ],
+      expected: [5, 6, 7000, 8000, 9000],
+    },
+    {
+      behaviour: 'takes a timeout of 0 as none',
+      line: '-t 0 app.js',
+      value: ({ policy }) => policy.timeouts.workerMs,
+      expected: 0,
+    },
+    {
+      behaviour: 'warns of a limit that is switched off',
+      line: '--limit-request-line 0 app.js',
+      value: ({ policy, warnings }) => [policy.request.lineBytes, warnings.length],
+      expected: [65536, 1],
+    },
+    {
+      behaviour: 'passes on what only checks',
+      line: '--check-config app.js',
+      value: ({ checkOnly }) => checkOnly,
+      expected: true,
+    },
+  ];
+  for (const { behaviour, line, environment, value, expected } of readings) {
+    it(behaviour, () => assert.deepEqual(value(read(line, environment)), expected));
+  }
+
+  const numbers = ['0', '-1', '+4', '4.0', '1e1', '0x4', '4_0', 'four', '99999', '4 ', '\u0664'];
+  for (const text of numbers) {
+    it(`refuses ${JSON.stringify(text)} workers`, () => {
+      const { message } = refusal('app.js', { PORTCULLIS_WORKERS: text });
+      assert.equal(
+        message,
+        `environment PORTCULLIS_WORKERS: ${JSON.stringify(text)} is not a whole number from 1 to 512.`,
+      );
+    });
+  }
+
+  const refusals: readonly {
+    readonly line: string;
+    readonly message: RegExp;
+    readonly environment?: Readonly<Record<string, string>>;
+  }[] = [
+    { line: '', message: /^the application is missing/ },
+    { line: 'app.js other.js', message: /too many arguments/ },
+    { line: '--wrokers 2 app.js', message: /^unknown option '--wrokers'\. Did you mean --workers\?/ },
+    { line: '--limit-request-fieldsize 2 app.js', message: /Did you mean --limit-request-field-size\?/ },
+    { line: '--zzz app.js', message: /^unknown option '--zzz'\. portcullis --help/ },
+    { line: '--workers', message: /argument missing/ },
+    { line: '--edges 65 app.js', message: /from 1 to 64/ },
+    { line: '-k inline --edges 2 app.js', message: /^flag --edges: .* --workers says how many/ },
+    { line: '-k inline -w 65 app.js', message: /at most 64/ },
+    { line: '-k gthread app.js', message: /gthread runs Python.* node or inline/ },
+    { line: '-k inlin app.js', message: /Did you mean inline\?/ },
+    { line: '--limit-request-line 8191 app.js', message: /--limit-request-line: "8191" .* from 0 to 8190/ },
+    { line: '--limit-request-fields 32769 app.js', message: /from 0 to 32768/ },
+    { line: '--limit-request-field_size -1 app.js', message: /--limit-request-field-size: "-1"/ },
+    { line: '--worker-connections 0 app.js', message: /from 1 to 65535/ },
+    { line: '--backlog 0 app.js', message: /from 1 to 65535/ },
+    { line: '-t 1000001 app.js', message: /seconds from 0 to 1000000/ },
+    { line: '--log-level loud app.js', message: /"loud" is not one of debug, info/ },
+    { line: 'app.js:', message: /name of the export is missing/ },
+    { line: 'pkg.mod:app', message: /Python application .* not in this version yet/ },
+    { line: 'app', message: /Did you mean app\.js\?/ },
+    { line: 'uwsgi://127.0.0.1:3031', message: /not in this version yet/ },
+    { line: '-P nowhere.json app.js', message: /nowhere\.json/ },
+    { line: '-P broken.json app.js', message: /broken\.json:1:\d+: .*lime/ },
+    { line: 'app.js', environment: { WEB_CONCURRENCY: '0' }, message: /^environment WEB_CONCURRENCY: "0"/ },
+    { line: 'app.js', environment: { PORT: 'http' }, message: /^environment PORT: .*a port is a number/ },
+  ];
+  for (const { line, message, environment } of refusals) {
+    it(`refuses ${JSON.stringify(line)}${environment === undefined ? '' : ` with ${JSON.stringify(environment)}`}`, () => {
+      const error = refusal(line, environment);
+      assert.match(error.message, message);
+      assert.ok(error instanceof PolicyError || error.exitCode === 2);
+      assert.doesNotMatch(error.message, /\n|^ {4}at /m);
+    });
+  }
+
+  const missing = [
+    { line: 'ap.js', message: /there is no such file in .*Did you mean app\.js\?/ },
+    { line: 'sever.mjs:app', message: /Did you mean server\.mjs\?/ },
+    { line: 'quite-different.js', message: /there is no such file in [^?]*$/ },
+    { line: 'nowhere/app.js', message: /there is no directory .*nowhere/ },
+    { line: 'folder.js', message: /it is a directory/ },
+  ];
+  for (const { line, message } of missing) {
+    it(`cannot load ${line}`, () => {
+      const error = refusal(line);
+      assert.match(error.message, message);
+      assert.equal((error as ConfigError).exitCode, 4);
+    });
+  }
+
+  for (const [flag, pattern] of [
+    [
+      '--help',
+      /Usage: portcullis \[flags\] APP\n[\s\S]*\nListening:\n[\s\S]*--bind[\s\S]*\nProcesses:\n[\s\S]*--workers/,
+    ],
+    ['--version', /^portcullis 1\.2\.3\n$/],
+  ] as const) {
+    it(`prints for ${flag}`, () => {
+      const command = readConfig([flag], { environment: {}, workingDirectory: folder, version: '1.2.3' });
+      assert.equal(command.type, 'print');
+      assert.match((command as { readonly text: string }).text, pattern);
+    });
+  }
+});
