@@ -8,6 +8,7 @@ const maxDepth = 32;
 const maxTokens = 200_000;
 /** One slip makes a parser stumble over what follows; the first few places are what helps. */
 const maxSyntaxMistakes = 3;
+const maxSyntaxErrorsRead = 50;
 
 /**
  * Reads JSON with comments (UTF-8, a byte order mark and CRLF allowed, no trailing commas). Throws `PolicyError` for
@@ -52,7 +53,7 @@ function checkSize(text: string): Mistake | undefined {
 
 function syntaxMistakes(text: string, errors: readonly ParseError[]): readonly Mistake[] {
   const mistakes: Mistake[] = [];
-  for (const error of errors) {
+  for (const error of errors.slice(0, maxSyntaxErrorsRead)) {
     const position = positionAt(text, error.offset);
     if (position.line === mistakes.at(-1)?.position?.line) continue;
     mistakes.push({ position, pointer: '', problem: `this is not JSON: ${syntaxProblem(text, error)}` });

@@ -41,9 +41,10 @@ function describe(source: string, mistakes: readonly Mistake[], more: number): s
 
 /** Text of a file as part of a message: one line, nothing that drives or reorders a terminal, cut where it is long. */
 export function excerpt(text: string, maxLength = 48): string {
-  const cut = text.length > maxLength ? `${text.slice(0, maxLength)}...` : text;
-  return cut.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => {
+  const printable = text.slice(0, maxLength).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => {
     const code = character.codePointAt(0) ?? 0;
     return code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, '0')}`;
   });
+  const isWhole = text.length <= maxLength && printable.length <= maxLength;
+  return isWhole ? printable : `${printable.slice(0, maxLength)}...`;
 }

@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { loadPolicy, policyFrom } from '../../src/policy/load.ts';
+import { PolicyError } from '../../src/policy/mistake.ts';
+import { originOf } from '../../src/policy/origin.ts';
+import type { Policy } from '../../src/policy/policy.ts';
+import { policyKeys } from '../../src/policy/policy-file.generated.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'portcullis-policy-'));
+after(() => rmSync(directory, { recursive: true, force: true }));
+
+function written(name: string, content: string | Uint8Array): string {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+function policyOf(text: string): Policy {
+  return policyFrom(Buffer.from(text), 'site.json');
+}
+
+function refusal(load: () => unknown): string {
+  try {
+    load();
+  } catch (error) {
+    assert.ok(error instanceof PolicyError, String(error));
+    return error.message;
+  }
+  return assert.fail('not refused');
+}
+
+describe('the default policy', () => {
+  it('has the numbers of DESIGN 4', () => {
+    const { origins, ...values } = loadPolicy(null);
+    assert.deepEqual(values, {
+      request: {
+        lineBytes: 4094,
+        methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+        dotSegments: 'reject',
+        encodedSlash: 'reject',
+        hosts: [],
+        fieldCount: 100,
+        fieldBytes: 8190,
+        totalFieldBytes: 65_536,
+        underscores: 'drop',
+        contentBytes: 1_048_576,
+        contentMemoryBytes: 65_536,
+        trailers: 'drop',
+      },
+      timeouts: { headMs: 10_000, contentMs: 15_000, writeMs: 30_000, queueMs: 10_000, workerMs: 30_000 },
+      keepAlive: { idleMs: 5_000, maxRequests: 1000 },
+      connections: { max: 10_000 },
+      queue: { max: 2048 },
+      response: { bufferBytes: 1_048_576 },
+    });
+    assert.deepEqual([...new Set(Object.values(origins))], ['default']);
+  });
+
+  it('is what an empty object gives, and what the shipped file gives when named', () => {
+    const { origins: _, ...byDefault } = loadPolicy(null);
+    const { origins: __, ...byName } = loadPolicy(
+      fileURLToPath(new URL('../../policies/default.json', import.meta.url)),
+    );
+    const { origins: ___, ...byNothing } = policyOf('{}');
+    assert.deepEqual(byName, byDefault);
+    assert.deepEqual(byNothing, byDefault);
+  });
+
+  it('is frozen to its last leaf', () => {
+    for (const policy of [loadPolicy(null), policyOf('{ "request": { "hosts": ["a.example"] } }')]) {
+      const parts: unknown[] = [policy];
+      for (const part of parts) {
+        assert.ok(Object.isFrozen(part));
+        if (typeof part === 'object' && part !== null) parts.push(...Object.values(part));
+      }
+      assert.ok(parts.length > 50);
+    }
+  });
+
+  it('survives the journey to an edge as JSON', () => {
+    const policy = loadPolicy(null);
+    assert.deepEqual(JSON.parse(JSON.stringify(policy)), policy);
+  });
+});
+
+/** Each key, a value for a file that is not the default, and what it becomes at which place of the policy. */
+const changes: readonly (readonly [pointer: string, written: unknown, place: string, value: unknown])[] = [
+  ['/request/line/maxBytes', '8KiB', 'request.lineBytes', 8192],
+  ['/request/methods', ['GET', 'QUERY'], 'request.methods', ['GET', 'QUERY']],
+  ['/request/target/dotSegments', 'keep', 'request.dotSegments', 'keep'],
+  ['/request/target/encodedSlash', 'decode', 'request.encodedSlash', 'decode'],
+  [
+    '/request/hosts',
+    ['Example.COM', '*.example.com', '[::1]'],
+    'request.hosts',
+    ['example.com', '*.example.com', '[::1]'],
+  ],
+  ['/request/fields/maxCount', 32_768, 'request.fieldCount', 32_768],
+  ['/request/fields/maxFieldBytes', '10kB', 'request.fieldBytes', 10_000],
+  ['/request/fields/maxTotalBytes', 1, 'request.totalFieldBytes', 1],
+  ['/request/fields/underscores', 'reject', 'request.underscores', 'reject'],
+  ['/request/content/maxBytes', '1TiB', 'request.contentBytes', 2 ** 40],
+  ['/request/content/memoryBytes', '4KiB', 'request.contentMemoryBytes', 4096],
+  ['/request/trailers', 'reject', 'request.trailers', 'reject'],
+  ['/timeouts/head', '1ms', 'timeouts.headMs', 1],
+  ['/timeouts/content', 0.5, 'timeouts.contentMs', 500],
+  ['/timeouts/write', '2m', 'timeouts.writeMs', 120_000],
+  ['/timeouts/queue', '24d', 'timeouts.queueMs', 2_073_600_000],
+  ['/timeouts/worker', 0, 'timeouts.workerMs', 0],
+  ['/keepAlive/idle', '1h', 'keepAlive.idleMs', 3_600_000],
+  ['/keepAlive/maxRequests', 1, 'keepAlive.maxRequests', 1],
+  ['/connections/max', 1, 'connections.max', 1],
+  ['/queue/max', 7, 'queue.max', 7],
+  ['/response/bufferBytes', '64KiB', 'response.bufferBytes', 65_536],
+];
+
+function fileWith(pointer: string, value: unknown): string {
+  return pointer
+    .split('/')
+    .slice(1)
+    .reduceRight((inner, name) => `{ "${name}": ${inner} }`, JSON.stringify(value));
+}
+
+describe('a key of a policy file', () => {
+  for (const [pointer, value, place, expected] of changes) {
+    it(`${pointer} changes ${place} and nothing else`, () => {
+      const [part = '', name = ''] = place.split('.');
+      const { origins, ...values } = structuredClone(loadPolicy(null)) as unknown as Record<
+        string,
+        Record<string, unknown>
+      >;
+      assert.notDeepEqual(values[part]?.[name], expected);
+      Object.assign(values[part] ?? {}, { [name]: expected });
+      const { origins: changedOrigins, ...changed } = policyOf(fileWith(pointer, value));
+      assert.deepEqual(changed, values);
+      assert.match(changedOrigins[pointer] ?? '', /^site\.json:1:\d+$/);
+      assert.equal(
+        Object.values(changedOrigins).filter((origin) => origin === 'default').length,
+        Object.keys(origins ?? {}).length - 1,
+      );
+    });
+  }
+
+  it('is in the table above, whichever it is', () => {
+    const leaves = Object.entries(policyKeys).filter(([, { kind }]) => kind !== 'object');
+    const untabled = ['/$schema', '/request/content/delivery'];
+    assert.deepEqual(
+      leaves.map(([pointer]) => pointer),
+      leaves
+        .map(([pointer]) => pointer)
+        .filter((pointer) => untabled.includes(pointer) || changes.some(([tabled]) => tabled === pointer)),
+    );
+  });
+});
+
+describe('the origin of a value', () => {
+  const policy = policyOf(
+    '{\n  // why\r\n  "timeouts": {\n    "head": "5s"\n  },\n  "request": { "fields": { "maxCount": 50 } }\n}',
+  );
+
+  it('is the line and column of its key, whatever the line ends', () => {
+    assert.equal(policy.origins['/timeouts/head'], 'site.json:4:5');
+    assert.equal(policy.origins['/request/fields/maxCount'], 'site.json:6:28');
+    assert.equal(policy.origins['/timeouts/content'], 'default');
+  });
+
+  it('of an object is that of all its values', () => {
+    assert.equal(originOf(policy, '/request/fields'), 'site.json:6:28, default');
+    assert.equal(originOf(policy, '/request/target'), 'default');
+    assert.equal(originOf(policy, '/timeouts/head'), 'site.json:4:5');
+  });
+});
+
+describe('a policy file', () => {
+  it('may have a byte order mark, CRLF line ends, comments and a $schema', () => {
+    const text = '\ufeff{\r\n  /* of the\r\n  site */ "$schema": "x",\r\n  "queue": { "max": 3 }\r\n}\r\n// end';
+    const policy = loadPolicy(written('windows.json', text));
+    assert.equal(policy.queue.max, 3);
+    assert.match(policy.origins['/queue/max'] ?? '', /windows\.json:4:14$/);
+  });
+
+  it('may be reached through a symbolic link, as in a mounted configuration', () => {
+    symlinkSync(written('real.json', '{ "queue": { "max": 4 } }'), join(directory, 'linked.json'));
+    assert.equal(loadPolicy(join(directory, 'linked.json')).queue.max, 4);
+  });
+
+  it('is refused when it cannot be read, in words', () => {
+    const pipe = join(directory, 'pipe.json');
+    execFileSync('mkfifo', [pipe]);
+    mkdirSync(join(directory, 'directory.json'));
+    const unreadable: readonly (readonly [path: string, problem: string])[] = [
+      [join(directory, 'none.json'), 'there is no such file'],
+      [`${written('file.json', '{}')}/below.json`, 'there is no such file'],
+      ['', 'there is no such file'],
+      [join(directory, 'directory.json'), 'this is a directory, not a policy file'],
+      [pipe, 'this is not a regular file'],
+      ['/dev/zero', 'this is not a regular file'],
+      [written('huge.json', ' '.repeat(1024 * 1024 + 1)), 'larger than 1048576 bytes, which no policy is'],
+      [written('empty.json', ''), 'the file is empty; {} is the policy that changes nothing'],
+      [written('comment.json', '// nothing yet\n'), 'the file is empty; {} is the policy that changes nothing'],
+      [written('latin1.json', Buffer.from('{ "$schema": "\xe9" }', 'latin1')), 'this is not UTF-8 text'],
+      [written('utf16.json', Buffer.from('\ufeff{}', 'utf16le')), 'this is not UTF-8 text'],
+      [written('policy.yaml', 'queue:\n  max: 3\n'), 'expected JSON with comments: this version reads no YAML'],
+    ];
+    for (const [path, problem] of unreadable)
+      assert.equal(
+        refusal(() => loadPolicy(path)),
+        `${path}: ${problem}`,
+      );
+  });
+
+  it('is refused when its name could not be a path', () => {
+    assert.equal(
+      refusal(() => loadPolicy('a\0b')),
+      'a\\u0000b: it cannot be read (ERR_INVALID_ARG_VALUE)',
+    );
+  });
+
+  it('of the largest size is read', () => {
+    const padding = ' '.repeat(1024 * 1024 - 2);
+    assert.deepEqual(loadPolicy(written('large.json', `{${padding}}`)).queue, { max: 2048 });
+  });
+});
