@@ -136,3 +136,12 @@ export function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+/** Resolves once none of these processes lives; their standard error may close a moment before they are gone. */
+export async function gone(pids: readonly number[], milliseconds = 10_000): Promise<void> {
+  const deadline = Date.now() + milliseconds;
+  while (pids.some(isAlive)) {
+    if (Date.now() > deadline) throw new Error(`still alive: ${pids.filter(isAlive)}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
