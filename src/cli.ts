@@ -28,6 +28,7 @@ async function main(): Promise<number> {
   }
   const { config } = command;
   const log = openErrorLog({ level: config.logLevel });
+  for (const warning of config.warnings) log.warning(warning);
   return config.checkOnly ? checkApp(config, log) : runMaster(config, log);
 }
 

@@ -5,16 +5,18 @@ import { ChildPool } from './child-pool.ts';
 import type { EdgeHandle } from './edge-handle.ts';
 import { BindError, bindListeners, type Listener } from './listeners.ts';
 import { makePrivateDirectory } from './private-directory.ts';
+import { defaultPace, type RestartPace } from './restart-backoff.ts';
 import { type Urgency, watchSignals } from './signals.ts';
 import { type Entries, edgeStarter, ownEntries, workerStarter } from './start-child.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 
 const exitRunning = 1;
+/** Clients wait in the kernel's queue meanwhile, so not for long. */
+const edgePace: RestartPace = { ...defaultPace, longestWaitMs: 1_000 };
 export const exitWorkerBoot = 3;
 
 /** Serves until a signal ends it. Resolves to the exit status; by then no child is left. */
 export async function runMaster(config: Config, log: Log, entries: Entries = ownEntries): Promise<number> {
-  for (const warning of config.warnings) log.warning(warning);
   let listeners: readonly Listener[];
   try {
     listeners = await bindListeners(config.binds);
@@ -58,6 +60,7 @@ class Master {
       {
         name: 'Edge',
         bootExitCode: exitRunning,
+        pace: edgePace,
         log,
         start: (events) => {
           const edge = startEdge({

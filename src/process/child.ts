@@ -8,7 +8,7 @@ export const lifelineDescriptor = 4;
 export const firstListenerDescriptor = 5;
 
 /** Signals that reach the whole process group from a terminal or a service manager. The master alone acts on them. */
-const coordinatedByMaster = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const;
+const coordinatedByMaster = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU'] as const;
 
 /**
  * Nothing is ever written to the lifeline: its end means that the master is gone, however it went. The main thread may
@@ -34,10 +34,7 @@ export function bootChild<In extends { readonly type: string }, Out extends { re
   for (const signal of coordinatedByMaster) process.on(signal, ignoreSignal);
   startWatchdog();
   const channel = openControlChannel<In, Out>(new Socket({ fd: controlDescriptor }), receive);
-  channel.onClose((error) => {
-    if (error !== null) throw error;
-    process.exit(0);
-  });
+  channel.onClose((error) => (error === null ? process.exit(0) : endAtOnce(error)));
   return channel;
 }
 
@@ -47,7 +44,11 @@ function startWatchdog(): void {
   const watchdog = new Worker(watchdogSource, { eval: true, execArgv: [], env: {}, resourceLimits: watchdogLimits });
   watchdog.unref();
   // A child that nobody watches could outlive its master: better none.
-  watchdog.on('error', (error) => {
-    throw error;
-  });
+  watchdog.on('error', endAtOnce);
+}
+
+/** Not thrown: an application may have a handler for what nobody caught, and this is not its to survive. */
+function endAtOnce(error: unknown): never {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exit(1);
 }

@@ -54,6 +54,7 @@ class Child {
   }
 }
 
+const signals = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU'] as const;
 const kinds = [
   { kind: 'a child', flags: [] },
   { kind: 'a child without code generation', flags: ['--disallow-code-generation-from-strings'] },
@@ -78,6 +79,13 @@ for (const { kind, flags } of kinds) {
       assert.deepEqual(await child.end(), [null, 'SIGKILL']);
     });
 
+    it('ends with status 1 where the master sends what is no message', async () => {
+      await start();
+      child.process.stderr?.resume();
+      child.control.write('no message\n');
+      assert.deepEqual(await child.end(), [1, null]);
+    });
+
     it('exits when the control channel ends', async () => {
       await start();
       child.control.end();
@@ -92,7 +100,7 @@ for (const { kind, flags } of kinds) {
 
     it('survives the signals that a terminal or service manager sends to the whole group', async () => {
       await start();
-      for (const signal of ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) child.process.kill(signal);
+      for (const signal of signals) child.process.kill(signal);
       child.order('echo');
       assert.equal(await child.answer(), 'echo');
     });
