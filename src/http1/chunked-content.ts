@@ -49,6 +49,7 @@ const CR = 0x0d;
 const LF = 0x0a;
 
 export class ChunkedContent {
+  private inTrailerSection = false;
   private trailerCount = 0;
   private state: State = 'size';
   private sizeDigits = 0;
@@ -90,6 +91,11 @@ export class ChunkedContent {
   /** llhttp says that the message is complete. */
   receiveEnd(): Rejection | undefined {
     return this.state === 'end' ? undefined : malformed('the content ends inside a chunk');
+  }
+
+  /** The last chunk is over: what follows is the trailer section. */
+  get inTrailers(): boolean {
+    return this.inTrailerSection;
   }
 
   private step(byte: number): Rejection | undefined {
@@ -209,6 +215,7 @@ export class ChunkedContent {
   private endSizeLine(): Rejection | undefined {
     this.chunks += 1;
     if (this.size === 0) {
+      this.inTrailerSection = true;
       this.state = 'line-start';
       return undefined;
     }

@@ -34,16 +34,15 @@ function framingRule(error: LlhttpErrorName, reason: string): Rejection {
   return reject('framing.content-length', 'not a number of bytes');
 }
 
-export function contentRule(error: LlhttpErrorName): Rejection {
+/** `inTrailers`: the last chunk has come before. */
+export function contentRule(error: LlhttpErrorName, inTrailers: boolean): Rejection {
+  if (!inTrailers) return reject('framing.chunk', 'not a chunk');
   switch (error) {
     case 'INVALID_CONTENT_LENGTH':
     case 'UNEXPECTED_CONTENT_LENGTH':
     case 'INVALID_TRANSFER_ENCODING':
       return reject('trailer.forbidden', 'a framing field after the content');
-    case 'INVALID_HEADER_TOKEN':
-    case 'CR_EXPECTED':
-      return reject('field.malformed', 'not a trailer line that ends with CRLF');
     default:
-      return reject('framing.chunk', 'not a chunk');
+      return reject('field.malformed', 'not a trailer line that ends with CRLF');
   }
 }

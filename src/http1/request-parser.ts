@@ -252,7 +252,7 @@ export class RequestParser implements LlhttpReceiver {
       this.keepWaiting(bytes, stopped);
       this.endMessage();
     } else if (result !== 'OK') {
-      this.refuse(contentRule(result));
+      this.refuse(contentRule(result, this.chunked?.inTrailers === true));
     }
   }
 

@@ -1,0 +1,332 @@
+import type { Socket } from 'node:net';
+import type { RequestHead } from '../http1/request-head.ts';
+import { type ParserHandler, type ParserLimits, RequestParser } from '../http1/request-parser.ts';
+import { CONTINUE_RESPONSE } from '../http1/response-writer.ts';
+import type { Policy } from '../policy/policy.ts';
+import { type Rejection, reject } from '../rejection/rejection.ts';
+import { rules } from '../rejection/rules.ts';
+import { type Arrival, connectionPairs } from './arrival.ts';
+import { Waiting } from './deadlines.ts';
+import type { Edge } from './edge-context.ts';
+import { Exchange, type ExchangeOwner } from './exchange.ts';
+import { Outbox, type OutboxOwner } from './outbox.ts';
+import { refusal } from './refusal.ts';
+import { type Input, nextState, type State } from './state.ts';
+import { deadlineMs, expiryOf, type WaitingFor } from './waiting-for.ts';
+
+/**
+ * One client, from accept to close: the only holder of its socket. Bytes go to the parser, requests to an exchange,
+ * responses to the outbox; what is decided here is when to read, when to go on and when to end.
+ */
+export class Connection extends Waiting implements ParserHandler, ExchangeOwner, OutboxOwner {
+  private readonly edge: Edge;
+  private readonly socket: Socket;
+  private readonly arrival: Arrival;
+  private readonly onClosed: (connection: Connection) => void;
+  private readonly parser: RequestParser;
+  private readonly outbox: Outbox;
+  private policy: Policy;
+  private state: State = 'idle';
+  private waitingFor: WaitingFor = 'first-byte';
+  private exchange: Exchange | undefined;
+  private pairs: Uint8Array | undefined;
+  private requests = 0;
+  /** Bytes of declared content that have not come; Infinity for chunks, whose sum is not known. */
+  private contentLeft = 0;
+  private isReceiving = false;
+  private isPaused = false;
+  private peerEnded = false;
+  private responseIsOut = false;
+  private mayGoOn = true;
+  private isDraining = false;
+
+  constructor(edge: Edge, socket: Socket, arrival: Arrival, onClosed: (connection: Connection) => void) {
+    super();
+    this.edge = edge;
+    this.socket = socket;
+    this.arrival = arrival;
+    this.onClosed = onClosed;
+    this.policy = edge.policy;
+    this.parser = new RequestParser(edge.parsers, limitsOf(edge.policy), this);
+    this.outbox = new Outbox(socket, this);
+    this.wait('first-byte');
+  }
+
+  // From the socket.
+
+  /** `bytes` may be reused by the caller afterwards. False: read no more for now. */
+  receive(bytes: Uint8Array): boolean {
+    if (this.state === 'lingering' || this.state === 'refusing' || this.state === 'closed') return true;
+    this.isReceiving = true;
+    try {
+      if (this.state === 'idle') this.firstByte();
+      this.parser.receive(bytes);
+    } catch (error) {
+      this.fault(error);
+    }
+    this.isReceiving = false;
+    this.afterReceiving();
+    return !this.isPaused;
+  }
+
+  receiveEnd(): void {
+    this.peerEnded = true;
+    if (this.state === 'lingering' || this.state === 'idle') return this.destroy();
+    try {
+      this.parser.receiveEnd();
+    } catch (error) {
+      this.fault(error);
+    }
+  }
+
+  closed(): void {
+    this.state = 'closed';
+    this.edge.deadlines.clear(this);
+    this.exchange?.abort();
+    this.parser.free();
+    this.onClosed(this);
+  }
+
+  // From the parser.
+
+  onRequestHead(head: RequestHead): void {
+    this.enter('head');
+    this.requests += 1;
+    this.contentLeft = head.framing === 'none' ? 0 : head.framing === 'chunked' ? Infinity : head.contentLength;
+    const isLast = this.isDraining || this.requests >= this.policy.keepAlive.maxRequests;
+    this.responseIsOut = false;
+    this.exchange = new Exchange(this.edge, this, head, head.keepAlive && !isLast);
+    this.exchange.begin(head);
+    this.progress();
+  }
+
+  onContent(bytes: Uint8Array): void {
+    this.contentLeft -= bytes.length;
+    this.exchange?.receiveContent(bytes);
+    this.progress();
+  }
+
+  onEndOfMessage(): void {
+    this.enter('end-of-message');
+    this.contentLeft = 0;
+    this.exchange?.endContent();
+    this.settle();
+  }
+
+  onRejected(rejection: Rejection): void {
+    this.refuse(rejection);
+  }
+
+  // From the exchange.
+
+  get connectionPairs(): Uint8Array {
+    this.pairs ??= connectionPairs(this.arrival, this.socket);
+    return this.pairs;
+  }
+
+  send(bytes: Buffer): void {
+    this.outbox.send(bytes);
+  }
+
+  sendContinue(): void {
+    this.outbox.send(CONTINUE_RESPONSE);
+  }
+
+  pauseContent(): void {
+    this.pause();
+  }
+
+  resumeContent(): void {
+    this.resumeReading();
+  }
+
+  /** Content that is still on its way when the response begins is drained up to what memory may hold of it. */
+  get canReachNextRequest(): boolean {
+    return this.contentLeft <= this.policy.request.contentMemoryBytes;
+  }
+
+  responseEnded(keepAlive: boolean): void {
+    this.responseIsOut = true;
+    this.mayGoOn = keepAlive && this.canReachNextRequest;
+    if (!this.mayGoOn) this.parser.stop();
+    else if (this.state === 'receiving-content') this.resumeReading();
+    this.settle();
+  }
+
+  /** Answers the rule's status. Ends the connection where the rule or unread content wants it; the client may read on. */
+  refuse(rejection: Rejection): void {
+    if (this.state === 'refusing' || this.state === 'lingering' || this.state === 'closed') return;
+    const { exchange } = this;
+    const rule = rules[rejection.rule];
+    this.edge.log.limited(rejection.rule, `Refused ${this.peer}: ${rejection.rule} (${rejection.detail})`);
+    exchange?.abort();
+    if (rejection.status === null || exchange?.hasBegunResponse === true || this.responseIsOut) return this.cut();
+    const keepAlive = rule.ends === 'request' && exchange?.mayKeepAlive === true && this.canReachNextRequest;
+    if (!keepAlive) {
+      this.parser.stop();
+      this.enter('rejected');
+    }
+    this.responseIsOut = true;
+    this.mayGoOn = keepAlive;
+    this.outbox.send(refusal(rejection, this.policy, this.edge.dateLine(), keepAlive, exchange?.isHead === true));
+    this.settle();
+  }
+
+  cut(): void {
+    this.destroy();
+  }
+
+  // From the outbox and the deadlines.
+
+  onDrained(): void {
+    if (this.state === 'closed') return;
+    try {
+      if (this.outbox.pendingBytes > 0) return this.progress();
+      this.exchange?.acknowledgeDrained();
+      if (this.responseIsOut && !this.isReceiving) this.settle();
+    } catch (error) {
+      this.fault(error);
+    }
+  }
+
+  expire(): void {
+    try {
+      const expiry = expiryOf(this.waitingFor);
+      const sentNothing = this.waitingFor === 'head' && this.parser.isBetweenRequests;
+      if (expiry === undefined || sentNothing) return this.destroy();
+      this.refuse(reject(expiry, `no progress for ${deadlineMs(this.waitingFor, this.policy)} ms`));
+    } catch (error) {
+      this.fault(error);
+    }
+  }
+
+  /** Sets the deadline of whoever is waited for now. The queue's is absolute, the others begin anew. */
+  progress(): void {
+    if (this.state === 'closed' || this.state === 'lingering') return;
+    if (this.outbox.pendingBytes > 0) return this.wait('write');
+    if (this.state !== 'receiving-content' && this.state !== 'responding') return;
+    const party = this.responseIsOut ? 'content' : (this.exchange?.waitsFor() ?? 'content');
+    if (party !== 'queue' || this.waitingFor !== 'queue') this.wait(party);
+  }
+
+  /** The edge drains: idle ones end now, the others with the response that they wait for. */
+  drain(): void {
+    this.isDraining = true;
+    this.exchange?.closeAfterwards();
+    if (this.state === 'idle') this.destroy();
+  }
+
+  /** A fault of ours: it costs this connection and is logged, whatever the others do. */
+  fault(error: unknown): void {
+    this.edge.log.error('Fault in a connection, which is closed', error instanceof Error ? error.stack : String(error));
+    this.destroy();
+  }
+
+  // Between two requests, and at the end.
+
+  private firstByte(): void {
+    this.enter('first-byte');
+    this.wait('head');
+  }
+
+  private afterReceiving(): void {
+    if (this.state === 'idle') this.goOn();
+    else if (this.parser.waitingBytes > 0) this.pause();
+  }
+
+  /** The response has left and the message is in: the next request, or the end. */
+  private settle(): void {
+    if (!this.responseIsOut || this.outbox.pendingBytes > 0) return this.progress();
+    if (!this.mayGoOn) {
+      this.enter(this.state === 'refusing' ? 'refusal-sent' : 'last-response-sent');
+      this.linger();
+    } else if (this.state === 'responding') {
+      this.enter('response-sent');
+      this.exchange = undefined;
+      this.responseIsOut = false;
+      if (!this.isReceiving) this.goOn();
+    } else {
+      this.progress();
+    }
+  }
+
+  /** One pipelined request a turn, so that a client with many of them takes turns with the others. */
+  private goOn(): void {
+    if (this.parser.waitingBytes > 0) {
+      setImmediate(() => this.nextWaiting());
+      return;
+    }
+    if (this.peerEnded || this.isDraining) return this.destroy();
+    this.adoptPolicy();
+    this.parser.resume();
+    this.resumeReading();
+    this.wait('keep-alive');
+  }
+
+  private nextWaiting(): void {
+    if (this.state !== 'idle') return;
+    this.adoptPolicy();
+    this.isReceiving = true;
+    try {
+      this.firstByte();
+      this.parser.resume();
+      if (this.peerEnded && this.parser.waitingBytes === 0) this.parser.receiveEnd();
+    } catch (error) {
+      this.fault(error);
+    }
+    this.isReceiving = false;
+    if (this.parser.waitingBytes === 0) this.resumeReading();
+    this.afterReceiving();
+  }
+
+  private adoptPolicy(): void {
+    if (this.policy === this.edge.policy) return;
+    this.policy = this.edge.policy;
+    this.parser.limits = limitsOf(this.policy);
+  }
+
+  /** RFC 9112 section 9.6: reads on for a while, so that no reset takes the response from the client. */
+  private linger(): void {
+    this.parser.stop();
+    this.resumeReading();
+    if (this.peerEnded) return this.destroy();
+    this.socket.end();
+    this.wait('lingering');
+  }
+
+  private destroy(): void {
+    if (this.state === 'closed') return;
+    this.state = nextState(this.state, 'destroyed');
+    this.socket.destroy();
+  }
+
+  private enter(input: Input): void {
+    this.state = nextState(this.state, input);
+  }
+
+  private wait(waitingFor: WaitingFor): void {
+    this.waitingFor = waitingFor;
+    const afterMs = deadlineMs(waitingFor, this.policy);
+    if (afterMs > 0) this.edge.deadlines.set(this, afterMs);
+    else this.edge.deadlines.clear(this);
+  }
+
+  private pause(): void {
+    this.isPaused = true;
+    this.socket.pause();
+  }
+
+  private resumeReading(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.socket.resume();
+  }
+
+  private get peer(): string {
+    return this.socket.remoteAddress ?? 'a client';
+  }
+}
+
+function limitsOf(policy: Policy): ParserLimits {
+  return policy.request;
+}

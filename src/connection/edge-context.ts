@@ -1,0 +1,25 @@
+import type { ParserContext } from '../http1/request-parser.ts';
+import type { ResponseHead } from '../http1/response-head.ts';
+import type { Inspection } from '../inspect/inspect.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Log } from '../telemetry/error-log.ts';
+import type { Dispatcher } from '../upstream/dispatch.ts';
+import type { EnvironEncoder } from '../upstream/environ.ts';
+import type { Deadlines } from './deadlines.ts';
+
+/** What all connections of an edge share. The scratch objects are safe to share because each is used within one call. */
+export type Edge = {
+  /** Swapped as one value; a connection reads it anew for each request. */
+  policy: Policy;
+  readonly parsers: ParserContext;
+  readonly inspection: Inspection;
+  readonly environ: EnvironEncoder;
+  readonly responseHead: ResponseHead;
+  readonly dispatcher: Dispatcher;
+  readonly deadlines: Deadlines;
+  readonly log: Log;
+  /** `Date: …\r\n`, of this second. */
+  dateLine(): Uint8Array;
+  /** Unique in the fleet for practical purposes: a random prefix per process and a count. */
+  nextRequestId(): string;
+};

@@ -1,0 +1,224 @@
+import type { RequestHead } from '../http1/request-head.ts';
+import { ResponseWriter } from '../http1/response-writer.ts';
+import { expectsContinue } from '../inspect/content.ts';
+import { inspect } from '../inspect/inspect.ts';
+import { type Rejection, reject } from '../rejection/rejection.ts';
+import type { DispatchedRequest, ResponseSink } from '../upstream/dispatch.ts';
+import type { Edge } from './edge-context.ts';
+
+/** What an exchange asks of the connection that it belongs to. */
+export interface ExchangeOwner {
+  readonly connectionPairs: Uint8Array;
+  send(bytes: Buffer): void;
+  sendContinue(): void;
+  /** Something happened that the deadline depends on. */
+  progress(): void;
+  /** What is left of the content is little enough to be read and dropped. */
+  readonly canReachNextRequest: boolean;
+  pauseContent(): void;
+  resumeContent(): void;
+  /** The last byte of the response is in the outbox; false: the connection cannot go on. */
+  responseEnded(keepAlive: boolean): void;
+  refuse(rejection: Rejection): void;
+  /** A response that has begun cannot be completed: the client sees the cut. */
+  cut(): void;
+  /** A fault of ours. */
+  fault(error: unknown): void;
+}
+
+/** Whom a request waits for: each has its deadline in the policy. */
+export type Party = 'queue' | 'content' | 'worker';
+
+/**
+ * One request and its response, station by station: inspect, environ, dispatch, content in, response out. Read this
+ * first. It holds no socket: bytes come from the parser and go to the connection.
+ */
+export class Exchange implements ResponseSink {
+  readonly requestId: string;
+  readonly isHead: boolean;
+  /** An answer of the edge may leave the connection open. */
+  readonly mayKeepAlive: boolean;
+  private readonly edge: Edge;
+  private readonly owner: ExchangeOwner;
+  private readonly writer: ResponseWriter;
+  private request: DispatchedRequest | undefined;
+  private isQueued = true;
+  /** Content bytes that may be handed over; what came beyond waits in `held`. */
+  private credit: number;
+  private held: Uint8Array | undefined;
+  private contentEnded = false;
+  private responseBegun = false;
+  private ended = false;
+  private unacknowledged = 0;
+
+  constructor(edge: Edge, owner: ExchangeOwner, head: RequestHead, keepAlive: boolean) {
+    this.edge = edge;
+    this.owner = owner;
+    this.requestId = edge.nextRequestId();
+    this.isHead = head.method === 'HEAD';
+    this.mayKeepAlive = keepAlive && head.minorVersion === 1;
+    this.credit = edge.policy.request.contentMemoryBytes;
+    this.writer = new ResponseWriter({ isHead: this.isHead, minorVersion: head.minorVersion, keepAlive });
+  }
+
+  /** Inspect, environ, dispatch. */
+  begin(head: RequestHead): void {
+    const { edge, owner } = this;
+    const rejection = inspect(head, edge.policy.request, edge.inspection);
+    if (rejection !== undefined) return owner.refuse(rejection);
+    if (expectsContinue(head)) owner.sendContinue();
+    const environ = edge.environ.encode(head, edge.inspection, owner.connectionPairs, this.requestId);
+    const request = edge.dispatcher.dispatch(environ, head.framing !== 'none', this);
+    if (!this.ended) this.request = request;
+  }
+
+  // Content, from the client to the application.
+
+  receiveContent(bytes: Uint8Array): void {
+    if (this.ended) return;
+    const length = this.held === undefined ? Math.min(bytes.length, this.credit) : 0;
+    if (length > 0) {
+      this.credit -= length;
+      this.request?.sendContent(length === bytes.length ? bytes : bytes.subarray(0, length));
+    }
+    if (length < bytes.length) {
+      this.held = this.held === undefined ? bytes.slice(length) : Buffer.concat([this.held, bytes]);
+      this.owner.pauseContent();
+    }
+  }
+
+  endContent(): void {
+    this.contentEnded = true;
+    if (this.held === undefined && !this.ended) this.request?.endContent();
+  }
+
+  grantContent(bytes: number): void {
+    try {
+      if (!this.ended) this.sendHeld(bytes);
+    } catch (error) {
+      this.owner.fault(error);
+    }
+  }
+
+  private sendHeld(granted: number): void {
+    this.credit += granted;
+    const { held } = this;
+    if (held === undefined) return;
+    const length = Math.min(held.length, this.credit);
+    this.held = length === held.length ? undefined : held.subarray(length);
+    this.credit -= length;
+    this.request?.sendContent(held.subarray(0, length));
+    if (this.held !== undefined) return;
+    if (this.contentEnded) this.request?.endContent();
+    this.owner.resumeContent();
+    this.owner.progress();
+  }
+
+  // The response, from the application to the client.
+
+  dispatched(): void {
+    this.isQueued = false;
+    if (!this.ended) this.owner.progress();
+  }
+
+  respond(head: Uint8Array, content: Uint8Array, end: boolean): void {
+    try {
+      if (!this.ended) this.takeHead(head, content, end);
+    } catch (error) {
+      this.owner.fault(error);
+    }
+  }
+
+  respondContent(content: Uint8Array, end: boolean): void {
+    try {
+      if (!this.ended) this.takeContent(content, end);
+    } catch (error) {
+      this.owner.fault(error);
+    }
+  }
+
+  private takeHead(head: Uint8Array, content: Uint8Array, end: boolean): void {
+    const { edge } = this;
+    const fault = this.responseBegun ? 'a second response head' : edge.responseHead.read(head);
+    if (fault !== undefined) {
+      edge.log.error(`Worker answered request ${this.requestId} with ${fault}`);
+      return this.failWith(reject('worker.failed', fault));
+    }
+    this.responseBegun = true;
+    if (!this.owner.canReachNextRequest) this.writer.keepAlive = false;
+    this.emit(this.writer.begin(edge.responseHead, content, end, edge.dateLine()), content.length, end);
+  }
+
+  private takeContent(content: Uint8Array, end: boolean): void {
+    if (!this.responseBegun) return this.failWith(reject('worker.failed', 'content before the response head'));
+    this.emit(this.writer.content(content, end), content.length, end);
+  }
+
+  private emit(bytes: Buffer, contentBytes: number, end: boolean): void {
+    const { writer, owner } = this;
+    this.unacknowledged += contentBytes;
+    if (end) {
+      this.ended = true;
+      this.request = undefined;
+    }
+    if (bytes.length > 0) owner.send(bytes);
+    else this.acknowledgeDrained();
+    if (writer.excess > 0 || (end && writer.missing > 0)) return this.endWrongLength(end);
+    if (end) owner.responseEnded(writer.keepAlive);
+    else owner.progress();
+  }
+
+  /** The declared Content-Length was a promise to the client: what is beyond it never leaves, and short is cut. */
+  private endWrongLength(end: boolean): void {
+    const { writer, edge, owner } = this;
+    const fault = writer.excess > 0 ? 'more content than its Content-Length' : `${writer.missing} bytes too few`;
+    edge.log.error(`Response to request ${this.requestId} has ${fault}`);
+    if (!end) this.abort();
+    if (writer.missing > 0) owner.cut();
+    else owner.responseEnded(false);
+  }
+
+  /** Everything sent so far has left for the client: as much more may come. */
+  acknowledgeDrained(): void {
+    const bytes = this.unacknowledged;
+    this.unacknowledged = 0;
+    if (bytes > 0) this.request?.acknowledge(bytes);
+  }
+
+  fail(rejection: Rejection): void {
+    try {
+      if (!this.ended) this.failWith(rejection);
+    } catch (error) {
+      this.owner.fault(error);
+    }
+  }
+
+  private failWith(rejection: Rejection): void {
+    this.abort();
+    if (this.responseBegun) this.owner.cut();
+    else this.owner.refuse(rejection);
+  }
+
+  /** Nobody waits for the response any more. */
+  abort(): void {
+    if (this.ended) return;
+    this.ended = true;
+    const { request } = this;
+    this.request = undefined;
+    request?.abort();
+  }
+
+  /** The edge drains: this response is the last one of its connection. */
+  closeAfterwards(): void {
+    this.writer.keepAlive = false;
+  }
+
+  get hasBegunResponse(): boolean {
+    return this.responseBegun;
+  }
+
+  waitsFor(): Party {
+    if (this.isQueued) return 'queue';
+    return this.contentEnded || this.held !== undefined ? 'worker' : 'content';
+  }
+}

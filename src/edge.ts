@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto';
+import { Listener } from './accept/listener.ts';
+import { createDateLine } from './connection/date-line.ts';
+import { Deadlines } from './connection/deadlines.ts';
+import type { Edge } from './connection/edge-context.ts';
+import { createRequestIds } from './connection/request-id.ts';
+import { survivingCanary } from './http1/canary.ts';
+import { compileLlhttp } from './http1/llhttp/compile.ts';
+import { instantiateLlhttp, type Llhttp } from './http1/llhttp/instance.ts';
+import { createParserContext } from './http1/request-parser.ts';
+import { ResponseHead } from './http1/response-head.ts';
+import { Inspection } from './inspect/inspect.ts';
+import { bootChild } from './process/child.ts';
+import type { EdgeStart, EdgeToMaster, MasterToEdge } from './process/control-messages.ts';
+import { type Log, openErrorLog } from './telemetry/error-log.ts';
+import type { Dispatcher } from './upstream/dispatch.ts';
+import { EnvironEncoder, longestEnviron } from './upstream/environ.ts';
+import { NodeDispatcher } from './upstream/node.ts';
+
+/** One edge process, composed. It runs no application code unless it was asked to (`-k inline`). */
+const EXIT_FAILED = 1;
+
+let listener: Listener | undefined;
+let workers: NodeDispatcher | undefined;
+const master = bootChild<MasterToEdge, EdgeToMaster>(receive);
+
+function receive(message: MasterToEdge): void {
+  switch (message.type) {
+    case 'start':
+      start(message).catch((error: unknown) => fail(error));
+      return;
+    case 'expect-worker':
+      workers
+        ?.expectWorker(message.worker, message.pid)
+        .then(({ path, token, startedPath }) => {
+          master.send({ type: 'link-ready', worker: message.worker, path, token, startedPath });
+        })
+        .catch((error: unknown) => fail(error));
+      return;
+    case 'drain':
+      listener?.drain().then(() => process.exit(0));
+      return;
+    case 'stop':
+      process.exit(0);
+  }
+}
+
+async function start(order: EdgeStart): Promise<void> {
+  const log = openErrorLog({ level: order.logLevel });
+  const llhttp = instantiateLlhttp(compileLlhttp());
+  const survivor = survivingCanary(llhttp);
+  if (survivor !== undefined) throw new Error(`The parser that was loaded is not safe: ${survivor}`);
+  const dispatcher = await createDispatcher(order, log);
+  listener = new Listener(createEdge(order, llhttp, dispatcher, log));
+  for (const { descriptor, serverName, serverPort } of order.listeners) {
+    const arrival = { serverName, serverPort, policyName: order.policy.name };
+    await listener.listen({ descriptor, arrival }, order.backlog);
+  }
+  master.send({ type: 'started' });
+}
+
+async function createDispatcher(order: EdgeStart, log: Log): Promise<Dispatcher> {
+  const { policy } = order;
+  const windows = {
+    contentWindowBytes: policy.request.contentMemoryBytes,
+    responseWindowBytes: policy.response.bufferBytes,
+  };
+  workers = new NodeDispatcher({
+    ...windows,
+    privateDirectory: order.privateDirectory,
+    helloMs: policy.timeouts.queueMs,
+    maxEnvironBytes: longestEnviron(policy.request),
+    maxResponseHeadBytes: policy.response.bufferBytes,
+    requestsPerWorker: order.workerConnections,
+    queueMax: policy.queue.max,
+    log,
+  });
+  return workers;
+}
+
+function createEdge(order: EdgeStart, llhttp: Llhttp, dispatcher: Dispatcher, log: Log): Edge {
+  return {
+    policy: order.policy,
+    parsers: createParserContext(llhttp),
+    inspection: new Inspection(),
+    environ: new EnvironEncoder(),
+    responseHead: new ResponseHead(),
+    dispatcher,
+    deadlines: new Deadlines(performance),
+    log,
+    dateLine: createDateLine(Date.now),
+    nextRequestId: createRequestIds(),
+  };
+}
+
+/** The master says why, once, and the exit status of the program. */
+function fail(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  master.send({ type: 'failed', exitCode: EXIT_FAILED, message });
+  process.exitCode = EXIT_FAILED;
+}

@@ -1,0 +1,127 @@
+import type { ResponseHead } from './response-head.ts';
+import { statusText } from './status-text.ts';
+
+/** What of the request decides how its response is framed. */
+export type ResponseContext = {
+  readonly isHead: boolean;
+  readonly minorVersion: 0 | 1;
+  /** Both sides can go on after this response. HTTP/1.0 loses it where the length is not known beforehand. */
+  readonly keepAlive: boolean;
+};
+
+/** How the client finds the end of the content (RFC 9112 section 6.3). */
+type Framing = 'none' | 'content-length' | 'chunked' | 'until-close';
+
+const CRLF = Buffer.from('\r\n');
+const LAST_CHUNK = Buffer.from('0\r\n\r\n');
+const NOTHING = Buffer.alloc(0);
+export const CONTINUE_RESPONSE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
+/** Longest that we add to a head: version, Date, Content-Length or Transfer-Encoding, Connection, empty line. */
+const ADDED_BYTES = 200;
+const CHUNK_BYTES = 16;
+
+/**
+ * The bytes of one response. Sans-I/O: answers what to write; the caller owns it. Every buffer answered is new, since the
+ * content given is valid only during the call.
+ */
+export class ResponseWriter {
+  /** False once the connection has to end with this response. */
+  keepAlive: boolean;
+  /** Content that was dropped because the declared length was reached, in bytes. */
+  excess = 0;
+  /** Bytes that were declared and have not come. */
+  missing = 0;
+  private framing: Framing = 'none';
+  private readonly context: ResponseContext;
+
+  constructor(context: ResponseContext) {
+    this.context = context;
+    this.keepAlive = context.keepAlive;
+  }
+
+  /** The head, and the first piece of content with it. `dateLine` is `Date: …\r\n`. */
+  begin(head: ResponseHead, content: Uint8Array, end: boolean, dateLine: Uint8Array): Buffer {
+    const { isHead, minorVersion } = this.context;
+    const bodiless = isHead || head.status === 204 || head.status === 304;
+    let declared = head.contentLength;
+    if (declared < 0 && end && (!bodiless || (isHead && content.length > 0))) declared = content.length;
+    if (head.status === 204) declared = -1;
+    if (bodiless) this.framing = 'none';
+    else if (declared >= 0) this.framing = 'content-length';
+    else this.framing = minorVersion === 1 ? 'chunked' : 'until-close';
+    this.missing = this.framing === 'content-length' ? declared : 0;
+    if (this.framing === 'until-close') this.keepAlive = false;
+
+    const out = Buffer.allocUnsafe(head.end + content.length + ADDED_BYTES + CHUNK_BYTES);
+    let at = put(out, 0, 'HTTP/1.1 ');
+    at = copy(out, at, head.bytes, 0, head.statusEnd);
+    at = put(out, at, '\r\n');
+    at = copy(out, at, head.bytes, head.statusEnd, head.end);
+    if (!head.hasDate) at = copy(out, at, dateLine, 0, dateLine.length);
+    if (declared >= 0) at = put(out, at, `Content-Length: ${declared}\r\n`);
+    else if (this.framing === 'chunked') at = put(out, at, 'Transfer-Encoding: chunked\r\n');
+    if (!this.keepAlive) at = put(out, at, 'Connection: close\r\n');
+    else if (minorVersion === 0) at = put(out, at, 'Connection: keep-alive\r\n');
+    at = put(out, at, '\r\n');
+    return out.subarray(0, this.putContent(out, at, content, end));
+  }
+
+  /** A further piece of content. */
+  content(content: Uint8Array, end: boolean): Buffer {
+    if (this.framing === 'none') return NOTHING;
+    const out = Buffer.allocUnsafe(content.length + CHUNK_BYTES + LAST_CHUNK.length);
+    return out.subarray(0, this.putContent(out, 0, content, end));
+  }
+
+  private putContent(out: Buffer, start: number, content: Uint8Array, end: boolean): number {
+    let at = start;
+    switch (this.framing) {
+      case 'none':
+        return at;
+      case 'content-length': {
+        const length = Math.min(content.length, this.missing);
+        this.excess += content.length - length;
+        this.missing -= length;
+        return copy(out, at, content, 0, length);
+      }
+      case 'until-close':
+        return copy(out, at, content, 0, content.length);
+      case 'chunked':
+        if (content.length > 0) {
+          at = put(out, at, `${content.length.toString(16)}\r\n`);
+          at = copy(out, at, content, 0, content.length);
+          at = copy(out, at, CRLF, 0, CRLF.length);
+        }
+        return end ? copy(out, at, LAST_CHUNK, 0, LAST_CHUNK.length) : at;
+    }
+  }
+}
+
+/** The edge's own answer to a request that it refuses. `fields` are whole lines with CRLF. */
+export function refusalResponse(
+  status: number,
+  rule: string,
+  options: { readonly keepAlive: boolean; readonly isHead: boolean; readonly fields: string },
+  dateLine: Uint8Array,
+): Buffer {
+  const text = `${status} ${statusText(status)} (${rule})\n`;
+  const head =
+    `HTTP/1.1 ${status} ${statusText(status)}\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+    `Content-Length: ${text.length}\r\n${options.fields}${Buffer.from(dateLine).toString('latin1')}` +
+    `${options.keepAlive ? '' : 'Connection: close\r\n'}\r\n`;
+  return Buffer.from(options.isHead ? head : head + text, 'latin1');
+}
+
+function put(out: Buffer, start: number, text: string): number {
+  for (let i = 0; i < text.length; i++) out[start + i] = text.charCodeAt(i);
+  return start + text.length;
+}
+
+function copy(out: Buffer, start: number, from: Uint8Array, begin: number, end: number): number {
+  if (end - begin < 40) {
+    for (let i = begin; i < end; i++) out[start + i - begin] = from[i] ?? 0;
+  } else {
+    out.set(from.subarray(begin, end), start);
+  }
+  return start + end - begin;
+}

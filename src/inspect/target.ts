@@ -1,0 +1,67 @@
+import type { RequestHead } from '../http1/request-head.ts';
+import { decodePath, readTarget } from '../http1/request-target.ts';
+import { type Rejection, reject } from '../rejection/rejection.ts';
+import type { Inspection, InspectPolicy } from './inspect.ts';
+
+const SLASH = 0x2f;
+const BACKSLASH = 0x5c;
+const DOT = 0x2e;
+const SEMICOLON = 0x3b;
+
+/** Grammar and form of the target, and its path once decoded: that is what an application will act upon. */
+export function inspectTarget(head: RequestHead, policy: InspectPolicy, inspection: Inspection): Rejection | undefined {
+  const { target } = inspection;
+  const fault = readTarget(head, target);
+  if (fault !== undefined) return fault;
+  inspection.pathBytes = head.bytes;
+  inspection.pathStart = head.base + target.pathStart;
+  inspection.pathEnd = head.base + target.pathEnd;
+  if (target.hasEscapes) {
+    const rejection = decode(policy, inspection);
+    if (rejection !== undefined) return rejection;
+  }
+  if (policy.dotSegments === 'keep' || (!target.hasEscapes && !target.hasDots)) return undefined;
+  const { pathBytes, pathStart, pathEnd } = inspection;
+  if (!hasDotSegment(pathBytes, pathStart, pathEnd)) return undefined;
+  return reject('target.forbidden', 'a dot segment in the path');
+}
+
+function decode(policy: InspectPolicy, inspection: Inspection): Rejection | undefined {
+  const { pathBytes, pathStart, pathEnd } = inspection;
+  const decoded = new Uint8Array(pathEnd - pathStart);
+  const end = decodePath(pathBytes, pathStart, pathEnd, decoded, 0);
+  if (end < 0) return reject('target.malformed', 'an escape in the path that is none, or %00');
+  if (policy.encodedSlash === 'reject' && slashes(decoded, 0, end) > slashes(pathBytes, pathStart, pathEnd)) {
+    return reject('target.forbidden', 'an encoded slash in the path');
+  }
+  inspection.pathBytes = decoded;
+  inspection.pathStart = 0;
+  inspection.pathEnd = end;
+  return undefined;
+}
+
+function slashes(bytes: Uint8Array, start: number, end: number): number {
+  let count = 0;
+  for (let at = start; at < end; at++) if (bytes[at] === SLASH) count += 1;
+  return count;
+}
+
+/**
+ * `.` or `..` between slashes (RFC 3986 section 3.3). A backslash counts as a slash, and `..;x` as `..`: some systems
+ * behind take them so, and that is how paths leave their root.
+ */
+function hasDotSegment(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    if (!isSeparator(bytes[at])) continue;
+    let next = at + 1;
+    while (next < end && bytes[next] === DOT) next++;
+    const dots = next - at - 1;
+    const ended = next === end || isSeparator(bytes[next]) || bytes[next] === SEMICOLON;
+    if ((dots === 1 || dots === 2) && ended) return true;
+  }
+  return false;
+}
+
+function isSeparator(byte: number | undefined): boolean {
+  return byte === SLASH || byte === BACKSLASH;
+}
