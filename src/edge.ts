@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { Listener } from './accept/listener.ts';
 import { createDateLine } from './connection/date-line.ts';
 import { Deadlines } from './connection/deadlines.ts';

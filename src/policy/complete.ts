@@ -16,9 +16,9 @@ export type Layer = { readonly file: PolicyFile; readonly originOf: (pointer: st
 
 /**
  * Puts layers of valid files together, the first that has a value wins (a list is one value), and names every quantity's
- * unit. Throws if no layer has a value: then the shipped default is not the one that belongs to this program.
+ * unit. `name` is what environs and logs call the policy. Throws if no layer has a value: then the shipped default is not the one that belongs to this program.
  */
-export function complete(layers: readonly Layer[]): Policy {
+export function complete(name: string, layers: readonly Layer[]): Policy {
   const origins: Record<string, string> = {};
   const file: Record<string, unknown> = {};
   for (const [pointer, key] of Object.entries(policyKeys)) {
@@ -30,7 +30,7 @@ export function complete(layers: readonly Layer[]): Policy {
     origins[pointer] = layer.originOf(pointer);
   }
   // Each layer is valid, and together they have every key.
-  return deepFreeze(toPolicy(file as CompleteFile, origins));
+  return deepFreeze(toPolicy(name, file as CompleteFile, origins));
 }
 
 function valueAt(value: unknown, path: readonly string[]): unknown {
@@ -52,10 +52,11 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }
 
-function toPolicy(file: CompleteFile, origins: Readonly<Record<string, string>>): Policy {
+function toPolicy(name: string, file: CompleteFile, origins: Readonly<Record<string, string>>): Policy {
   const { request, timeouts, keepAlive, connections, queue, response } = file;
   const { fields, content } = request;
   return {
+    name,
     request: {
       lineBytes: bytes(request.line.maxBytes),
       methods: [...request.methods],

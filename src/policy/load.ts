@@ -1,3 +1,4 @@
+import { parse as parsePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { complete, type Layer } from './complete.ts';
 import { parseJsonDocument } from './json-document.ts';
@@ -15,14 +16,14 @@ const defaultPath = fileURLToPath(new URL('../../policies/default.json', import.
  * `PolicyError`, whose message lists every mistake of the file for the operator.
  */
 export function loadPolicy(path: string | null): Policy {
-  return path === null ? complete([shippedDefault()]) : policyFrom(readPolicyFile(path), path);
+  return path === null ? complete('default', [shippedDefault()]) : policyFrom(readPolicyFile(path), path);
 }
 
 /** The same of bytes that were already read; `file` is their name in messages and origins. */
 export function policyFrom(bytes: Uint8Array, file: string): Policy {
   const document = parse(bytes, file);
   const originOf = (pointer: string): string => originIn(document, pointer);
-  return complete([{ file: validate(document), originOf }, shippedDefault()]);
+  return complete(parsePath(file).name, [{ file: validate(document), originOf }, shippedDefault()]);
 }
 
 function shippedDefault(): Layer {

@@ -1,4 +1,5 @@
 import type { Policy } from '../policy/policy.ts';
+import type { LogLevel } from '../telemetry/error-log.ts';
 import type { AppTarget } from '../worker/app-target.ts';
 
 /**
@@ -10,7 +11,7 @@ export type EdgeStart = {
   readonly listeners: readonly ListenerDescription[];
   readonly backlog: number;
   readonly policy: Policy;
-  readonly logLevel: string;
+  readonly logLevel: LogLevel;
   /** Where link sockets are made: 0700, owned by the master. */
   readonly privateDirectory: string;
   /** Requests that may run in one worker at once. */
@@ -48,7 +49,7 @@ export type EdgeToMaster =
   | ChildFailed;
 
 export type MasterToWorker =
-  | { readonly type: 'start'; readonly app: AppTarget; readonly logLevel: string }
+  | { readonly type: 'start'; readonly app: AppTarget; readonly logLevel: LogLevel }
   /** Connect to an edge's link socket and say hello with this token. */
   | { readonly type: 'connect'; readonly path: string; readonly token: string; readonly startedPath: string }
   | { readonly type: 'drain' }
