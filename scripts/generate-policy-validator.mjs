@@ -24,6 +24,7 @@ export async function generatePolicyValidator(schema) {
   const { outputFiles } = await build({
     stdin: { contents: code, resolveDir: root },
     absWorkingDir: root,
+    preserveSymlinks: true,
     bundle: true,
     write: false,
     format: 'esm',

@@ -1,4 +1,5 @@
 import type { MasterToWorker, WorkerToMaster } from '../process/control-messages.ts';
+import type { LogLevel } from '../telemetry/error-log.ts';
 import type { AppTarget } from '../worker/app-target.ts';
 import { type ChildCommand, ChildHandle, type ChildState } from './child-handle.ts';
 import type { PoolChild, PoolChildEvents } from './child-pool.ts';
@@ -12,7 +13,7 @@ export class WorkerHandle implements PoolChild {
   readonly id: number;
   readonly #child: ChildHandle<WorkerToMaster, MasterToWorker>;
 
-  constructor(id: number, command: ChildCommand, app: AppTarget, logLevel: string, events: PoolChildEvents) {
+  constructor(id: number, command: ChildCommand, app: AppTarget, logLevel: LogLevel, events: PoolChildEvents) {
     this.id = id;
     this.#child = new ChildHandle<WorkerToMaster, MasterToWorker>(command, {
       ...events,
