@@ -16,7 +16,8 @@ export type Layer = { readonly file: PolicyFile; readonly originOf: (pointer: st
 
 /**
  * Puts layers of valid files together, the first that has a value wins (a list is one value), and names every quantity's
- * unit. `name` is what environs and logs call the policy. Throws if no layer has a value: then the shipped default is not the one that belongs to this program.
+ * unit. `name` is what environs call the policy. Throws if no layer has a value: then the shipped default is not the one
+ * that belongs to this program.
  */
 export function complete(name: string, layers: readonly Layer[]): Policy {
   const origins: Record<string, string> = {};

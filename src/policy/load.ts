@@ -23,7 +23,12 @@ export function loadPolicy(path: string | null): Policy {
 export function policyFrom(bytes: Uint8Array, file: string): Policy {
   const document = parse(bytes, file);
   const originOf = (pointer: string): string => originIn(document, pointer);
-  return complete(parsePath(file).name, [{ file: validate(document), originOf }, shippedDefault()]);
+  return complete(nameOf(file), [{ file: validate(document), originOf }, shippedDefault()]);
+}
+
+/** For environs, whose values are latin1 without control characters, while a file's name may be anything. */
+function nameOf(file: string): string {
+  return parsePath(file).name.replace(/[^\x20-\x7e]/gu, '_');
 }
 
 function shippedDefault(): Layer {

@@ -3,7 +3,7 @@
  * A file says `"10s"` and `"64KiB"`; here quantities name their unit. Plain data: it travels to the edges as JSON.
  */
 export type Policy = {
-  /** `default`, or the file's name without its folder and ending: `portcullis.policy` in environs. */
+  /** `default`, or the file's name without its folder and ending, in printable ASCII: `portcullis.policy` in environs. */
   readonly name: string;
   readonly request: RequestPolicy;
   readonly timeouts: {

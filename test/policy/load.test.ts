@@ -38,6 +38,7 @@ describe('the default policy', () => {
   it('has the numbers of DESIGN 4', () => {
     const { origins, ...values } = loadPolicy(null);
     assert.deepEqual(values, {
+      name: 'default',
       request: {
         lineBytes: 4094,
         methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
@@ -66,7 +67,7 @@ describe('the default policy', () => {
     const { origins: __, ...byName } = loadPolicy(
       fileURLToPath(new URL('../../policies/default.json', import.meta.url)),
     );
-    const { origins: ___, ...byNothing } = policyOf('{}');
+    const { origins: ___, ...byNothing } = policyFrom(Buffer.from('{}'), 'elsewhere/default.json');
     assert.deepEqual(byName, byDefault);
     assert.deepEqual(byNothing, byDefault);
   });
@@ -130,7 +131,7 @@ describe('a key of a policy file', () => {
   for (const [pointer, value, place, expected] of changes) {
     it(`${pointer} changes ${place} and nothing else`, () => {
       const [part = '', name = ''] = place.split('.');
-      const { origins, ...values } = structuredClone(loadPolicy(null)) as unknown as Record<
+      const { origins, ...values } = structuredClone({ ...loadPolicy(null), name: 'site' }) as unknown as Record<
         string,
         Record<string, unknown>
       >;
@@ -167,6 +168,10 @@ describe('the origin of a value', () => {
     assert.equal(policy.origins['/timeouts/head'], 'site.json:4:5');
     assert.equal(policy.origins['/request/fields/maxCount'], 'site.json:6:28');
     assert.equal(policy.origins['/timeouts/content'], 'default');
+  });
+
+  it('counts a lone CR as a line end, as editors do', () => {
+    assert.equal(policyOf('// old\r{\r  "queue": { "max": 3 } }').origins['/queue/max'], 'site.json:3:14');
   });
 
   it('of an object is that of all its values', () => {
@@ -219,6 +224,12 @@ describe('a policy file', () => {
       refusal(() => loadPolicy('a\0b')),
       'a\\u0000b: it cannot be read (ERR_INVALID_ARG_VALUE)',
     );
+  });
+
+  it('gives the policy its name, fit for an environ', () => {
+    assert.equal(policyOf('{}').name, 'site');
+    assert.equal(policyFrom(Buffer.from('{}'), '/etc/app/public site.v2.json').name, 'public site.v2');
+    assert.equal(policyFrom(Buffer.from('{}'), 'r\u00e9gle\n\u{1f600}.json').name, 'r_gle__');
   });
 
   it('of the largest size is read', () => {
