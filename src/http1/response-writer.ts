@@ -12,7 +12,12 @@ export type ResponseContext = {
 /** How the client finds the end of the content (RFC 9112 section 6.3). */
 type Framing = 'none' | 'content-length' | 'chunked' | 'until-close';
 
+const VERSION = Buffer.from('HTTP/1.1 ');
 const CRLF = Buffer.from('\r\n');
+const CONTENT_LENGTH = Buffer.from('Content-Length: ');
+const TRANSFER_ENCODING = Buffer.from('Transfer-Encoding: chunked\r\n');
+const CLOSE = Buffer.from('Connection: close\r\n');
+const KEEP_ALIVE = Buffer.from('Connection: keep-alive\r\n');
 const LAST_CHUNK = Buffer.from('0\r\n\r\n');
 const NOTHING = Buffer.alloc(0);
 export const CONTINUE_RESPONSE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
@@ -53,16 +58,16 @@ export class ResponseWriter {
     if (this.framing === 'until-close') this.keepAlive = false;
 
     const out = Buffer.allocUnsafe(head.end + content.length + ADDED_BYTES + CHUNK_BYTES);
-    let at = put(out, 0, 'HTTP/1.1 ');
+    let at = putConstant(out, 0, VERSION);
     at = copy(out, at, head.bytes, 0, head.statusEnd);
-    at = put(out, at, '\r\n');
+    at = putConstant(out, at, CRLF);
     at = copy(out, at, head.bytes, head.statusEnd, head.end);
-    if (!head.hasDate) at = copy(out, at, dateLine, 0, dateLine.length);
-    if (declared >= 0) at = put(out, at, `Content-Length: ${declared}\r\n`);
-    else if (this.framing === 'chunked') at = put(out, at, 'Transfer-Encoding: chunked\r\n');
-    if (!this.keepAlive) at = put(out, at, 'Connection: close\r\n');
-    else if (minorVersion === 0) at = put(out, at, 'Connection: keep-alive\r\n');
-    at = put(out, at, '\r\n');
+    if (!head.hasDate) at = putConstant(out, at, dateLine);
+    if (declared >= 0) at = putNumber(out, putConstant(out, at, CONTENT_LENGTH), declared);
+    else if (this.framing === 'chunked') at = putConstant(out, at, TRANSFER_ENCODING);
+    if (!this.keepAlive) at = putConstant(out, at, CLOSE);
+    else if (minorVersion === 0) at = putConstant(out, at, KEEP_ALIVE);
+    at = putConstant(out, at, CRLF);
     return out.subarray(0, this.putContent(out, at, content, end));
   }
 
@@ -110,6 +115,16 @@ export function refusalResponse(
     `Content-Length: ${text.length}\r\n${options.fields}${Buffer.from(dateLine).toString('latin1')}` +
     `${options.keepAlive ? '' : 'Connection: close\r\n'}\r\n`;
   return Buffer.from(options.isHead ? head : head + text, 'latin1');
+}
+
+function putConstant(out: Buffer, start: number, bytes: Uint8Array): number {
+  out.set(bytes, start);
+  return start + bytes.length;
+}
+
+/** In decimal, with the line's end. */
+function putNumber(out: Buffer, start: number, value: number): number {
+  return put(out, start, `${value}\r\n`);
 }
 
 function put(out: Buffer, start: number, text: string): number {

@@ -27,6 +27,22 @@ for (const c of 'abcdefghijklmnopqrstuvwxyz') keyByte[c.charCodeAt(0)] = c.charC
 keyByte[0x2d] = 0x5f;
 
 const HTTP_PREFIX = Buffer.from('HTTP_');
+const QUERY_STRING = Buffer.from('\0QUERY_STRING\0');
+const RAW_URI = Buffer.from('\0RAW_URI\0');
+const PROTOCOL_1_1 = Buffer.from('\0SERVER_PROTOCOL\0HTTP/1.1\0portcullis.request_id\0');
+const PROTOCOL_1_0 = Buffer.from('\0SERVER_PROTOCOL\0HTTP/1.0\0portcullis.request_id\0');
+
+/** The keys that begin every environ, by method: policies list a few dozen at most. */
+const byMethod = new Map<string, Uint8Array>();
+function methodPairs(method: string): Uint8Array {
+  let pairs = byMethod.get(method);
+  if (pairs === undefined) {
+    pairs = Buffer.from(`REQUEST_METHOD\0${method}\0SCRIPT_NAME\0\0PATH_INFO\0`, 'latin1');
+    byMethod.set(method, pairs);
+  }
+  return pairs;
+}
+
 const COPY_BY_HAND_BYTES = 48;
 const FIRST_BYTES = 8192;
 /** What is not copied from the head: fixed keys, `HTTP_` and separators of each field, names and addresses. */
@@ -77,29 +93,21 @@ export class EnvironEncoder {
 
   private putRequest(head: RequestHead, inspection: Inspection, requestId: string): void {
     const { target, pathBytes, pathStart, pathEnd } = inspection;
-    this.putText('REQUEST_METHOD\0');
-    this.putText(head.method);
-    this.putText('\0SCRIPT_NAME\0\0PATH_INFO\0');
+    this.putConstant(methodPairs(head.method));
     if (target.form === 'absolute' && pathStart === pathEnd) this.putText('/');
     else this.putBytes(pathBytes, pathStart, pathEnd);
-    this.putText('\0QUERY_STRING\0');
+    this.putConstant(QUERY_STRING);
     this.putBytes(head.bytes, head.base + target.queryStart, head.base + target.queryEnd);
-    this.putText('\0RAW_URI\0');
+    this.putConstant(RAW_URI);
     this.putBytes(head.bytes, head.base + head.targetStart, head.base + head.targetEnd);
-    this.putText(head.minorVersion === 1 ? '\0SERVER_PROTOCOL\0HTTP/1.1\0' : '\0SERVER_PROTOCOL\0HTTP/1.0\0');
-    this.putText('portcullis.request_id\0');
+    this.putConstant(head.minorVersion === 1 ? PROTOCOL_1_1 : PROTOCOL_1_0);
     this.putText(requestId);
-    this.putText('\0');
-    const length = head.find(contentLengthField);
-    if (length >= 0) {
-      this.putText('CONTENT_LENGTH\0');
-      this.putText(String(head.contentLength));
-      this.putText('\0');
-    }
+    this.bytes[this.at++] = 0;
+    if (head.has(contentLengthField)) this.putText(`CONTENT_LENGTH\0${head.contentLength}\0`);
     if (target.form === 'absolute' && !head.has(hostField)) {
       this.putText('HTTP_HOST\0');
       this.putAuthority(head, inspection);
-      this.putText('\0');
+      this.bytes[this.at++] = 0;
     }
   }
 
@@ -173,6 +181,11 @@ export class EnvironEncoder {
   /** RFC 9112 section 3.2.2: an absolute-form target replaces the Host field. */
   private putAuthority(head: RequestHead, { target }: Inspection): void {
     this.putBytes(head.bytes, head.base + target.authorityStart, head.base + target.authorityEnd);
+  }
+
+  private putConstant(bytes: Uint8Array): void {
+    this.bytes.set(bytes, this.at);
+    this.at += bytes.length;
   }
 
   private putText(text: string): void {
