@@ -14,7 +14,9 @@ import type { EdgeStart, EdgeToMaster, MasterToEdge } from './process/control-me
 import { type Log, openErrorLog } from './telemetry/error-log.ts';
 import type { Dispatcher } from './upstream/dispatch.ts';
 import { EnvironEncoder, longestEnviron } from './upstream/environ.ts';
+import { InlineDispatcher } from './upstream/inline.ts';
 import { NodeDispatcher } from './upstream/node.ts';
+import { AppLoadError, appName, loadApp } from './worker/load-app.ts';
 
 /** One edge process, composed. It runs no application code unless it was asked to (`-k inline`). */
 const EXIT_FAILED = 1;
@@ -37,7 +39,7 @@ function receive(message: MasterToEdge): void {
         .catch((error: unknown) => fail(error));
       return;
     case 'drain':
-      listener?.drain().then(() => process.exit(0));
+      drain();
       return;
     case 'stop':
       process.exit(0);
@@ -60,16 +62,21 @@ async function start(order: EdgeStart): Promise<void> {
 
 async function createDispatcher(order: EdgeStart, log: Log): Promise<Dispatcher> {
   const { policy } = order;
-  const windows = {
+  const bounds = {
     contentWindowBytes: policy.request.contentMemoryBytes,
     responseWindowBytes: policy.response.bufferBytes,
+    maxResponseHeadBytes: policy.response.bufferBytes,
   };
+  if (order.inlineApp !== null) {
+    survive(log);
+    const app = await loadApp(order.inlineApp);
+    return new InlineDispatcher({ ...bounds, app, appName: appName(order.inlineApp), log, multiprocess: false });
+  }
   workers = new NodeDispatcher({
-    ...windows,
+    ...bounds,
     privateDirectory: order.privateDirectory,
     helloMs: policy.timeouts.queueMs,
     maxEnvironBytes: longestEnviron(policy.request),
-    maxResponseHeadBytes: policy.response.bufferBytes,
     requestsPerWorker: order.workerConnections,
     queueMax: policy.queue.max,
     log,
@@ -92,9 +99,30 @@ function createEdge(order: EdgeStart, llhttp: Llhttp, dispatcher: Dispatcher, lo
   };
 }
 
+/** With an application inside, its mistakes are as in a worker: a promise costs a log line, an exception the process. */
+function survive(log: Log): void {
+  process.on('unhandledRejection', (reason) => log.error('unhandled rejection in the application', stackOf(reason)));
+  process.on('uncaughtException', (error) => {
+    log.critical('uncaught exception in the application; this edge ends', stackOf(error));
+    process.exitCode = EXIT_FAILED;
+    drain();
+  });
+}
+
+function drain(): void {
+  if (listener === undefined) process.exit();
+  listener.drain().then(() => process.exit());
+}
+
 /** The master says why, once, and the exit status of the program. */
 function fail(error: unknown): void {
+  const exitCode = error instanceof AppLoadError ? error.exitCode : EXIT_FAILED;
+  const stack = error instanceof AppLoadError ? error.appStack : null;
   const message = error instanceof Error ? error.message : String(error);
-  master.send({ type: 'failed', exitCode: EXIT_FAILED, message });
-  process.exitCode = EXIT_FAILED;
+  master.send({ type: 'failed', exitCode, message: stack === null ? message : `${message}\n${stack}` });
+  process.exit(exitCode);
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -128,6 +128,10 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.outbox.send(bytes);
   }
 
+  get pendingBytes(): number {
+    return this.outbox.pendingBytes;
+  }
+
   sendContinue(): void {
     this.outbox.send(CONTINUE_RESPONSE);
   }

@@ -10,6 +10,8 @@ import type { Edge } from './edge-context.ts';
 export interface ExchangeOwner {
   readonly connectionPairs: Uint8Array;
   send(bytes: Buffer): void;
+  /** Of what was sent, bytes that have not left. */
+  readonly pendingBytes: number;
   sendContinue(): void;
   /** Something happened that the deadline depends on. */
   progress(): void;
@@ -25,6 +27,8 @@ export interface ExchangeOwner {
   /** A fault of ours. */
   fault(error: unknown): void;
 }
+
+const NOTHING = Buffer.alloc(0);
 
 /** Whom a request waits for: each has its deadline in the policy. */
 export type Party = 'queue' | 'content' | 'worker';
@@ -69,7 +73,9 @@ export class Exchange implements ResponseSink {
     if (expectsContinue(head)) owner.sendContinue();
     const environ = edge.environ.encode(head, edge.inspection, owner.connectionPairs, this.requestId);
     const request = edge.dispatcher.dispatch(environ, head.framing !== 'none', this);
-    if (!this.ended) this.request = request;
+    if (this.ended) return;
+    this.request = request;
+    if (owner.pendingBytes === 0) this.acknowledgeDrained();
   }
 
   // Content, from the client to the application.
@@ -82,7 +88,7 @@ export class Exchange implements ResponseSink {
       this.request?.sendContent(length === bytes.length ? bytes : bytes.subarray(0, length));
     }
     if (length < bytes.length) {
-      this.held = this.held === undefined ? bytes.slice(length) : Buffer.concat([this.held, bytes]);
+      this.held = Buffer.concat([this.held ?? NOTHING, bytes.subarray(length)]);
       this.owner.pauseContent();
     }
   }
@@ -180,9 +186,10 @@ export class Exchange implements ResponseSink {
 
   /** Everything sent so far has left for the client: as much more may come. */
   acknowledgeDrained(): void {
-    const bytes = this.unacknowledged;
+    const { request, unacknowledged } = this;
+    if (request === undefined || unacknowledged === 0) return;
     this.unacknowledged = 0;
-    if (bytes > 0) this.request?.acknowledge(bytes);
+    request.acknowledge(unacknowledged);
   }
 
   fail(rejection: Rejection): void {

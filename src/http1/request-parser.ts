@@ -91,7 +91,7 @@ export class RequestParser implements LlhttpReceiver {
   receive(bytes: Uint8Array): void {
     if (this.phase === 'refused') return;
     if (this.phase !== 'complete') this.run(bytes);
-    else this.waiting = this.waiting.length === 0 ? bytes.slice() : joined(this.waiting, bytes);
+    else this.waiting = joined(this.waiting, bytes);
   }
 
   /** Bytes that wait for `resume`. */
@@ -267,7 +267,7 @@ export class RequestParser implements LlhttpReceiver {
   }
 
   private keepWaiting(bytes: Uint8Array, from: number): void {
-    if (from < bytes.length) this.waiting = this.ownBytes ? bytes.subarray(from) : bytes.slice(from);
+    if (from < bytes.length) this.waiting = this.ownBytes ? bytes.subarray(from) : joined(nothing, bytes.subarray(from));
   }
 
   private endMessage(): void {
@@ -373,6 +373,7 @@ export class RequestParser implements LlhttpReceiver {
   }
 }
 
+/** A copy. (`slice` of a Buffer is none, and reads are Buffers.) */
 function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   const both = new Uint8Array(first.length + second.length);
   both.set(first);

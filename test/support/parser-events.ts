@@ -72,7 +72,10 @@ export function events(pieces: readonly Uint8Array[], options: ReadOptions = {})
     },
   );
   for (const piece of pieces) {
-    parser.receive(Uint8Array.from(piece));
+    // As a listener reads: into one buffer that is overwritten by the next read.
+    const read = Buffer.from(piece);
+    parser.receive(read);
+    read.fill('X');
     resumeWhileAnswered(parser, seen);
   }
   if (options.peerEnds === true) parser.receiveEnd();
