@@ -17,6 +17,7 @@ const transitions: Readonly<Record<ChildState, Readonly<Partial<Record<ChildInpu
 
 export type ChildCommand = {
   readonly entry: string;
+  readonly arguments: readonly string[];
   /** Flags of Node itself. */
   readonly nodeFlags: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
@@ -170,8 +171,9 @@ export class ChildHandle<In extends { readonly type: string }, Out extends { rea
   }
 }
 
-function spawnChild({ entry, nodeFlags, environment, descriptors }: ChildCommand): ChildProcess {
-  return spawn(process.execPath, [...nodeFlags, entry], {
+function spawnChild(command: ChildCommand): ChildProcess {
+  const { entry, nodeFlags, environment, descriptors } = command;
+  return spawn(process.execPath, [...nodeFlags, entry, ...command.arguments], {
     // 3: control channel, 4: lifeline, which only has to stay open for as long as we live.
     stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'pipe', ...descriptors],
     env: environment,

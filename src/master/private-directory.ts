@@ -7,7 +7,7 @@ const maxPathBytes = 70;
 
 /**
  * Makes a directory that only this user may enter, for link sockets and the files where workers publish what they start.
- * It goes with the process, unless that is killed outright.
+ * It goes with the process; where that is killed outright, its edges remove it (`process/child.ts`).
  */
 export function makePrivateDirectory(environment: NodeJS.ProcessEnv): { readonly path: string; remove(): void } {
   const path = mkdtempSync(join(parentDirectory(environment), 'portcullis-'));

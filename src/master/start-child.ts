@@ -25,6 +25,7 @@ export function workerStarter(config: Config, entries: Entries): (id: number, ev
   const { workerMs } = config.policy.timeouts;
   const command = {
     entry: entries.worker,
+    arguments: [],
     nodeFlags: inheritedNodeFlags(),
     environment: environmentOfChildren(process.env),
     descriptors: [],
@@ -44,6 +45,7 @@ export function edgeStarter(
   const hardening = inlineApp === null ? ['--disallow-code-generation-from-strings'] : [];
   const command = {
     entry: entries.edge,
+    arguments: [privateDirectory],
     nodeFlags: [...inheritedNodeFlags(), ...hardening],
     environment: environmentOfChildren(process.env),
     descriptors: listeners.map(({ descriptor }) => descriptor),

@@ -14,12 +14,23 @@ const coordinatedByMaster = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'
  * Nothing is ever written to the lifeline: its end means that the master is gone, however it went. The main thread may
  * be spinning in an application, so a thread of its own waits for that end. It waits in its event loop and not in a
  * blocking read, because the exit of a process joins its threads and would wait for that read for ever.
+ *
+ * A master that was killed leaves its private directory; an edge is told of it as its first argument and removes it.
  */
 const watchdogSource = `
+const { rmSync } = require('node:fs');
 const { Socket } = require('node:net');
-const die = () => process.kill(process.pid, 'SIGKILL');
+const { workerData: directory } = require('node:worker_threads');
+const die = () => {
+  try {
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+  } finally {
+    process.kill(process.pid, 'SIGKILL');
+  }
+};
 new Socket({ fd: ${lifelineDescriptor}, readable: true, writable: false }).on('error', die).on('close', die).resume();
 `;
+const watchdogMs = 1_000;
 const watchdogLimits = { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1, codeRangeSizeMb: 8, stackSizeMb: 1 };
 
 /**
@@ -34,14 +45,24 @@ export function bootChild<In extends { readonly type: string }, Out extends { re
   for (const signal of coordinatedByMaster) process.on(signal, ignoreSignal);
   startWatchdog();
   const channel = openControlChannel<In, Out>(new Socket({ fd: controlDescriptor }), receive);
-  channel.onClose((error) => (error === null ? process.exit(0) : endAtOnce(error)));
+  channel.onClose((error) => {
+    if (error !== null) endAtOnce(error);
+    // Mostly the master is gone, and then the watchdog ends us after it has tidied up.
+    setTimeout(() => process.exit(0), watchdogMs);
+  });
   return channel;
 }
 
 function ignoreSignal(): void {}
 
 function startWatchdog(): void {
-  const watchdog = new Worker(watchdogSource, { eval: true, execArgv: [], env: {}, resourceLimits: watchdogLimits });
+  const watchdog = new Worker(watchdogSource, {
+    eval: true,
+    workerData: process.argv[2],
+    execArgv: [],
+    env: {},
+    resourceLimits: watchdogLimits,
+  });
   watchdog.unref();
   // A child that nobody watches could outlive its master: better none.
   watchdog.on('error', endAtOnce);

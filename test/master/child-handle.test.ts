@@ -7,6 +7,7 @@ import { within } from '../support/deadline.ts';
 
 const command: ChildCommand = {
   entry: fileURLToPath(new URL('./fixtures/worker.ts', import.meta.url)),
+  arguments: [],
   nodeFlags: ['--import', import.meta.resolve('tsx')],
   environment: process.env,
   descriptors: [],

@@ -79,14 +79,11 @@ describe('master', () => {
       const temporary = mkdtempSync(join(folder, 'tmp-'));
       const master = start({}, { env: { TMPDIR: temporary, XDG_RUNTIME_DIR: '' } });
       await linkedWorkers(await master.port(), 1);
-      const [name = ''] = readdirSync(temporary).filter((entry) => entry.startsWith('portcullis-'));
+      const [name = ''] = privateDirectories(temporary);
       assert.equal(statSync(join(temporary, name)).mode & 0o777, 0o700);
       master.signal('SIGINT');
       await ended(master);
-      assert.deepEqual(
-        readdirSync(temporary).filter((entry) => entry.startsWith('portcullis-')),
-        [],
-      );
+      assert.deepEqual(privateDirectories(temporary), []);
     });
 
     it('keeps from its children what is meant for the master alone', async () => {
@@ -326,8 +323,10 @@ describe('master', () => {
 
   describe('killed with -9', () => {
     for (const behaviour of ['ready', 'spins']) {
-      it(`leaves no process behind (worker ${behaviour})`, async () => {
-        const master = start({ behaviour, workers: 2, edges: 2 });
+      it(`leaves no process and no file behind (worker ${behaviour})`, async () => {
+        const temporary = mkdtempSync(join(folder, 'tmp-'));
+        const env = { TMPDIR: temporary, XDG_RUNTIME_DIR: '' };
+        const master = start({ behaviour, workers: 2, edges: 2 }, { env });
         const port = await master.port();
         await workerPids(master, 2);
         const spinning = await connectRaw(port);
@@ -336,10 +335,16 @@ describe('master', () => {
         assert.equal(children.length, 4);
         master.signal('SIGKILL');
         await gone(children);
+        assert.deepEqual(privateDirectories(temporary), []);
       });
     }
   });
 });
+
+/** Others (tsx) use the same folder. */
+function privateDirectories(folder: string): readonly string[] {
+  return readdirSync(folder).filter((entry) => entry.startsWith('portcullis-'));
+}
 
 /** Resolves once a connect to the port is refused. */
 async function refused(port: number): Promise<void> {
