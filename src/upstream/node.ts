@@ -1,0 +1,194 @@
+import type { Socket } from 'node:net';
+import { maxPieceBytes } from '../link/frame.ts';
+import type { Welcome } from '../link/greeting.ts';
+import { reject } from '../rejection/rejection.ts';
+import type { Log } from '../telemetry/error-log.ts';
+import type { DispatchedRequest, Dispatcher, ResponseSink } from './dispatch.ts';
+import { EnvironCopies } from './environ-copies.ts';
+import { type Invitation, type InvitationOptions, type InvitationOwner, NodeInvitation } from './node-invitation.ts';
+import { type LinkEnd, type LinkOwner, NodeLink } from './node-link.ts';
+import { NodeQueue } from './node-queue.ts';
+import { NodeRequest, type NodeRequestContext } from './node-request.ts';
+
+export type NodeDispatcherOptions = InvitationOptions & {
+  /** Content of one request that may wait for the application. */
+  readonly contentWindowBytes: number;
+  /** Content of one response that may wait for the client. */
+  readonly responseWindowBytes: number;
+  /** The longest environ that the limits on a request head allow. */
+  readonly maxEnvironBytes: number;
+  readonly maxResponseHeadBytes: number;
+  /** Requests that one worker may have at once. */
+  readonly requestsPerWorker: number;
+  /** Requests that may wait for a worker. */
+  readonly queueMax: number;
+  readonly log: Log;
+  /** A link is gone. `fault` is what the worker did wrong: it should be replaced; null: it went by itself. */
+  readonly onWorkerGone?: (worker: number, fault: string | null) => void;
+};
+
+/**
+ * Runs requests in worker processes: the one with the fewest requests takes the next, and where all are full it waits in
+ * a bounded queue. What a dead worker had not begun goes to another, at the head of the queue; what it had begun is never
+ * sent again and fails with `worker.failed`.
+ */
+export class NodeDispatcher implements Dispatcher, LinkOwner, InvitationOwner {
+  readonly #options: NodeDispatcherOptions;
+  readonly #welcome: Welcome;
+  readonly #context: NodeRequestContext;
+  readonly #queue = new NodeQueue();
+  readonly #links: NodeLink[] = [];
+  readonly #invitations = new Map<NodeInvitation, NodeLink | null>();
+  /** Where the search for a worker begins: among equals they take turns. */
+  #turn = 0;
+
+  constructor(options: NodeDispatcherOptions) {
+    const { contentWindowBytes, responseWindowBytes, maxEnvironBytes, maxResponseHeadBytes } = options;
+    this.#options = options;
+    const maxPayloadBytes = Math.max(maxEnvironBytes, 4 + maxResponseHeadBytes + maxPieceBytes);
+    this.#welcome = { contentWindowBytes, responseWindowBytes, maxPayloadBytes };
+    const copies = new EnvironCopies();
+    this.#context = { contentWindowBytes, responseWindowBytes, copies, queue: this.#queue };
+  }
+
+  /** Prepares a link for one worker process. Rejects where the private directory cannot be used. */
+  expectWorker(worker: number, pid: number): Promise<Invitation> {
+    const invitation = new NodeInvitation(worker, pid, this.#options, this);
+    this.#invitations.set(invitation, null);
+    return invitation.listen().catch((error: unknown) => {
+      this.#invitations.delete(invitation);
+      throw error;
+    });
+  }
+
+  dispatch(environ: Uint8Array, hasContent: boolean, sink: ResponseSink): DispatchedRequest {
+    const request = new NodeRequest(this.#context, environ, hasContent, sink);
+    const { maxEnvironBytes, queueMax } = this.#options;
+    const link = this.#queue.length === 0 ? this.#leastBusy() : null;
+    if (environ.length > maxEnvironBytes) {
+      request.fail(reject('fields.too-large', `environ of ${environ.length} bytes, at most ${maxEnvironBytes}`));
+    } else if (link !== null) {
+      link.send(request);
+    } else if (this.#queue.length < queueMax) {
+      this.#queue.add(request);
+    } else {
+      request.fail(reject('overload.queue', `${this.#queue.length} requests wait for a worker already`));
+    }
+    return request;
+  }
+
+  get inFlight(): number {
+    return this.#queue.length + this.#links.reduce((sum, link) => sum + link.inFlight, 0);
+  }
+
+  /** Workers that take requests. */
+  get workers(): number {
+    return this.#links.filter((link) => link.state === 'open').length;
+  }
+
+  /** Ends all links at once; what runs or waits fails. */
+  close(): void {
+    for (const [invitation, link] of [...this.#invitations]) {
+      this.#invitations.delete(invitation);
+      if (link === null) invitation.cancel();
+      else link.destroy();
+    }
+    for (const link of [...this.#links]) link.destroy();
+    for (let next = this.#queue.takeFirst(); next !== null; next = this.#queue.takeFirst()) {
+      this.#fail(next, 'the server stops');
+    }
+  }
+
+  invitationAccepted(invitation: NodeInvitation, socket: Socket): void {
+    this.#invitations.set(invitation, new NodeLink(socket, invitation.expected, this.#welcome, this));
+  }
+
+  invitationExpired(invitation: NodeInvitation): void {
+    const { worker, pid } = invitation.expected;
+    const link = this.#invitations.get(invitation);
+    if (link !== null) return link?.fail(`no hello within ${this.#options.helloMs} ms`);
+    this.#invitations.delete(invitation);
+    invitation.cancel();
+    this.#options.log.warning(`worker ${worker} (pid ${pid}) did not connect within ${this.#options.helloMs} ms`);
+  }
+
+  linkGreeted(link: NodeLink): void {
+    this.#finishInvitation(link);
+    this.#links.push(link);
+    this.linkHasRoom();
+  }
+
+  linkHasRoom(): void {
+    while (this.#queue.length > 0) {
+      const link = this.#leastBusy();
+      const request = link === null ? null : this.#queue.takeFirst();
+      if (link === null || request === null) return;
+      try {
+        link.send(request);
+      } catch (error) {
+        this.sinkFailed(request, error);
+      }
+    }
+  }
+
+  linkClosed(link: NodeLink, { fault, begun, notBegun }: LinkEnd): void {
+    this.#finishInvitation(link);
+    const index = this.#links.indexOf(link);
+    if (index >= 0) this.#links.splice(index, 1);
+    this.#report(link, fault, begun.length, notBegun.length);
+    for (const request of notBegun.toReversed()) {
+      request.takeBack();
+      this.#queue.addFirst(request);
+    }
+    for (const request of begun) this.#fail(request, fault ?? 'the worker ended while it ran the request');
+    this.linkHasRoom();
+    this.#options.onWorkerGone?.(link.expected.worker, fault);
+  }
+
+  sinkFailed(request: NodeRequest, error: unknown): void {
+    const stack = error instanceof Error ? error.stack : String(error);
+    this.#options.log.error(`request ${request.requestId}: an answer could not be taken`, stack);
+    request.abort();
+  }
+
+  #leastBusy(): NodeLink | null {
+    let chosen: NodeLink | null = null;
+    const { length } = this.#links;
+    for (let step = 0; step < length; step++) {
+      const link = this.#links[(this.#turn + step) % length];
+      if (link !== undefined && this.#hasRoom(link) && (chosen === null || link.inFlight < chosen.inFlight))
+        chosen = link;
+    }
+    this.#turn = (this.#turn + 1) % Math.max(length, 1);
+    return chosen;
+  }
+
+  #hasRoom(link: NodeLink): boolean {
+    return link.state === 'open' && link.inFlight < this.#options.requestsPerWorker;
+  }
+
+  #finishInvitation(link: NodeLink): void {
+    for (const [invitation, taken] of this.#invitations) {
+      if (taken !== link) continue;
+      invitation.finish();
+      this.#invitations.delete(invitation);
+    }
+  }
+
+  #fail(request: NodeRequest, detail: string): void {
+    try {
+      request.fail(reject('worker.failed', detail));
+    } catch (error) {
+      this.sinkFailed(request, error);
+    }
+  }
+
+  #report({ expected: { worker, pid } }: NodeLink, fault: string | null, failed: number, moved: number): void {
+    const text = `worker ${worker} (pid ${pid})`;
+    if (fault !== null) {
+      this.#options.log.error(`${text} broke its link: ${fault}; ${failed} of its requests failed`);
+    } else if (failed > 0 || moved > 0) {
+      this.#options.log.warning(`${text} is gone: ${failed} of its requests failed, ${moved} go to another worker`);
+    }
+  }
+}
