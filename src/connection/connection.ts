@@ -240,6 +240,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
 
   /** The response has left and the message is in: the next request, or the end. */
   private settle(): void {
+    if (this.state === 'lingering' || this.state === 'closed') return;
     if (!this.responseIsOut || this.outbox.pendingBytes > 0) return this.progress();
     if (!this.mayGoOn) {
       this.enter(this.state === 'refusing' ? 'refusal-sent' : 'last-response-sent');

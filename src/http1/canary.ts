@@ -1,6 +1,6 @@
 import type { RuleId } from '../rejection/rules.ts';
-import { createParserContext, RequestParser } from './request-parser.ts';
 import type { Llhttp } from './llhttp/instance.ts';
+import { createParserContext, RequestParser } from './request-parser.ts';
 
 /**
  * Requests that a safe parser refuses, run through the parser that was loaded, at every start. A dependency update that
@@ -43,6 +43,11 @@ export const canaries: readonly Canary[] = [
     rule: 'framing.transfer-coding',
   },
   {
+    name: 'a coding after chunked',
+    request: `${head}Transfer-Encoding: chunked, gzip\r\n\r\n`,
+    rule: 'framing.conflict',
+  },
+  {
     name: 'chunked in HTTP/1.0',
     request: 'POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n',
     rule: 'framing.conflict',
@@ -51,7 +56,11 @@ export const canaries: readonly Canary[] = [
   { name: 'LF in a chunk extension', request: `${chunked}1;a\nb\r\na\r\n0\r\n\r\n`, rule: 'framing.chunk' },
   { name: 'data longer than its chunk', request: `${chunked}1\r\nabc0\r\n\r\n`, rule: 'framing.chunk' },
   { name: 'a chunk size of many zeros', request: `${chunked}${'0'.repeat(17)}1\r\n`, rule: 'framing.chunk' },
-  { name: 'a length behind the content', request: `${chunked}0\r\nContent-Length: 4\r\n\r\n`, rule: 'trailer.forbidden' },
+  {
+    name: 'a length behind the content',
+    request: `${chunked}0\r\nContent-Length: 4\r\n\r\n`,
+    rule: 'trailer.forbidden',
+  },
   { name: 'a long request line', request: `GET /${'a'.repeat(200)}`, rule: 'request-line.too-long' },
   { name: 'a long field line', request: `GET / HTTP/1.1\r\nX: ${'a'.repeat(200)}`, rule: 'field.too-large' },
   { name: 'many fields', request: `GET / HTTP/1.1\r\n${'X: a\r\n'.repeat(9)}`, rule: 'fields.too-many' },

@@ -154,6 +154,9 @@ export class ChunkedContent {
           this.sizeDigits += 1;
           if (this.sizeDigits > MAX_SIZE_DIGITS) return malformed(`more than ${MAX_SIZE_DIGITS} chunk size digits`);
           this.size = this.size * 16 + digit;
+          if (this.content + this.size > this.maxContentBytes) {
+            return reject('content.too-large', `a chunk makes it more than ${this.maxContentBytes} bytes`);
+          }
           return undefined;
         }
         if (this.sizeDigits === 0) return malformed('no chunk size');
@@ -218,9 +221,6 @@ export class ChunkedContent {
       this.inTrailerSection = true;
       this.state = 'line-start';
       return undefined;
-    }
-    if (this.content + this.size > this.maxContentBytes) {
-      return reject('content.too-large', `a chunk makes it more than ${this.maxContentBytes} bytes`);
     }
     this.remaining = this.size;
     this.state = 'data';

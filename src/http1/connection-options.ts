@@ -37,13 +37,10 @@ function isPlainKeepAlive(head: RequestHead): boolean {
 }
 
 function connectionOptions(head: RequestHead): string[] {
-  const options: string[] = [];
-  for (let index = 0; index < head.fieldCount; index++) {
-    if (head.id(index) !== connectionField) continue;
-    for (const option of head.latin1(head.valueStart(index), head.valueEnd(index)).split(',')) {
-      const name = option.replace(/^[ \t]+|[ \t]+$/g, '').toLowerCase();
-      if (name !== '') options.push(name);
-    }
-  }
-  return options;
+  return head
+    .values(connectionField)
+    .join(',')
+    .split(',')
+    .map((option) => option.replace(/^[ \t]+|[ \t]+$/g, '').toLowerCase())
+    .filter((option) => option !== '');
 }

@@ -85,15 +85,10 @@ export class HeadReader {
     return this.checkOpenLine(stopped);
   }
 
-  /** The head as far as it has been received. */
-  get received(): Uint8Array {
+  /** The head up to `offset` of the bytes being parsed. */
+  receivedUpTo(offset: number): Uint8Array {
     const { bytes, base } = this.head;
-    return bytes.subarray(base, this.buffered === 0 ? bytes.length : this.buffered);
-  }
-
-  /** What stands between the target and `offset`. */
-  behindTarget(offset: number): string {
-    return this.head.latin1(this.head.targetEnd, offset + this.shift);
+    return bytes.subarray(base, base + offset + this.shift);
   }
 
   target(start: number, end: number): void {

@@ -5,7 +5,7 @@ import type { RequestHead } from './request-head.ts';
 /**
  * How long the content is (RFC 9112 section 6.3), decided on our own reading of the fields: llhttp has decided too, and
  * the parser compares. One Content-Length of digits, or one Transfer-Encoding that is exactly `chunked` in HTTP/1.1,
- * never both; anything else is how requests are smuggled.
+ * never both; anything else is how requests are smuggled. A coding that is only unknown is left to the checks behind.
  */
 const contentLengthField = fieldId('content-length');
 const transferEncodingField = fieldId('transfer-encoding');
@@ -28,13 +28,17 @@ function decideByLength(head: RequestHead): Rejection | undefined {
   return undefined;
 }
 
+/** Codings of all lines are one list. Only `chunked` alone frames; it is never but last, and never twice. */
 function decideByCoding(head: RequestHead): Rejection | undefined {
   if (head.minorVersion === 0) return reject('framing.conflict', 'Transfer-Encoding in HTTP/1.0');
-  const value = head.value(transferEncodingField)?.toLowerCase();
-  if (head.isRepeated(transferEncodingField) || value !== 'chunked') {
-    return reject('framing.transfer-coding', 'a transfer coding other than chunked alone');
-  }
-  head.framing = 'chunked';
+  const codings = head
+    .values(transferEncodingField)
+    .join(',')
+    .toLowerCase()
+    .split(/[ \t]*,[ \t]*/);
+  if (codings.slice(0, -1).includes('chunked')) return reject('framing.conflict', 'chunked is not the last coding');
+  if (codings.length > 1 || codings[0] !== 'chunked') head.hasUnknownCoding = true;
+  else head.framing = 'chunked';
   return undefined;
 }
 

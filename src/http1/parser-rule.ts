@@ -7,13 +7,10 @@ import type { LlhttpErrorName } from './llhttp/error-name.ts';
  */
 export function headRule(error: LlhttpErrorName, reason: string): Rejection {
   switch (error) {
-    case 'INVALID_METHOD':
     case 'INVALID_CONSTANT':
       return reject('request-line.malformed', 'not method SP target SP version');
     case 'INVALID_URL':
       return reject('target.malformed', 'a byte that a target may not hold');
-    case 'INVALID_VERSION':
-      return reject('request-line.malformed', 'no version and CRLF at its end');
     case 'PAUSED_H2_UPGRADE':
       return reject('version.unsupported', 'HTTP/2 without TLS');
     case 'INVALID_CONTENT_LENGTH':
@@ -27,9 +24,7 @@ export function headRule(error: LlhttpErrorName, reason: string): Rejection {
 
 function framingRule(error: LlhttpErrorName, reason: string): Rejection {
   if (reason.includes('present with')) return reject('framing.conflict', 'Content-Length and Transfer-Encoding');
-  if (error === 'INVALID_TRANSFER_ENCODING') {
-    return reject('framing.transfer-coding', 'a transfer coding other than chunked alone');
-  }
+  if (error === 'INVALID_TRANSFER_ENCODING') return reject('framing.conflict', 'chunked is not the last coding');
   if (error === 'UNEXPECTED_CONTENT_LENGTH') return reject('framing.content-length', 'more than one Content-Length');
   return reject('framing.content-length', 'not a number of bytes');
 }
@@ -45,4 +40,14 @@ export function contentRule(error: LlhttpErrorName, inTrailers: boolean): Reject
     default:
       return reject('field.malformed', 'not a trailer line that ends with CRLF');
   }
+}
+
+const wellFormedLine = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP\/([0-9]\.[0-9])\r\n$/;
+
+/** A request line that llhttp stopped in, with all of it that is needed to tell why. */
+export function strangeLineRule(line: string): Rejection {
+  const version = wellFormedLine.exec(line)?.[1];
+  if (version === undefined) return reject('request-line.malformed', 'not method SP target SP version');
+  if (version !== '1.1' && version !== '1.0') return reject('version.unsupported', 'neither HTTP/1.1 nor HTTP/1.0');
+  return reject('method.unknown', 'a method that is not implemented here');
 }

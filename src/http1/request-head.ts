@@ -23,6 +23,8 @@ export class RequestHead {
   framing: MessageFraming = 'none';
   /** Declared Content-Length in bytes; 0 without one. */
   contentLength = 0;
+  /** A transfer coding that this server does not know: no content can be read, and RFC 9112 section 6.1 wants 501. */
+  hasUnknownCoding = false;
   keepAlive = false;
   /** Connection: upgrade together with an Upgrade field: offered, not taken. */
   upgradeOffered = false;
@@ -40,6 +42,7 @@ export class RequestHead {
     this.framing = 'none';
     this.contentLength = 0;
     this.upgradeOffered = false;
+    this.hasUnknownCoding = false;
     this.present = 0;
     this.repeated = 0;
   }
@@ -118,5 +121,14 @@ export class RequestHead {
   value(id: number): string | undefined {
     const index = this.find(id);
     return index < 0 ? undefined : this.latin1(this.valueStart(index), this.valueEnd(index));
+  }
+
+  /** The values of all field lines with this id, in order. */
+  values(id: number): string[] {
+    const values: string[] = [];
+    for (let index = 0; index < this.fieldCount; index++) {
+      if (this.ids[index] === id) values.push(this.latin1(this.valueStart(index), this.valueEnd(index)));
+    }
+    return values;
   }
 }

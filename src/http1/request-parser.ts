@@ -1,5 +1,5 @@
 import { type Rejection, reject } from '../rejection/rejection.ts';
-import { ChunkedContent, type ChunkLimits, isTokenByte } from './chunked-content.ts';
+import { ChunkedContent, type ChunkLimits } from './chunked-content.ts';
 import { type HeadLimits, HeadReader } from './head-reader.ts';
 import type { LlhttpErrorName } from './llhttp/error-name.ts';
 import {
@@ -11,7 +11,7 @@ import {
   SLICE_BYTES,
   STOP,
 } from './llhttp/instance.ts';
-import { contentRule, headRule } from './parser-rule.ts';
+import { contentRule, headRule, strangeLineRule } from './parser-rule.ts';
 import type { MessageFraming, RequestHead } from './request-head.ts';
 
 /** Bytes of content of one request, chunk sizes believed as soon as they are declared. */
@@ -36,14 +36,15 @@ export function createParserContext(llhttp: Llhttp): ParserContext {
 }
 
 /**
- * `complete`: a message has ended and nothing more is parsed until `resume`. `unknown-method`: llhttp knows no such
- * method; the rest of the token decides between 501 and 400. `refused` is for good.
+ * `complete`: a message has ended and nothing more is parsed until `resume`. `strange-line`: llhttp knows no such method
+ * or version; the whole line decides which status that is. `refused` is for good.
  */
-type Phase = 'between' | 'empty-line' | 'head' | 'unknown-method' | 'content' | 'complete' | 'refused';
+type Phase = 'between' | 'empty-line' | 'head' | 'strange-line' | 'content' | 'complete' | 'refused';
 
 const CR = 0x0d;
 const LF = 0x0a;
 const SP = 0x20;
+const LAST_VISIBLE = 0x7e;
 const SPARE_READERS = 64;
 const nothing = new Uint8Array(0);
 
@@ -61,7 +62,7 @@ export class RequestParser implements LlhttpReceiver {
   private phase: Phase = 'between';
   private reader: HeadReader | undefined;
   private emptyLines = 0;
-  private methodBytes = 0;
+  private strangeLine = '';
   private running = false;
   private waiting: Uint8Array = nothing;
   /** The bytes being parsed are our own copy. */
@@ -123,7 +124,7 @@ export class RequestParser implements LlhttpReceiver {
   receiveEnd(): void {
     switch (this.phase) {
       case 'empty-line':
-      case 'unknown-method':
+      case 'strange-line':
         return this.refuse(reject('request-line.malformed', 'the connection ended inside it'));
       case 'head': {
         const inLine = this.reader === undefined || this.reader.head.fieldCount === 0;
@@ -158,7 +159,7 @@ export class RequestParser implements LlhttpReceiver {
     try {
       while (at < bytes.length && this.phase !== 'complete' && this.phase !== 'refused') {
         if (this.phase === 'head' || this.phase === 'content') at = this.execute(bytes, at);
-        else if (this.phase === 'unknown-method') at = this.finishMethod(bytes, at);
+        else if (this.phase === 'strange-line') at = this.finishLine(bytes, at);
         else at = this.beforeRequestLine(bytes, at);
       }
     } finally {
@@ -203,7 +204,7 @@ export class RequestParser implements LlhttpReceiver {
     const stopped = result === 'OK' ? end : this.parser.stoppedAt;
     if (this.phase === 'head') this.afterHead(bytes, result, stopped);
     else this.afterContent(bytes, result, stopped);
-    return this.phase === 'unknown-method' ? end : stopped;
+    return stopped;
   }
 
   private afterHead(bytes: Uint8Array, result: LlhttpErrorName, stopped: number): void {
@@ -212,8 +213,13 @@ export class RequestParser implements LlhttpReceiver {
     if (!this.headDone) {
       if (result === 'OK') return this.refuseIf(reader.endOfRead(bytes, stopped));
       const limit = this.rejection ?? reader.limitBefore(stopped);
-      if (limit === undefined && result === 'INVALID_METHOD') return this.startUnknownMethod(reader);
-      return this.refuse(limit ?? this.headRejection(result, reader, stopped));
+      if (limit === undefined && (result === 'INVALID_METHOD' || result === 'INVALID_VERSION')) {
+        this.phase = 'strange-line';
+        this.strangeLine = '';
+        this.finishLine(reader.receivedUpTo(stopped), 0);
+        return;
+      }
+      return this.refuse(limit ?? headRule(result, this.parser.reason));
     }
     if (this.rejection !== undefined) return this.refuse(this.rejection);
     if (result !== 'PAUSED') return this.refuse(headRule(result, this.parser.reason));
@@ -225,16 +231,11 @@ export class RequestParser implements LlhttpReceiver {
       this.phase = 'content';
     }
     this.handler.onRequestHead(reader.head);
+    const { hasUnknownCoding } = reader.head;
     this.giveBackReader();
     if (this.messageDone) this.endMessage();
-  }
-
-  /** RFC 9110 section 15.6.6: a version that is well-formed and not ours is another matter than a broken line. */
-  private headRejection(result: LlhttpErrorName, reader: HeadReader, stopped: number): Rejection {
-    if (result === 'INVALID_VERSION' && /^ HTTP\/(?!1\.[01])[0-9]\.[0-9]$/.test(reader.behindTarget(stopped))) {
-      return reject('version.unsupported', 'neither HTTP/1.1 nor HTTP/1.0');
-    }
-    return headRule(result, this.parser.reason);
+    else if (hasUnknownCoding)
+      this.refuse(reject('framing.transfer-coding', 'a transfer coding that is not known here'));
   }
 
   private afterContent(bytes: Uint8Array, result: LlhttpErrorName, stopped: number): void {
@@ -267,37 +268,31 @@ export class RequestParser implements LlhttpReceiver {
   }
 
   private keepWaiting(bytes: Uint8Array, from: number): void {
-    if (from < bytes.length) this.waiting = this.ownBytes ? bytes.subarray(from) : joined(nothing, bytes.subarray(from));
+    if (from < bytes.length)
+      this.waiting = this.ownBytes ? bytes.subarray(from) : joined(nothing, bytes.subarray(from));
   }
 
   private endMessage(): void {
     if (this.phase === 'complete') this.handler.onEndOfMessage();
   }
 
-  /** llhttp stopped inside a method that it does not know: all of the line that is here is looked at again. */
-  private startUnknownMethod(reader: HeadReader): void {
-    this.phase = 'unknown-method';
-    this.methodBytes = 0;
-    this.finishMethod(reader.received, 0);
-  }
-
-  private finishMethod(bytes: Uint8Array, start: number): number {
+  /**
+   * llhttp stopped inside the request line. A line that is well-formed all the same, to its CRLF, has a method or a
+   * version that is not ours (501, 505); any other is malformed.
+   */
+  private finishLine(bytes: Uint8Array, start: number): number {
     for (let at = start; at < bytes.length; at++) {
       const byte = bytes[at] ?? 0;
-      if (!isTokenByte(byte)) {
-        const known = byte === SP && this.methodBytes > 0;
-        this.refuse(
-          known
-            ? reject('method.unknown', 'a method that no server here implements')
-            : reject('request-line.malformed', 'not method SP target SP version'),
-        );
+      const afterCr = this.strangeLine.endsWith('\r');
+      if (afterCr || (byte !== CR && (byte < SP || byte > LAST_VISIBLE))) {
+        this.refuse(strangeLineRule(this.strangeLine + String.fromCharCode(byte)));
         return bytes.length;
       }
-      this.methodBytes += 1;
-      if (this.methodBytes > this.limits.lineBytes) {
+      if (byte !== CR && this.strangeLine.length === this.limits.lineBytes) {
         this.refuse(reject('request-line.too-long', `more than ${this.limits.lineBytes} bytes`));
         return bytes.length;
       }
+      this.strangeLine += String.fromCharCode(byte);
     }
     return bytes.length;
   }
@@ -344,12 +339,12 @@ export class RequestParser implements LlhttpReceiver {
     this.headDone = true;
     this.rejection = reader.complete(context.llhttp.methodName(method), upgrade, keepAlive);
     if (this.rejection !== undefined) return STOP;
-    const { framing, contentLength } = reader.head;
+    const { framing, contentLength, hasUnknownCoding } = reader.head;
     this.framing = framing;
     this.contentLength = contentLength;
     this.contentReceived = 0;
     this.chunked = framing === 'chunked' ? new ChunkedContent(limits, limits.contentBytes) : undefined;
-    return framing === 'none' ? CONTINUE : PAUSE;
+    return framing === 'none' && !hasUnknownCoding ? CONTINUE : PAUSE;
   }
 
   /** Pieces are pushed together, so that many small chunks are one piece of content for those behind. */

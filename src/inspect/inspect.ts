@@ -1,7 +1,7 @@
 import type { RequestHead } from '../http1/request-head.ts';
 import { RequestTarget } from '../http1/request-target.ts';
 import type { Rejection } from '../rejection/rejection.ts';
-import { inspectContentLength, inspectExpect } from './content.ts';
+import { inspectContentLength, inspectExpect, inspectTransferCoding } from './content.ts';
 import { inspectFieldNames, inspectSingletons } from './field-section.ts';
 import { inspectHost } from './host.ts';
 import { inspectMethod } from './method.ts';
@@ -37,6 +37,7 @@ export const checks: readonly Check[] = [
   inspectFieldNames,
   inspectExpect,
   inspectContentLength,
+  inspectTransferCoding,
 ];
 
 /** Everything that policy and the RFCs have to say about a head that parsed. Pure: no clock, no state, no I/O. */

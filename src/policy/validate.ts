@@ -1,4 +1,4 @@
-import { nearestNames } from '../config/nearest-name.ts';
+import { nearestNames } from '../suggestion/nearest-name.ts';
 import { escapeSegment, locate, positionAt, type SourceDocument, type SourceNode } from './locate.ts';
 import { excerpt, type Mistake, PolicyError } from './mistake.ts';
 import { type PolicyFile, policyKeys } from './policy-file.generated.ts';
