@@ -1,8 +1,9 @@
 import { ReceiveWindow, SendWindow } from '../link/credit-window.ts';
 import { reject } from '../rejection/rejection.ts';
 import type { Log } from '../telemetry/error-log.ts';
+import type { EnvironApp } from '../worker/app-interface.ts';
 import { EnvironDecoder } from '../worker/decode-environ.ts';
-import { type AppContext, type EnvironApp, EnvironExchange, environConstants } from '../worker/environ-app.ts';
+import { type AppContext, EnvironExchange, environConstants } from '../worker/environ-app.ts';
 import type { ResponseChannel } from '../worker/response-output.ts';
 import type { DispatchedRequest, Dispatcher, ResponseSink } from './dispatch.ts';
 

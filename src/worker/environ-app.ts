@@ -1,31 +1,13 @@
-import { Readable, type Writable } from 'node:stream';
 import { inspect } from 'node:util';
 import { ReceiveWindow } from '../link/credit-window.ts';
 import type { Log } from '../telemetry/error-log.ts';
+import { closeAnswer, isAsyncIterable, isThenable, iteratorOf, kindOf, pieceBytes } from './answer.ts';
+import type { Environ, EnvironApp, Write } from './app-interface.ts';
 import type { EnvironDecoder } from './decode-environ.ts';
 import { ErrorStream } from './error-stream.ts';
 import { RequestContent } from './request-content.ts';
 import { type ResponseChannel, ResponseOutput } from './response-output.ts';
 import { encodeResponseHead } from './start-response.ts';
-
-/** PEP 3333 for JavaScript (DESIGN section 5). Strings are latin1 of the raw bytes. */
-export type Environ = {
-  [key: string]: unknown;
-  'wsgi.version': readonly [number, number];
-  'wsgi.input': Readable;
-  'wsgi.errors': Writable;
-  'wsgi.multithread': boolean;
-  'wsgi.multiprocess': boolean;
-  'wsgi.run_once': boolean;
-  'wsgi.input_terminated': boolean;
-  'portcullis.tls': null;
-};
-/** Strings are sent as UTF-8. Answers undefined, or a promise where the client has to catch up first. */
-export type Write = (content: string | Uint8Array) => Promise<void> | undefined;
-/** Throws TypeError on what cannot be sent, and an error on a second call without `excInfo`. */
-export type StartResponse = (status: string, headers: [string, string][], excInfo?: unknown) => Write;
-/** Answers, or resolves to, an iterable or async iterable of strings and bytes; one string or Uint8Array is one piece. */
-export type EnvironApp = (environ: Environ, startResponse: StartResponse) => unknown;
 
 /** What all requests to one application over one link share. */
 export type AppContext = {
@@ -73,7 +55,7 @@ export class EnvironExchange {
   #state: 'running' | 'finishing' | 'over' = 'running';
   readonly #isHead: boolean;
   readonly #requestId: unknown;
-  /** What the application answered. */
+  /** What the application answered, where it has to be told of the end. */
   #result: unknown = undefined;
   #pieces: readonly unknown[] | null = null;
   #nextPiece = 0;
@@ -190,17 +172,23 @@ export class EnvironExchange {
   }
 
   #take(result: unknown): void {
+    if (this.#state === 'running' && Array.isArray(result)) {
+      this.#pieces = result;
+      return this.#pumpPieces();
+    }
     this.#result = result;
-    if (this.#state === 'over') return this.#close();
+    if (this.#state === 'over') this.#close();
+    if (this.#state !== 'running') return;
+    if (typeof result === 'string' || result instanceof Uint8Array) {
+      this.#pieces = [result];
+      return this.#pumpPieces();
+    }
     try {
-      if (Array.isArray(result)) this.#pieces = result;
-      else if (typeof result === 'string' || result instanceof Uint8Array) this.#pieces = [result];
-      else this.#iterator = iteratorOf(result);
+      this.#iterator = iteratorOf(result);
     } catch (error) {
       return this.#fail('the answer cannot be iterated', error);
     }
-    if (this.#pieces !== null) this.#pumpPieces();
-    else if (this.#iterator === null) this.#fail(`the application returned ${kindOf(result)}, no iterable`);
+    if (this.#iterator === null) this.#fail(`the application returned ${kindOf(result)}, no iterable`);
     else if (isAsyncIterable(result)) void this.#pumpAsync(this.#iterator as AsyncIterator<unknown>);
     else this.#pump();
   }
@@ -361,61 +349,13 @@ export class EnvironExchange {
     this.#resume = null;
     resume?.();
     if (this.#isStepping) return;
-    const [iterator, result] = [this.#iterator, this.#result];
+    const result = this.#result;
+    if (result === undefined) return;
+    const unfinished = this.#iterator;
     this.#iterator = null;
     this.#result = undefined;
-    if (iterator !== null || hasClose(result)) this.#closeAnswer(iterator, result);
+    closeAnswer(result, unfinished, (error) => this.#log('closing the answer failed', error));
   }
-
-  #closeAnswer(iterator: Iterator<unknown> | AsyncIterator<unknown> | null, result: unknown): void {
-    const failed = (error: unknown): void => this.#log('closing the answer failed', error);
-    try {
-      if (result instanceof Readable) {
-        result.destroy();
-        return;
-      }
-      const returned: unknown = iterator?.return?.();
-      if (isThenable(returned)) Promise.resolve(returned).catch(failed);
-      const closed: unknown = hasClose(result) ? result.close() : undefined;
-      if (isThenable(closed)) Promise.resolve(closed).catch(failed);
-    } catch (error) {
-      failed(error);
-    }
-  }
-}
-
-/** -1: nothing that can be sent. */
-function pieceBytes(piece: unknown): number {
-  if (typeof piece === 'string') return Buffer.byteLength(piece);
-  return piece instanceof Uint8Array ? piece.length : -1;
-}
-
-function iteratorOf(result: unknown): Iterator<unknown> | AsyncIterator<unknown> | null {
-  if (isAsyncIterable(result)) return result[Symbol.asyncIterator]();
-  if (isIterable(result)) return result[Symbol.iterator]();
-  return null;
-}
-
-function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
-}
-
-function isIterable(value: unknown): value is Iterable<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.iterator in value;
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
-}
-
-function hasClose(value: unknown): value is { close(): unknown } {
-  return typeof value === 'object' && value !== null && 'close' in value && typeof value.close === 'function';
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return 'null';
-  if (typeof value === 'object') return `an object (${value.constructor?.name ?? 'without prototype'})`;
-  return typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`;
 }
 
 function stackOf(error: unknown): string {

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { basename, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { nearestNames } from '../suggestion/nearest-name.ts';
+import type { EnvironApp } from './app-interface.ts';
 import type { AppTarget } from './app-target.ts';
-import type { EnvironApp } from './environ-app.ts';
 
 /** The operator's fault: one paragraph, and the application's own stack where it is the one that threw. */
 export class AppLoadError extends Error {

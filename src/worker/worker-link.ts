@@ -12,8 +12,9 @@ import { helloBytes, readWelcome, writeHello } from '../link/greeting.ts';
 import { isAfter } from '../link/request-id.ts';
 import { StartedFile } from '../link/started-file.ts';
 import type { Log } from '../telemetry/error-log.ts';
+import type { EnvironApp } from './app-interface.ts';
 import { EnvironDecoder } from './decode-environ.ts';
-import { type AppContext, type EnvironApp, environConstants } from './environ-app.ts';
+import { type AppContext, environConstants } from './environ-app.ts';
 import { WorkerRequest, type WorkerRequestOwner } from './worker-request.ts';
 
 export type WorkerLinkOptions = {

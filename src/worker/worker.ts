@@ -1,8 +1,8 @@
 import { bootChild } from '../process/child.ts';
 import type { MasterToWorker, WorkerToMaster } from '../process/control-messages.ts';
 import { openErrorLog } from '../telemetry/error-log.ts';
+import type { EnvironApp } from './app-interface.ts';
 import type { AppTarget } from './app-target.ts';
-import type { EnvironApp } from './environ-app.ts';
 import { AppLoadError, appName, loadApp } from './load-app.ts';
 import { WorkerLink } from './worker-link.ts';
 
