@@ -2,7 +2,7 @@ import { Listener } from './accept/listener.ts';
 import { createDateLine } from './connection/date-line.ts';
 import { Deadlines } from './connection/deadlines.ts';
 import type { Edge } from './connection/edge-context.ts';
-import { createRequestIds } from './connection/request-id.ts';
+import { RequestIds } from './connection/request-id.ts';
 import { survivingCanary } from './http1/canary.ts';
 import { compileLlhttp } from './http1/llhttp/compile.ts';
 import { instantiateLlhttp, type Llhttp } from './http1/llhttp/instance.ts';
@@ -85,17 +85,18 @@ async function createDispatcher(order: EdgeStart, log: Log): Promise<Dispatcher>
 }
 
 function createEdge(order: EdgeStart, llhttp: Llhttp, dispatcher: Dispatcher, log: Log): Edge {
+  const requestIds = new RequestIds();
   return {
     policy: order.policy,
     parsers: createParserContext(llhttp),
     inspection: new Inspection(),
-    environ: new EnvironEncoder(),
+    environ: new EnvironEncoder(requestIds.prefix),
     responseHead: new ResponseHead(),
     dispatcher,
     deadlines: new Deadlines(performance),
     log,
     dateLine: createDateLine(Date.now),
-    nextRequestId: createRequestIds(),
+    requestIds,
   };
 }
 

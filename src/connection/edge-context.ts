@@ -6,6 +6,7 @@ import type { Log } from '../telemetry/error-log.ts';
 import type { Dispatcher } from '../upstream/dispatch.ts';
 import type { EnvironEncoder } from '../upstream/environ.ts';
 import type { Deadlines } from './deadlines.ts';
+import type { RequestIds } from './request-id.ts';
 
 /** What all connections of an edge share. The scratch objects are safe to share because each is used within one call. */
 export type Edge = {
@@ -20,6 +21,5 @@ export type Edge = {
   readonly log: Log;
   /** `Date: …\r\n`, of this second. */
   dateLine(): Uint8Array;
-  /** Unique in the fleet for practical purposes: a random prefix per process and a count. */
-  nextRequestId(): string;
+  readonly requestIds: RequestIds;
 };

@@ -38,10 +38,10 @@ export type Party = 'queue' | 'content' | 'worker';
  * first. It holds no socket: bytes come from the parser and go to the connection.
  */
 export class Exchange implements ResponseSink {
-  readonly requestId: string;
   readonly isHead: boolean;
   /** An answer of the edge may leave the connection open. */
   readonly mayKeepAlive: boolean;
+  private readonly number: number;
   private readonly edge: Edge;
   private readonly owner: ExchangeOwner;
   private readonly writer: ResponseWriter;
@@ -58,11 +58,15 @@ export class Exchange implements ResponseSink {
   constructor(edge: Edge, owner: ExchangeOwner, head: RequestHead, keepAlive: boolean) {
     this.edge = edge;
     this.owner = owner;
-    this.requestId = edge.nextRequestId();
+    this.number = edge.requestIds.next();
     this.isHead = head.method === 'HEAD';
     this.mayKeepAlive = keepAlive && head.minorVersion === 1;
     this.credit = edge.policy.request.contentMemoryBytes;
     this.writer = new ResponseWriter({ isHead: this.isHead, minorVersion: head.minorVersion, keepAlive });
+  }
+
+  get requestId(): string {
+    return `${this.edge.requestIds.prefix}${this.number}`;
   }
 
   /** Inspect, environ, dispatch. */
@@ -71,7 +75,7 @@ export class Exchange implements ResponseSink {
     const rejection = inspect(head, edge.policy.request, edge.inspection);
     if (rejection !== undefined) return owner.refuse(rejection);
     if (expectsContinue(head)) owner.sendContinue();
-    const environ = edge.environ.encode(head, edge.inspection, owner.connectionPairs, this.requestId);
+    const environ = edge.environ.encode(head, edge.inspection, owner.connectionPairs, this.number);
     const request = edge.dispatcher.dispatch(environ, head.framing !== 'none', this);
     if (this.ended) return;
     this.request = request;

@@ -19,11 +19,7 @@ const TRANSFER_ENCODING = Buffer.from('Transfer-Encoding: chunked\r\n');
 const CLOSE = Buffer.from('Connection: close\r\n');
 const KEEP_ALIVE = Buffer.from('Connection: keep-alive\r\n');
 const LAST_CHUNK = Buffer.from('0\r\n\r\n');
-const NOTHING = Buffer.alloc(0);
 export const CONTINUE_RESPONSE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
-/** Longest that we add to a head: version, Date, Content-Length or Transfer-Encoding, Connection, empty line. */
-const ADDED_BYTES = 200;
-const CHUNK_BYTES = 16;
 
 /**
  * The bytes of one response. Sans-I/O: answers what to write; the caller owns it. Every buffer answered is new, since the
@@ -57,25 +53,52 @@ export class ResponseWriter {
     this.missing = this.framing === 'content-length' ? declared : 0;
     if (this.framing === 'until-close') this.keepAlive = false;
 
-    const out = Buffer.allocUnsafe(head.end + content.length + ADDED_BYTES + CHUNK_BYTES);
+    const length = declared >= 0 ? `${declared}\r\n` : '';
+    const out = Buffer.allocUnsafe(this.headBytes(head, length, dateLine) + this.contentBytes(content.length, end));
     let at = putConstant(out, 0, VERSION);
     at = copy(out, at, head.bytes, 0, head.statusEnd);
     at = putConstant(out, at, CRLF);
     at = copy(out, at, head.bytes, head.statusEnd, head.end);
     if (!head.hasDate) at = putConstant(out, at, dateLine);
-    if (declared >= 0) at = putNumber(out, putConstant(out, at, CONTENT_LENGTH), declared);
+    if (length !== '') at = put(out, putConstant(out, at, CONTENT_LENGTH), length);
     else if (this.framing === 'chunked') at = putConstant(out, at, TRANSFER_ENCODING);
     if (!this.keepAlive) at = putConstant(out, at, CLOSE);
     else if (minorVersion === 0) at = putConstant(out, at, KEEP_ALIVE);
-    at = putConstant(out, at, CRLF);
-    return out.subarray(0, this.putContent(out, at, content, end));
+    this.putContent(out, putConstant(out, at, CRLF), content, end);
+    return out;
   }
 
   /** A further piece of content. */
   content(content: Uint8Array, end: boolean): Buffer {
-    if (this.framing === 'none') return NOTHING;
-    const out = Buffer.allocUnsafe(content.length + CHUNK_BYTES + LAST_CHUNK.length);
-    return out.subarray(0, this.putContent(out, 0, content, end));
+    const out = Buffer.allocUnsafe(this.contentBytes(content.length, end));
+    this.putContent(out, 0, content, end);
+    return out;
+  }
+
+  /** Exactly what `begin` writes before the content: a view of a larger buffer would cost as much as all the copying. */
+  private headBytes(head: ResponseHead, length: string, dateLine: Uint8Array): number {
+    let bytes = VERSION.length + head.end + 2 * CRLF.length;
+    if (!head.hasDate) bytes += dateLine.length;
+    if (length !== '') bytes += CONTENT_LENGTH.length + length.length;
+    else if (this.framing === 'chunked') bytes += TRANSFER_ENCODING.length;
+    if (!this.keepAlive) bytes += CLOSE.length;
+    else if (this.context.minorVersion === 0) bytes += KEEP_ALIVE.length;
+    return bytes;
+  }
+
+  private contentBytes(length: number, end: boolean): number {
+    switch (this.framing) {
+      case 'none':
+        return 0;
+      case 'content-length':
+        return Math.min(length, this.missing);
+      case 'until-close':
+        return length;
+      case 'chunked': {
+        const chunk = length === 0 ? 0 : length.toString(16).length + length + 2 * CRLF.length;
+        return end ? chunk + LAST_CHUNK.length : chunk;
+      }
+    }
   }
 
   private putContent(out: Buffer, start: number, content: Uint8Array, end: boolean): number {
@@ -120,11 +143,6 @@ export function refusalResponse(
 function putConstant(out: Buffer, start: number, bytes: Uint8Array): number {
   out.set(bytes, start);
   return start + bytes.length;
-}
-
-/** In decimal, with the line's end. */
-function putNumber(out: Buffer, start: number, value: number): number {
-  return put(out, start, `${value}\r\n`);
 }
 
 function put(out: Buffer, start: number, text: string): number {
