@@ -94,7 +94,7 @@ export class EnvironExchange {
       if (Array.isArray(result) || !isThenable(result)) this.#take(result);
       else this.#await(result);
     } catch (error) {
-      this.#fail('the application threw', error);
+      this.#fail('the application threw', stackOf(error));
     }
   }
 
@@ -104,7 +104,7 @@ export class EnvironExchange {
     try {
       this.#input.receive(bytes);
     } catch (error) {
-      this.#fail('a listener of wsgi.input threw', error);
+      this.#fail('a listener of wsgi.input threw', stackOf(error));
     }
     return true;
   }
@@ -167,7 +167,7 @@ export class EnvironExchange {
   #await(result: PromiseLike<unknown>): void {
     Promise.resolve(result).then(
       (value) => this.#take(value),
-      (error) => this.#fail('the application rejected', error),
+      (error) => this.#fail('the application rejected', stackOf(error)),
     );
   }
 
@@ -186,7 +186,7 @@ export class EnvironExchange {
     try {
       this.#iterator = iteratorOf(result);
     } catch (error) {
-      return this.#fail('the answer cannot be iterated', error);
+      return this.#fail('the answer cannot be iterated', stackOf(error));
     }
     if (this.#iterator === null) this.#fail(`the application returned ${kindOf(result)}, no iterable`);
     else if (isAsyncIterable(result)) void this.#pumpAsync(this.#iterator as AsyncIterator<unknown>);
@@ -226,12 +226,14 @@ export class EnvironExchange {
     try {
       step = iterator.next();
     } catch (error) {
-      this.#iterator = null;
-      this.#fail('the application threw', error);
-      return null;
-    } finally {
       this.#isStepping = false;
+      this.#iterator = null;
+      this.#fail('the application threw', stackOf(error));
+      // Where the request was over before, the answer has not been told yet.
+      this.#close();
+      return null;
     }
+    this.#isStepping = false;
     if (step.done === true) this.#iterator = null;
     if (this.#state === 'running') return step;
     if (this.#state === 'over') this.#close();
@@ -252,7 +254,7 @@ export class EnvironExchange {
       }
     } catch (error) {
       this.#iterator = null;
-      this.#fail('the application threw', error);
+      this.#fail('the application threw', stackOf(error));
     }
   }
 
@@ -313,10 +315,10 @@ export class EnvironExchange {
     this.#close();
   }
 
-  #fail(what: string, error?: unknown): void {
+  #fail(what: string, stack?: string): void {
     if (this.#state === 'over') return;
     this.#state = 'over';
-    this.#log(what, error);
+    this.#log(what, stack);
     const output = this.#output;
     output.discard();
     const text = this.#isHead || this.#channel.window < errorText.length ? '' : errorText;
@@ -325,8 +327,8 @@ export class EnvironExchange {
     this.#close();
   }
 
-  #log(what: string, error?: unknown): void {
-    this.#context.log.error(`${this.subject}: ${what}`, error === undefined ? undefined : stackOf(error));
+  #log(what: string, stack?: string): void {
+    this.#context.log.error(`${this.subject}: ${what}`, stack);
   }
 
   #hasNoContent(): boolean {
@@ -354,7 +356,7 @@ export class EnvironExchange {
     const unfinished = this.#iterator;
     this.#iterator = null;
     this.#result = undefined;
-    closeAnswer(result, unfinished, (error) => this.#log('closing the answer failed', error));
+    closeAnswer(result, unfinished, (error) => this.#log('closing the answer failed', stackOf(error)));
   }
 }
 

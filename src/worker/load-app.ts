@@ -92,7 +92,7 @@ function isLocated(error: Error): boolean {
 /** The stack down to where we called: what the application did, and nothing of how Node came to it. */
 function ownFrames(error: Error): string | null {
   const lines = withoutInternalFrames((error.stack ?? '').split('\n'));
-  const ours = lines.findIndex((line) => line.includes(import.meta.url));
+  const ours = lines.findIndex((line) => line.includes(import.meta.filename ?? import.meta.url));
   const kept = ours === -1 ? lines : lines.slice(0, ours);
   return kept.length > 0 ? kept.join('\n') : null;
 }

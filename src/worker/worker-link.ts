@@ -36,6 +36,8 @@ export type WorkerLinkOptions = {
 const readBytes = maxPieceBytes + frameHeaderBytes;
 /** Applications are called without a pause for at most this long; then what they answered goes out. */
 const maxSliceMs = 1;
+/** So many calls after one that took longer than a slice are made one at a time: the next may take long as well. */
+const cautiousCalls = 64;
 
 /** A worker's end of the link to one edge. */
 export class WorkerLink implements FrameReceiver, WorkerRequestOwner {
@@ -52,6 +54,7 @@ export class WorkerLink implements FrameReceiver, WorkerRequestOwner {
   #pending: WorkerRequest[] = [];
   #lastId: number | null = null;
   #isScheduled = false;
+  #cautiousCalls = 0;
 
   /** Throws where the started file cannot be opened. */
   constructor(options: WorkerLinkOptions) {
@@ -178,11 +181,16 @@ export class WorkerLink implements FrameReceiver, WorkerRequestOwner {
     this.#batch.flush();
     const pending = this.#pending;
     const since = performance.now();
+    let before = since;
     let next = 0;
     while (next < pending.length && this.state !== 'closed' && !this.#socket.destroyed) {
       const request = pending[next++];
       if (request !== undefined && !request.isOver) this.#run(request);
-      if (next < pending.length && performance.now() - since > maxSliceMs) {
+      const now = performance.now();
+      if (now - before > maxSliceMs) this.#cautiousCalls = cautiousCalls;
+      before = now;
+      if (next < pending.length && (this.#cautiousCalls > 0 || now - since > maxSliceMs)) {
+        this.#cautiousCalls = Math.max(0, this.#cautiousCalls - 1);
         this.#isScheduled = true;
         setImmediate(this.#runPending);
         break;
