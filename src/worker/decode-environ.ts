@@ -2,19 +2,22 @@
 const maxKnownKeyBytes = 64;
 /** Then all is forgotten: a client that invents keys costs time, never memory. */
 const maxKnownKeys = 4096;
+/** Compiling costs as much as some requests: a client that invents keys is not worth it. */
+const usesBeforeBuild = 32;
 /** Different keys known at one place; one more is looked up the slow way. */
 const maxBranches = 32;
 
-/**
- * A key that has been seen after the keys on the way to it. `template` has exactly those keys, so that an environ can be
- * cloned from it with its final shape.
- */
+/** Makes an environ with its final shape at once, from the values of the pairs and of the constants. */
+type Build = (values: readonly string[], constants: readonly unknown[]) => Record<string, unknown>;
+
+/** A key that has been seen after the keys on the way to it. `build` makes environs that have exactly those keys. */
 type KnownKey = {
   readonly key: string;
   readonly keyAndNul: Uint8Array;
   readonly path: readonly string[];
   readonly next: KnownKey[];
-  template: Record<string, unknown> | null;
+  uses: number;
+  build: Build | null;
 };
 
 /**
@@ -24,6 +27,7 @@ type KnownKey = {
  */
 export class EnvironDecoder {
   readonly #constants: Readonly<Record<string, unknown>>;
+  readonly #constantValues: readonly unknown[];
   readonly #values: string[] = [];
   #root = knownKey('', []);
   #knownKeys = 0;
@@ -31,6 +35,7 @@ export class EnvironDecoder {
   /** `constants` are part of every environ. */
   constructor(constants: Readonly<Record<string, unknown>>) {
     this.#constants = constants;
+    this.#constantValues = Object.values(constants);
   }
 
   /** A new object with all pairs; null if the block is malformed (a key without a value, no NUL at the end). */
@@ -49,11 +54,10 @@ export class EnvironDecoder {
       at = valueEnd + 1;
       node = known;
     }
-    node.template ??= this.#template(node.path);
-    const environ = { ...node.template };
-    const { path } = node;
-    for (let index = 0; index < count; index++) environ[path[index] ?? ''] = values[index];
-    return environ;
+    if (node.build !== null) return node.build(values, this.#constantValues);
+    node.uses += 1;
+    if (node.uses === usesBeforeBuild) node.build = this.#builder(node.path);
+    return this.#stored(node.path, values);
   }
 
   #learn(node: KnownKey, block: string, at: number): KnownKey | null {
@@ -70,14 +74,24 @@ export class EnvironDecoder {
     return learnt;
   }
 
-  /** Made by JSON.parse, which knows all keys at once: an object that grew would be slow to clone. */
-  #template(path: readonly string[]): Record<string, unknown> {
-    const keys = [...Object.keys(this.#constants), ...path];
-    const template = JSON.parse(`{${keys.map((key) => `${JSON.stringify(key)}:""`).join()}}`) as Record<
-      string,
-      unknown
-    >;
-    return Object.assign(template, this.#constants);
+  /**
+   * An object literal with all keys, compiled: storing twenty keys one by one costs as much as all the rest of a request
+   * in a worker. Keys are quoted as JSON, which is JavaScript. Where code may not be made from strings, they are stored.
+   */
+  #builder(path: readonly string[]): Build {
+    const constants = Object.keys(this.#constants).map((key, index) => `${JSON.stringify(key)}:c[${index}]`);
+    const pairs = path.map((key, index) => `${JSON.stringify(key)}:v[${index}]`);
+    try {
+      return new Function('v', 'c', `return {${[...constants, ...pairs].join()}}`) as Build;
+    } catch {
+      return (values) => this.#stored(path, values);
+    }
+  }
+
+  #stored(path: readonly string[], values: readonly string[]): Record<string, unknown> {
+    const environ: Record<string, unknown> = { ...this.#constants };
+    for (let index = 0; index < path.length; index++) environ[path[index] ?? ''] = values[index];
+    return environ;
   }
 
   #decodeSlowly(block: string): Record<string, unknown> | null {
@@ -104,5 +118,5 @@ function follow(node: KnownKey, bytes: Buffer, at: number, stop: number): KnownK
 }
 
 function knownKey(key: string, path: readonly string[]): KnownKey {
-  return { key, keyAndNul: Buffer.from(`${key}\0`, 'latin1'), path, next: [], template: null };
+  return { key, keyAndNul: Buffer.from(`${key}\0`, 'latin1'), path, next: [], uses: 0, build: null };
 }
