@@ -158,7 +158,10 @@ export class NodeLink implements FrameReceiver {
    */
   #startedId(): number | null {
     const startedId = this.expected.started.read();
-    if (startedId === null || isAfter(startedId, previousRequestId(this.#nextId))) return null;
+    // Anything but the id before the first to the one sent last is nonsense.
+    const lastId = previousRequestId(this.#nextId);
+    const back = (lastId - (startedId ?? 0)) >>> 0;
+    if (startedId === null || back > (lastId - previousRequestId(this.expected.firstId)) >>> 0) return null;
     return startedId;
   }
 }

@@ -108,6 +108,21 @@ describe('a frame batch', () => {
     );
   });
 
+  it('touches neither of two writes that are under way', async () => {
+    const wire = new Wire();
+    const batch = new FrameBatch(wire);
+    wire.isSlow = true;
+    for (const letter of ['a', 'b', 'c', 'd']) {
+      batch.content(1, Buffer.alloc(100, letter), false);
+      batch.flushAll();
+    }
+    wire.release();
+    assert.deepEqual(
+      wire.frames().map(({ payload }) => payload[0]),
+      ['a', 'b', 'c', 'd'],
+    );
+  });
+
   it('keeps order and content whatever the socket does', async () => {
     const step = fc.oneof(
       fc.record({ id: fc.nat(2), bytes: fc.integer({ min: 1, max: 90_000 }) }),

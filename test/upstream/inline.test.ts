@@ -17,14 +17,14 @@ class Inline {
   logged = '';
   readonly dispatcher: InlineDispatcher;
 
-  constructor(app: EnvironApp = apps) {
+  constructor(app: EnvironApp = apps, windowBytes = responseWindowBytes) {
     this.dispatcher = new InlineDispatcher({
       app,
       appName: 'apps.js:app',
       log: openErrorLog({ level: 'info', write: (lines) => (this.logged += lines) }),
       multiprocess: false,
       contentWindowBytes,
-      responseWindowBytes,
+      responseWindowBytes: windowBytes,
       maxResponseHeadBytes: 65_536,
     });
   }
@@ -150,6 +150,49 @@ describe('the inline dispatcher', () => {
     assert.equal(inline.dispatcher.inFlight, 0);
   });
 
+  it('sends a huge piece through a small window to a client that takes it at once', async () => {
+    const piece = Buffer.alloc(20_000_000, 'x');
+    const inline = new Inline((_environ, startResponse) => {
+      startResponse('200 OK', []);
+      return [piece];
+    }, 1000);
+    const sink = new RecordingSink('fast', { keepsContent: false });
+    // A connection has the request in hand before the application answers, as it has in a worker.
+    sink.request = inline.dispatcher.dispatch(requestEnviron('/'), false, sink);
+    sink.acknowledge(1000);
+    assert.equal(await sink.ended(), 'complete');
+    assert.equal(sink.contentBytes, piece.length);
+  });
+
+  it('releases a generator whose client goes while it is being stepped', async () => {
+    const steps: string[] = [];
+    const inline = new Inline(async (_environ, startResponse) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return (function* () {
+        const write = startResponse('200 OK', []);
+        try {
+          yield 'a';
+          write('b');
+          steps.push('went on');
+          yield 'c';
+        } finally {
+          steps.push('released');
+        }
+      })();
+    });
+    const sink = new RecordingSink();
+    const aborted = new Promise<void>((resolve) => {
+      sink.respondContent = () => {
+        sink.abort();
+        resolve();
+      };
+    });
+    sink.dispatch(inline.dispatcher, requestEnviron('/'));
+    await aborted;
+    assert.deepEqual(steps, ['went on', 'released']);
+    assert.equal(inline.logged, '');
+  });
+
   it('answers a request that begins while another answer is being taken', async () => {
     const inline = new Inline((environ, startResponse) => {
       startResponse('200 OK', [['X-Path', String(environ['PATH_INFO'])]]);
@@ -157,9 +200,9 @@ describe('the inline dispatcher', () => {
     });
     const [outer, inner] = [new RecordingSink(), new RecordingSink()];
     const respond = outer.respond.bind(outer);
-    outer.respond = (head, content, end) => {
+    outer.respond = (...response) => {
       inner.dispatch(inline.dispatcher, requestEnviron('/inner'));
-      respond(head, content, end);
+      respond(...response);
     };
     outer.dispatch(inline.dispatcher, requestEnviron('/outer'));
     assert.equal(await outer.ended(), 'complete');

@@ -282,7 +282,8 @@ describe('a worker that ends', () => {
     { behaviour: 'with some begun before the ids wrap', firstId: 0xfffffffe, started: 0xfffffffe, failed: 1 },
     { behaviour: 'with some begun after the ids wrapped', firstId: 0xfffffffe, started: 0, failed: 3 },
     { behaviour: 'before it began anything, at the wrap', firstId: 0, started: 0xffffffff, failed: 0 },
-    { behaviour: 'after it claimed ids that it never got', firstId: 1, started: 6, failed: 5 },
+    { behaviour: 'after it claimed an id that it never got', firstId: 1, started: 6, failed: 5 },
+    { behaviour: 'with nonsense for an id', firstId: 1, started: 0x90000000, failed: 5 },
   ];
   for (const { behaviour, firstId, started, failed } of cases) {
     it(`${behaviour}, fails ${failed} of 5 requests and gives the others back`, async () => {

@@ -68,6 +68,23 @@ describe('requests for workers', () => {
     );
   });
 
+  it('that come from an answer do not overtake those that wait', async () => {
+    start({ requestsPerWorker: 1 });
+    const worker = await harness.addScriptedWorker();
+    const [first, waiting] = [dispatch(), dispatch()];
+    let next: RecordingSink | undefined;
+    const respond = first.respond.bind(first);
+    first.respond = (...response) => {
+      next = dispatch();
+      respond(...response);
+    };
+    await worker.receive(frameType.request);
+    worker.send(frameType.response, 1, ok, endFlag);
+    await worker.receive(frameType.request, 2);
+    assert.equal(waiting.dispatches, 1);
+    assert.equal(next?.dispatches, 0);
+  });
+
   it('wait for the first worker', async () => {
     start({});
     const sink = dispatch('content');
