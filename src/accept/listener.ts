@@ -2,6 +2,7 @@ import { createServer, type Server, Socket } from 'node:net';
 import type { Arrival } from '../connection/arrival.ts';
 import { Connection } from '../connection/connection.ts';
 import type { Edge } from '../connection/edge-context.ts';
+import { PrefixViews } from '../http1/prefix-views.ts';
 
 /** One socket that the master has bound, and how its requests are named in environs. */
 export type BoundSocket = { readonly descriptor: number; readonly arrival: Arrival };
@@ -22,7 +23,7 @@ export class Listener {
   private readonly edge: Edge;
   private readonly servers: Server[] = [];
   private readonly connections = new Set<Connection>();
-  private readonly readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  private readonly reads = new PrefixViews(Buffer.allocUnsafeSlow(READ_BYTES));
   private onEmpty: (() => void) | undefined;
 
   constructor(edge: Edge) {
@@ -81,8 +82,8 @@ export class Listener {
       handle,
       allowHalfOpen: true,
       onread: {
-        buffer: this.readBuffer,
-        callback: (length: number, buffer: Uint8Array) => connection.receive(buffer.subarray(0, length)),
+        buffer: this.reads.bytes,
+        callback: (length: number) => connection.receive(this.reads.of(length)),
       },
     } as ConstructorParameters<typeof Socket>[0]);
     const connection = new Connection(this.edge, socket, arrival, (closed) => this.forget(closed));

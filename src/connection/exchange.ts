@@ -131,9 +131,9 @@ export class Exchange implements ResponseSink {
     if (!this.ended) this.owner.progress();
   }
 
-  respond(head: Uint8Array, content: Uint8Array, end: boolean): void {
+  respond(bytes: Uint8Array, headStart: number, headEnd: number, contentEnd: number, end: boolean): void {
     try {
-      if (!this.ended) this.takeHead(head, content, end);
+      if (!this.ended) this.takeHead(bytes, headStart, headEnd, contentEnd, end);
     } catch (error) {
       this.owner.fault(error);
     }
@@ -147,21 +147,23 @@ export class Exchange implements ResponseSink {
     }
   }
 
-  private takeHead(head: Uint8Array, content: Uint8Array, end: boolean): void {
+  private takeHead(bytes: Uint8Array, headStart: number, headEnd: number, contentEnd: number, end: boolean): void {
     const { edge } = this;
-    const fault = this.responseBegun ? 'a second response head' : edge.responseHead.read(head);
+    const fault = this.responseBegun ? 'a second response head' : edge.responseHead.read(bytes, headStart, headEnd);
     if (fault !== undefined) {
       edge.log.error(`Worker answered request ${this.requestId} with ${fault}`);
       return this.failWith(reject('worker.failed', fault));
     }
     this.responseBegun = true;
     if (!this.owner.canReachNextRequest) this.writer.keepAlive = false;
-    this.emit(this.writer.begin(edge.responseHead, content, end, edge.dateLine()), content.length, end);
+    const content = { bytes, start: headEnd, end: contentEnd };
+    this.emit(this.writer.begin(edge.responseHead, content, end, edge.dateLine()), contentEnd - headEnd, end);
   }
 
   private takeContent(content: Uint8Array, end: boolean): void {
     if (!this.responseBegun) return this.failWith(reject('worker.failed', 'content before the response head'));
-    this.emit(this.writer.content(content, end), content.length, end);
+    const piece = { bytes: content, start: 0, end: content.length };
+    this.emit(this.writer.content(piece, end), content.length, end);
   }
 
   private emit(bytes: Buffer, contentBytes: number, end: boolean): void {

@@ -108,7 +108,7 @@ export class ChunkedContent {
       case 'quoted-escape':
       case 'quoted-end':
       case 'size-lf':
-        return this.countFraming() ?? this.stepSizeLine(byte);
+        return this.countFraming(byte) ?? this.stepSizeLine(byte);
       case 'data':
         return malformed('a chunk is shorter than its size');
       case 'data-cr':
@@ -133,9 +133,9 @@ export class ChunkedContent {
     }
   }
 
-  private countFraming(): Rejection | undefined {
+  private countFraming(byte: number): Rejection | undefined {
     this.framingBytes += 1;
-    this.lineBytes += 1;
+    if (byte !== CR && byte !== LF) this.lineBytes += 1;
     if (this.lineBytes > this.limits.fieldBytes) {
       return malformed(`a chunk size line above ${this.limits.fieldBytes} bytes`);
     }

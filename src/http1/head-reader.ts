@@ -85,6 +85,11 @@ export class HeadReader {
     return this.checkOpenLine(stopped);
   }
 
+  /** No line has ended before `offset` of the bytes being parsed. */
+  isInRequestLine(offset: number): boolean {
+    return !this.receivedUpTo(offset).includes(LF);
+  }
+
   /** The head up to `offset` of the bytes being parsed. */
   receivedUpTo(offset: number): Uint8Array {
     const { bytes, base } = this.head;

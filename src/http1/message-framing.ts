@@ -9,6 +9,8 @@ import type { RequestHead } from './request-head.ts';
  */
 const contentLengthField = fieldId('content-length');
 const transferEncodingField = fieldId('transfer-encoding');
+const SP = 0x20;
+const HTAB = 0x09;
 const framingFields = fieldSet('content-length', 'transfer-encoding');
 
 export function decideFraming(head: RequestHead): Rejection | undefined {
@@ -37,9 +39,17 @@ function decideByCoding(head: RequestHead): Rejection | undefined {
     .toLowerCase()
     .split(/[ \t]*,[ \t]*/);
   if (codings.slice(0, -1).includes('chunked')) return reject('framing.conflict', 'chunked is not the last coding');
-  if (codings.length > 1 || codings[0] !== 'chunked') head.hasUnknownCoding = true;
+  if (codings.length > 1 || codings[0] !== 'chunked' || hasTabBehind(head)) head.hasUnknownCoding = true;
   else head.framing = 'chunked';
   return undefined;
+}
+
+/** llhttp takes a tab behind `chunked` for a part of its name: where two readings differ, neither frames. */
+function hasTabBehind(head: RequestHead): boolean {
+  const { bytes, base } = head;
+  let at = base + head.valueEnd(head.find(transferEncodingField));
+  while (bytes[at] === SP) at++;
+  return bytes[at] === HTAB;
 }
 
 /** 1*DIGIT as a safe integer, by hand: a language's own conversion takes `+5`, `0x5`, `5_0` and more. */

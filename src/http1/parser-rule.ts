@@ -3,9 +3,9 @@ import type { LlhttpErrorName } from './llhttp/error-name.ts';
 
 /**
  * What llhttp refuses, as our rules. It stops at the first byte that does not fit, so the rule depends on the bytes up
- * to there and on nothing behind them.
+ * to there and on nothing behind them. `inRequestLine`: no line has ended before that byte.
  */
-export function headRule(error: LlhttpErrorName, reason: string): Rejection {
+export function headRule(error: LlhttpErrorName, reason: string, inRequestLine: boolean): Rejection {
   switch (error) {
     case 'INVALID_CONSTANT':
       return reject('request-line.malformed', 'not method SP target SP version');
@@ -18,6 +18,7 @@ export function headRule(error: LlhttpErrorName, reason: string): Rejection {
     case 'INVALID_TRANSFER_ENCODING':
       return framingRule(error, reason);
     default:
+      if (inRequestLine) return reject('request-line.malformed', 'no CRLF at its end');
       return reject('field.malformed', 'not a field line that ends with CRLF');
   }
 }
@@ -40,6 +41,12 @@ export function contentRule(error: LlhttpErrorName, inTrailers: boolean): Reject
     default:
       return reject('field.malformed', 'not a trailer line that ends with CRLF');
   }
+}
+
+/** llhttp knows no such method or version, or knows the method from RTSP only: the whole line tells which it is. */
+export function isStrangeLine(error: LlhttpErrorName, reason: string): boolean {
+  if (error === 'INVALID_CONSTANT') return reason.startsWith('Invalid method for HTTP');
+  return error === 'INVALID_METHOD' || error === 'INVALID_VERSION';
 }
 
 const wellFormedLine = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP\/([0-9]\.[0-9])\r\n$/;

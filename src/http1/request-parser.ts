@@ -11,7 +11,7 @@ import {
   SLICE_BYTES,
   STOP,
 } from './llhttp/instance.ts';
-import { contentRule, headRule, strangeLineRule } from './parser-rule.ts';
+import { contentRule, headRule, isStrangeLine, strangeLineRule } from './parser-rule.ts';
 import type { MessageFraming, RequestHead } from './request-head.ts';
 
 /** Bytes of content of one request, chunk sizes believed as soon as they are declared. */
@@ -213,16 +213,16 @@ export class RequestParser implements LlhttpReceiver {
     if (!this.headDone) {
       if (result === 'OK') return this.refuseIf(reader.endOfRead(bytes, stopped));
       const limit = this.rejection ?? reader.limitBefore(stopped);
-      if (limit === undefined && (result === 'INVALID_METHOD' || result === 'INVALID_VERSION')) {
+      if (limit === undefined && isStrangeLine(result, this.parser.reason)) {
         this.phase = 'strange-line';
         this.strangeLine = '';
         this.finishLine(reader.receivedUpTo(stopped), 0);
         return;
       }
-      return this.refuse(limit ?? headRule(result, this.parser.reason));
+      return this.refuse(limit ?? headRule(result, this.parser.reason, reader.isInRequestLine(stopped)));
     }
     if (this.rejection !== undefined) return this.refuse(this.rejection);
-    if (result !== 'PAUSED') return this.refuse(headRule(result, this.parser.reason));
+    if (result !== 'PAUSED') return this.refuse(headRule(result, this.parser.reason, false));
     if (this.messageDone) {
       this.phase = 'complete';
       this.keepWaiting(bytes, stopped);

@@ -33,62 +33,63 @@ export class ResponseHead {
   end = 0;
 
   /**
-   * Reads an encoded head: status and reason, then name and value of each field, each followed by NUL. Answers what is
-   * wrong with it, in words that hold none of its bytes.
+   * Reads the encoded head in `block[start, end)`: status and reason, then name and value of each field, each followed by
+   * NUL. Answers what is wrong with it, in words that hold none of its bytes.
    */
-  read(block: Uint8Array): string | undefined {
-    if (this.bytes.length < 2 * block.length) this.bytes = Buffer.allocUnsafeSlow(4 * block.length);
+  read(block: Uint8Array, start = 0, end = block.length): string | undefined {
+    if (this.bytes.length < 2 * (end - start)) this.bytes = Buffer.allocUnsafeSlow(4 * (end - start));
     this.contentLength = -1;
     this.hasDate = false;
-    const statusEnd = block.indexOf(0);
-    const fault = this.readStatus(block, statusEnd);
+    const statusEnd = block.indexOf(0, start);
+    const fault = this.readStatus(block, start, statusEnd, end);
     if (fault !== undefined) return fault;
     let at = statusEnd + 1;
-    while (at < block.length) {
-      const next = this.readField(block, at);
+    while (at < end) {
+      const next = this.readField(block, at, end);
       if (typeof next === 'string') return next;
       at = next;
     }
     return undefined;
   }
 
-  private readStatus(block: Uint8Array, end: number): string | undefined {
-    const status = end >= 3 ? decimal(block, 0, 3) : undefined;
-    if (status === undefined || (end > 3 && block[3] !== SP)) return 'a status that is not three digits and a reason';
+  private readStatus(block: Uint8Array, start: number, end: number, blockEnd: number): string | undefined {
+    const status = end - start >= 3 && end < blockEnd ? decimal(block, start, start + 3) : undefined;
+    if (status === undefined || (end - start > 3 && block[start + 3] !== SP))
+      return 'a status that is not three digits and a reason';
     if (status < 200 || status > 599) return `status ${status}, which an application may not send`;
-    for (let at = 0; at < end; at++) {
+    for (let at = start; at < end; at++) {
       const byte = block[at] ?? 0;
       if (!isTextByte(byte)) return 'a control byte in the reason';
-      this.bytes[at] = byte;
+      this.bytes[at - start] = byte;
     }
     this.status = status;
-    this.statusEnd = end;
-    this.end = end;
+    this.statusEnd = end - start;
+    this.end = end - start;
     return undefined;
   }
 
   /** Where the next field begins, or what is wrong with this one. */
-  private readField(block: Uint8Array, start: number): number | string {
+  private readField(block: Uint8Array, start: number, end: number): number | string {
     const out = this.bytes;
     const lineStart = this.end;
     let to = lineStart;
     let at = start;
-    for (; at < block.length && block[at] !== 0; at++) {
+    for (; at < end && block[at] !== 0; at++) {
       const byte = block[at] ?? 0;
       if (!isTokenByte(byte)) return 'a field name that is not a token';
       out[to++] = byte;
     }
     const nameLength = at - start;
-    if (nameLength === 0 || at >= block.length) return 'a field without a name or a value';
+    if (nameLength === 0 || at >= end) return 'a field without a name or a value';
     out[to++] = COLON;
     out[to++] = SP;
     const valueStart = ++at;
-    for (; at < block.length && block[at] !== 0; at++) {
+    for (; at < end && block[at] !== 0; at++) {
       const byte = block[at] ?? 0;
       if (!isTextByte(byte)) return 'a control byte in a field value';
       out[to++] = byte;
     }
-    if (at >= block.length) return 'a field value without its end';
+    if (at >= end) return 'a field value without its end';
     out[to++] = CR;
     out[to++] = LF;
     const fault = this.noteField(block, start, nameLength, valueStart, at);

@@ -9,6 +9,9 @@ export type ResponseContext = {
   readonly keepAlive: boolean;
 };
 
+/** A piece of content: `bytes[start, end)`, valid only during the call. */
+export type Piece = { readonly bytes: Uint8Array; readonly start: number; readonly end: number };
+
 /** How the client finds the end of the content (RFC 9112 section 6.3). */
 type Framing = 'none' | 'content-length' | 'chunked' | 'until-close';
 
@@ -41,11 +44,12 @@ export class ResponseWriter {
   }
 
   /** The head, and the first piece of content with it. `dateLine` is `Date: …\r\n`. */
-  begin(head: ResponseHead, content: Uint8Array, end: boolean, dateLine: Uint8Array): Buffer {
+  begin(head: ResponseHead, content: Piece, end: boolean, dateLine: Uint8Array): Buffer {
+    const length = content.end - content.start;
     const { isHead, minorVersion } = this.context;
     const bodiless = isHead || head.status === 204 || head.status === 304;
     let declared = head.contentLength;
-    if (declared < 0 && end && (!bodiless || (isHead && content.length > 0))) declared = content.length;
+    if (declared < 0 && end && (!bodiless || (isHead && length > 0))) declared = length;
     if (head.status === 204) declared = -1;
     if (bodiless) this.framing = 'none';
     else if (declared >= 0) this.framing = 'content-length';
@@ -53,14 +57,14 @@ export class ResponseWriter {
     this.missing = this.framing === 'content-length' ? declared : 0;
     if (this.framing === 'until-close') this.keepAlive = false;
 
-    const length = declared >= 0 ? `${declared}\r\n` : '';
-    const out = Buffer.allocUnsafe(this.headBytes(head, length, dateLine) + this.contentBytes(content.length, end));
+    const digits = declared >= 0 ? `${declared}\r\n` : '';
+    const out = Buffer.allocUnsafe(this.headBytes(head, digits, dateLine) + this.contentBytes(length, end));
     let at = putConstant(out, 0, VERSION);
     at = copy(out, at, head.bytes, 0, head.statusEnd);
     at = putConstant(out, at, CRLF);
     at = copy(out, at, head.bytes, head.statusEnd, head.end);
     if (!head.hasDate) at = putConstant(out, at, dateLine);
-    if (length !== '') at = put(out, putConstant(out, at, CONTENT_LENGTH), length);
+    if (digits !== '') at = put(out, putConstant(out, at, CONTENT_LENGTH), digits);
     else if (this.framing === 'chunked') at = putConstant(out, at, TRANSFER_ENCODING);
     if (!this.keepAlive) at = putConstant(out, at, CLOSE);
     else if (minorVersion === 0) at = putConstant(out, at, KEEP_ALIVE);
@@ -69,17 +73,17 @@ export class ResponseWriter {
   }
 
   /** A further piece of content. */
-  content(content: Uint8Array, end: boolean): Buffer {
-    const out = Buffer.allocUnsafe(this.contentBytes(content.length, end));
+  content(content: Piece, end: boolean): Buffer {
+    const out = Buffer.allocUnsafe(this.contentBytes(content.end - content.start, end));
     this.putContent(out, 0, content, end);
     return out;
   }
 
   /** Exactly what `begin` writes before the content: a view of a larger buffer would cost as much as all the copying. */
-  private headBytes(head: ResponseHead, length: string, dateLine: Uint8Array): number {
+  private headBytes(head: ResponseHead, digits: string, dateLine: Uint8Array): number {
     let bytes = VERSION.length + head.end + 2 * CRLF.length;
     if (!head.hasDate) bytes += dateLine.length;
-    if (length !== '') bytes += CONTENT_LENGTH.length + length.length;
+    if (digits !== '') bytes += CONTENT_LENGTH.length + digits.length;
     else if (this.framing === 'chunked') bytes += TRANSFER_ENCODING.length;
     if (!this.keepAlive) bytes += CLOSE.length;
     else if (this.context.minorVersion === 0) bytes += KEEP_ALIVE.length;
@@ -101,26 +105,29 @@ export class ResponseWriter {
     }
   }
 
-  private putContent(out: Buffer, start: number, content: Uint8Array, end: boolean): number {
+  private putContent(out: Buffer, start: number, content: Piece, end: boolean): void {
+    const length = content.end - content.start;
     let at = start;
     switch (this.framing) {
       case 'none':
-        return at;
+        return;
       case 'content-length': {
-        const length = Math.min(content.length, this.missing);
-        this.excess += content.length - length;
-        this.missing -= length;
-        return copy(out, at, content, 0, length);
+        const wanted = Math.min(length, this.missing);
+        this.excess += length - wanted;
+        this.missing -= wanted;
+        copy(out, at, content.bytes, content.start, content.start + wanted);
+        return;
       }
       case 'until-close':
-        return copy(out, at, content, 0, content.length);
+        copy(out, at, content.bytes, content.start, content.end);
+        return;
       case 'chunked':
-        if (content.length > 0) {
-          at = put(out, at, `${content.length.toString(16)}\r\n`);
-          at = copy(out, at, content, 0, content.length);
-          at = copy(out, at, CRLF, 0, CRLF.length);
+        if (length > 0) {
+          at = put(out, at, `${length.toString(16)}\r\n`);
+          at = copy(out, at, content.bytes, content.start, content.end);
+          at = putConstant(out, at, CRLF);
         }
-        return end ? copy(out, at, LAST_CHUNK, 0, LAST_CHUNK.length) : at;
+        if (end) putConstant(out, at, LAST_CHUNK);
     }
   }
 }
@@ -151,7 +158,7 @@ function put(out: Buffer, start: number, text: string): number {
 }
 
 function copy(out: Buffer, start: number, from: Uint8Array, begin: number, end: number): number {
-  if (end - begin < 40) {
+  if (end - begin < 120) {
     for (let i = begin; i < end; i++) out[start + i - begin] = from[i] ?? 0;
   } else {
     out.set(from.subarray(begin, end), start);

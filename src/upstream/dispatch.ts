@@ -32,7 +32,11 @@ export interface DispatchedRequest {
 export interface ResponseSink {
   /** Request id for log lines. */
   readonly requestId: string;
-  respond(head: Uint8Array, content: Uint8Array, end: boolean): void;
+  /**
+   * The encoded head is `bytes[headStart, headEnd)`, the first piece of content follows up to `contentEnd`: offsets, since
+   * views of every response would cost as much as checking it.
+   */
+  respond(bytes: Uint8Array, headStart: number, headEnd: number, contentEnd: number, end: boolean): void;
   respondContent(content: Uint8Array, end: boolean): void;
   /** The application took content: `bytes` more may be sent. The first grant is `contentWindowBytes` of the policy. */
   grantContent(bytes: number): void;

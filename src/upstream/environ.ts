@@ -1,5 +1,6 @@
 import { nominatedFields } from '../http1/connection-options.ts';
 import { fieldId, fieldSet, OTHER } from '../http1/known-field.ts';
+import { PrefixViews } from '../http1/prefix-views.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { Inspection } from '../inspect/inspect.ts';
 
@@ -40,7 +41,7 @@ function methodPairs(method: string): Uint8Array {
   return pairs;
 }
 
-const COPY_BY_HAND_BYTES = 40;
+const COPY_BY_HAND_BYTES = 120;
 const FIRST_BYTES = 8192;
 /** What is not copied from the head: fixed keys, `HTTP_` and separators of each field, names and addresses. */
 const FIXED_BYTES = 512;
@@ -66,7 +67,8 @@ export function longestEnviron(limits: { lineBytes: number; totalFieldBytes: num
 }
 
 export class EnvironEncoder {
-  private bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  private out = new PrefixViews(Buffer.allocUnsafeSlow(FIRST_BYTES));
+  private bytes: Buffer = this.out.bytes;
   private at = 0;
   private readonly marks = new Int32Array(128);
   private readonly protocols: readonly [Uint8Array, Uint8Array];
@@ -93,14 +95,16 @@ export class EnvironEncoder {
       this.at = start;
       this.putFieldsJoined(head, inspection);
     }
-    return this.bytes.subarray(0, this.at);
+    return this.out.of(this.at);
   }
 
   private reserve(head: RequestHead, pairBytes: number): void {
     const target = head.targetEnd - head.targetStart;
     const lastEnd = head.fieldCount === 0 ? head.targetEnd : head.valueEnd(head.fieldCount - 1);
     const needed = FIXED_BYTES + pairBytes + 3 * target + lastEnd + FIELD_BYTES * head.fieldCount;
-    if (needed > this.bytes.length) this.bytes = Buffer.allocUnsafeSlow(needed * 2);
+    if (needed <= this.bytes.length) return;
+    this.out = new PrefixViews(Buffer.allocUnsafeSlow(needed * 2));
+    this.bytes = this.out.bytes;
   }
 
   private putRequest(head: RequestHead, inspection: Inspection, requestNumber: number): void {

@@ -112,12 +112,14 @@ class InlineRequest implements DispatchedRequest, ResponseChannel {
   respond(head: string, content: string | Uint8Array, contentBytes: number, end: boolean): void {
     if (!this.#take(contentBytes, end)) return;
     const scratch = this.#scratch;
-    const start = scratch.reserve(head.length + (typeof content === 'string' ? contentBytes : 0));
+    const start = scratch.reserve(head.length + contentBytes);
     const { bytes } = scratch;
+    const headEnd = start + head.length;
     bytes.write(head, start, 'latin1');
-    const headView = bytes.subarray(start, start + head.length);
+    if (typeof content === 'string') bytes.write(content, headEnd, 'utf8');
+    else bytes.set(content, headEnd);
     try {
-      this.#sink.respond(headView, scratch.view(content, start + head.length, contentBytes), end);
+      this.#sink.respond(bytes, start, headEnd, headEnd + contentBytes, end);
     } finally {
       scratch.release(start);
     }

@@ -165,7 +165,7 @@ export class NodeRequest implements DispatchedRequest {
       return null;
     }
     this.state = end ? 'over' : 'responding';
-    this.#sink.respond(bytes.subarray(start + 4, contentStart), bytes.subarray(contentStart, stop), end);
+    this.#sink.respond(bytes, start + 4, contentStart, stop, end);
     return null;
   }
 

@@ -60,16 +60,16 @@ export class RecordingSink implements ResponseSink {
     this.request?.acknowledge(bytes);
   }
 
-  respond(head: Uint8Array, content: Uint8Array, end: boolean): void {
+  respond(bytes: Uint8Array, headStart: number, headEnd: number, contentEnd: number, end: boolean): void {
     this.#check('respond');
     if (this.status !== null) this.violations.push('a second head');
     if (this.dispatches === 0) this.violations.push('a response before dispatched');
-    const [status = '', ...fields] = Buffer.from(head).toString('latin1').split('\0');
+    const [status = '', ...fields] = Buffer.from(bytes.subarray(headStart, headEnd)).toString('latin1').split('\0');
     this.status = status;
     for (let index = 0; index + 1 < fields.length; index += 2) {
       this.fields.push([fields[index] ?? '', fields[index + 1] ?? '']);
     }
-    this.#take(content, end);
+    this.#take(bytes.subarray(headEnd, contentEnd), end);
   }
 
   respondContent(content: Uint8Array, end: boolean): void {
