@@ -66,8 +66,9 @@ function loadError(path: string, error: unknown): AppLoadError {
     );
   }
   if (!(error instanceof Error)) return new AppLoadError(`${file} threw ${describe(error)} while it was loaded.`);
-  if (error instanceof SyntaxError && !isLocated(error)) {
-    return new AppLoadError(`${file} cannot be parsed: ${error.message}.`, locateSyntaxError(path));
+  if (error instanceof SyntaxError && error.stack?.includes(path) !== true) {
+    const place = locateSyntaxError(path);
+    if (place !== null) return new AppLoadError(`${file} cannot be parsed: ${error.message}`, place);
   }
   return new AppLoadError(`${file} failed while it was loaded: ${error.message}`, ownFrames(error));
 }
@@ -81,12 +82,6 @@ function locateSyntaxError(path: string): string | null {
   });
   if (status === 0 || typeof stderr !== 'string') return null;
   return withoutInternalFrames(stderr.split('\n')).join('\n').trim() || null;
-}
-
-function isLocated(error: Error): boolean {
-  const lines = (error.stack ?? '').split('\n');
-  const first = lines[0] ?? '';
-  return !first.startsWith('SyntaxError') || withoutInternalFrames(lines).length > 1;
 }
 
 /** The stack down to where we called: what the application did, and nothing of how Node came to it. */

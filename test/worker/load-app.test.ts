@@ -92,7 +92,7 @@ const refused = [
     behaviour: 'a module that imports what does not parse',
     file: 'imports-syntax.mjs',
     name: null,
-    message: /cannot be parsed: Invalid or unexpected token/,
+    message: /"imports-syntax.mjs" failed while it was loaded: Invalid or unexpected token/,
   },
 ];
 
