@@ -101,3 +101,23 @@ export function refusedBy(seen: readonly SeenEvent[]): RuleId | null {
   const last = seen.at(-1);
   return last?.type === 'rejected' ? last.rule : null;
 }
+
+/** The same as lines: what a row of a case file says. */
+export function transcript(seen: readonly SeenEvent[]): string[] {
+  return seen.map(lineOf);
+}
+
+function lineOf(event: SeenEvent): string {
+  switch (event.type) {
+    case 'head': {
+      const { method, target, version, framing, keepAlive } = event;
+      return `${method} ${target} ${version}, ${framing}, ${keepAlive ? 'keep-alive' : 'close'}`;
+    }
+    case 'content':
+      return `content: ${event.text}`;
+    case 'end':
+      return 'end';
+    case 'rejected':
+      return `rejected: ${event.rule}`;
+  }
+}
