@@ -1,16 +1,18 @@
 /**
  * What a request costs on each side of the link, with a real worker process: CPU of both, and requests a second.
- * Run: node --import tsx bench/link/two-processes.ts [in flight] [requests]
+ * Run: npm run build && node --import tsx bench/link/two-processes.ts [in flight] [requests]
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openErrorLog } from '../../src/telemetry/error-log.ts';
 import type { ResponseSink } from '../../src/upstream/dispatch.ts';
-import { NodeDispatcher } from '../../src/upstream/node.ts';
 import { WorkerProcess } from '../../test/worker/worker-process.ts';
 import { browserEnviron } from './browser-environ.ts';
+import { built, builtUrl } from './built.ts';
+
+const { NodeDispatcher } = await built<typeof import('../../src/upstream/node.ts')>('upstream/node.js');
+const { openErrorLog } = await built<typeof import('../../src/telemetry/error-log.ts')>('telemetry/error-log.js');
 
 const inFlight = Number(process.argv[2] ?? 64);
 const requests = Number(process.argv[3] ?? 400_000);
@@ -26,7 +28,8 @@ const dispatcher = new NodeDispatcher({
   privateDirectory,
   log: openErrorLog({ level: 'warning' }),
 });
-const worker = await new WorkerProcess(fileURLToPath(new URL('../../examples/hello.js', import.meta.url))).started();
+const app = fileURLToPath(new URL('../../examples/hello.js', import.meta.url));
+const worker = await new WorkerProcess(app, null, [fileURLToPath(builtUrl('worker/worker.js'))]).started();
 worker.connect(await dispatcher.expectWorker(1, worker.pid));
 
 const environ = browserEnviron();

@@ -75,6 +75,7 @@ export class ResponseOutput {
 
   /** In place of all that waits. */
   discard(): void {
+    if (this.waitingBytes === 0) return;
     this.#waiting.length = 0;
     this.waitingBytes = 0;
   }

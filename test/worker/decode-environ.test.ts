@@ -19,7 +19,8 @@ describe('the environ decoder', () => {
     fc.assert(
       fc.property(fc.array(environs, { maxLength: 6 }), (sent) => {
         const decoder = new EnvironDecoder({});
-        for (const environ of [...sent, ...sent]) {
+        // Often: what is seen often is made in another way.
+        for (const environ of Array.from({ length: 40 }, () => sent).flat()) {
           const block = environBlock(environ);
           const within = Buffer.concat([Buffer.from('before\0'), block, Buffer.from('after\0')]);
           assert.deepEqual(decoder.decode(within, 7, 7 + block.length), environ);
