@@ -1,0 +1,91 @@
+import { parseArgs } from 'node:util';
+import { type SectionName, sectionNames } from './sections/names.ts';
+
+export type LoadChoice = 'auto' | 'wrk' | 'node';
+
+export type BenchOptions = {
+  /** Also nginx in front of `node:http`. */
+  readonly peers: boolean;
+  readonly load: LoadChoice;
+  /** Rounds that count; one more is the warm-up. */
+  readonly rounds: number;
+  /** Of one measurement in one round. */
+  readonly seconds: number;
+  readonly only: readonly SectionName[];
+  readonly idleConnections: number;
+  readonly transferBytes: number;
+  readonly json: string | undefined;
+  readonly markdown: string | undefined;
+  readonly program: string | undefined;
+};
+
+export const usage = `npm run bench -- [flags]
+
+  --peers                  also nginx in front of node:http, where nginx is installed
+  --only NAME              one section: ${sectionNames.join(', ')}; repeatable
+  --rounds N               rounds that count, after one warm-up (default 7)
+  --seconds N              seconds of one measurement in one round (default 3)
+  --load auto|wrk|node     load generator; auto is wrk where it is installed (default auto)
+  --idle-connections N     connections of the section idle-connections (default 5000)
+  --transfer-mib N         size of an upload and of a download in MiB (default 1024)
+  --program FILE           a built cli.js to measure instead of dist/cli.js
+  --json FILE              write every figure
+  --markdown FILE          write the tables; a FILE that exists needs the lines "<!-- bench -->" and "<!-- /bench -->" around them
+  --help                   this text`;
+
+/** What is wrong with the command line, in words for whoever typed it. */
+export class UsageError extends Error {}
+
+/** `help` where only the usage was asked for. Throws `UsageError`. */
+export function readOptions(args: readonly string[]): BenchOptions | 'help' {
+  const { values } = parse(args);
+  if (values.help === true) return 'help';
+  const only = (values.only ?? []).map((name) => oneOf(name, sectionNames, '--only'));
+  return {
+    peers: values.peers ?? false,
+    load: oneOf(values.load ?? 'auto', ['auto', 'wrk', 'node'] as const, '--load'),
+    rounds: wholeNumber(values.rounds ?? '7', '--rounds', 1, 1000),
+    seconds: wholeNumber(values.seconds ?? '3', '--seconds', 1, 3600),
+    only: only.length === 0 ? sectionNames : only,
+    idleConnections: wholeNumber(values['idle-connections'] ?? '5000', '--idle-connections', 1, 100_000),
+    transferBytes: wholeNumber(values['transfer-mib'] ?? '1024', '--transfer-mib', 1, 4096) * 1024 * 1024,
+    json: values.json,
+    markdown: values.markdown,
+    program: values.program,
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        peers: { type: 'boolean' },
+        only: { type: 'string', multiple: true },
+        rounds: { type: 'string' },
+        seconds: { type: 'string' },
+        load: { type: 'string' },
+        'idle-connections': { type: 'string' },
+        'transfer-mib': { type: 'string' },
+        program: { type: 'string' },
+        json: { type: 'string' },
+        markdown: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function oneOf<Name extends string>(text: string, names: readonly Name[], flag: string): Name {
+  const name = names.find((candidate) => candidate === text);
+  if (name === undefined) throw new UsageError(`${flag}: ${JSON.stringify(text)} is not one of ${names.join(', ')}`);
+  return name;
+}
+
+function wholeNumber(text: string, flag: string, least: number, most: number): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw new UsageError(`${flag}: ${JSON.stringify(text)} is not a whole number from ${least} to ${most}`);
+}

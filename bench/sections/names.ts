@@ -1,0 +1,11 @@
+/** In the order in which they run: the parser first, while this process has compiled nothing else. */
+export const sectionNames = [
+  'parser',
+  'throughput',
+  'new-connections',
+  'latency',
+  'idle-connections',
+  'transfers',
+] as const;
+
+export type SectionName = (typeof sectionNames)[number];
