@@ -220,8 +220,12 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     if (this.state === 'idle') this.destroy();
   }
 
-  /** A fault of ours: it costs this connection and is logged, whatever the others do. */
+  /**
+   * A fault of ours: it costs this connection and is logged, whatever the others do. A trap of the parser may have left the
+   * memory that all connections share in any state: that ends the edge, and the master starts another.
+   */
   fault(error: unknown): void {
+    if (error instanceof WebAssembly.RuntimeError) throw error;
     this.edge.log.error('Fault in a connection, which is closed', error instanceof Error ? error.stack : String(error));
     this.destroy();
   }

@@ -60,7 +60,8 @@ export class Exchange implements ResponseSink {
     this.owner = owner;
     this.number = edge.requestIds.next();
     this.isHead = head.method === 'HEAD';
-    this.mayKeepAlive = keepAlive && head.minorVersion === 1;
+    // Refused instead of told to continue, a client may send its content or not: nobody could tell what comes next.
+    this.mayKeepAlive = keepAlive && head.minorVersion === 1 && !expectsContinue(head);
     this.credit = edge.policy.request.contentMemoryBytes;
     this.writer = new ResponseWriter({ isHead: this.isHead, minorVersion: head.minorVersion, keepAlive });
   }
