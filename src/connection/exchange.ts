@@ -78,7 +78,8 @@ export class Exchange implements ResponseSink {
     if (expectsContinue(head)) owner.sendContinue();
     const environ = edge.environ.encode(head, edge.inspection, owner.connectionPairs, this.number);
     const request = edge.dispatcher.dispatch(environ, head.framing !== 'none', this);
-    if (this.ended) return;
+    // Answered, or refused, before this returned: then the dispatcher may have to be told.
+    if (this.ended) return request.abort();
     this.request = request;
     if (owner.pendingBytes === 0) this.acknowledgeDrained();
   }

@@ -2,6 +2,8 @@
 const maxKnownKeyBytes = 64;
 /** Then all is forgotten: a client that invents keys costs time, never memory. */
 const maxKnownKeys = 4096;
+/** What environ keys are made of. Others never come, and would not be made into code if they did. */
+const plainKey = /^[A-Za-z0-9_.]+$/;
 /** Compiling costs as much as some requests: a client that invents keys is not worth it. */
 const usesBeforeBuild = 32;
 /** Different keys known at one place; one more is looked up the slow way. */
@@ -75,10 +77,11 @@ export class EnvironDecoder {
   }
 
   /**
-   * An object literal with all keys, compiled: storing twenty keys one by one costs as much as all the rest of a request
-   * in a worker. Keys are quoted as JSON, which is JavaScript. Where code may not be made from strings, they are stored.
+   * An object literal with all keys, compiled (docs/decisions/005). Where code may not be made from strings, values are
+   * stored key by key.
    */
   #builder(path: readonly string[]): Build {
+    if (!path.every((key) => plainKey.test(key))) return (values) => this.#stored(path, values);
     const constants = Object.keys(this.#constants).map((key, index) => `${JSON.stringify(key)}:c[${index}]`);
     const pairs = path.map((key, index) => `${JSON.stringify(key)}:v[${index}]`);
     try {
