@@ -28,7 +28,7 @@ export const defaultLimits: ParserLimits = {
   trailers: 'drop',
 };
 
-const context = createParserContext(instantiateLlhttp(compileLlhttp()));
+export const context = createParserContext(instantiateLlhttp(compileLlhttp()));
 
 export type ReadOptions = { readonly limits?: Partial<ParserLimits>; readonly peerEnds?: boolean };
 

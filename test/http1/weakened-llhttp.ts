@@ -1,0 +1,38 @@
+import { compileLlhttp } from '../../src/http1/llhttp/compile.ts';
+import { instantiateLlhttp, type Llhttp } from '../../src/http1/llhttp/instance.ts';
+
+/** The switches of the build that make it lenient. None is ever set in src. */
+export function lenientSwitches(): readonly string[] {
+  return WebAssembly.Module.exports(compileLlhttp())
+    .map(({ name }) => name)
+    .filter((name) => name.includes('lenient'));
+}
+
+/**
+ * The parser as it would be after an update that parses leniently: every struct that it hands out has these switches on.
+ * The exports are wrapped where the instance is made, so that all else is the real thing.
+ */
+export function weakenedLlhttp(switches: readonly string[]): Llhttp {
+  const { Instance } = WebAssembly;
+  WebAssembly.Instance = class extends Instance {
+    override readonly exports: WebAssembly.Exports;
+    constructor(module: WebAssembly.Module, imports?: WebAssembly.Imports) {
+      super(module, imports);
+      const real = super.exports as Record<string, (...args: number[]) => number>;
+      const weakened = {
+        ...real,
+        llhttp_alloc: (type: number) => {
+          const pointer = real['llhttp_alloc']?.(type) ?? 0;
+          for (const name of switches) real[name]?.(pointer, 1);
+          return pointer;
+        },
+      };
+      this.exports = weakened as unknown as WebAssembly.Exports;
+    }
+  };
+  try {
+    return instantiateLlhttp(compileLlhttp());
+  } finally {
+    WebAssembly.Instance = Instance;
+  }
+}
