@@ -92,6 +92,7 @@ function isIpv4(bytes: Uint8Array, start: number, end: number): boolean {
   while (at <= end) {
     let digits = 0;
     let value = 0;
+    const hasLeadingZero = bytes[at] === 0x30;
     while (at < end && bytes[at] !== DOT) {
       const digit = (bytes[at] ?? 0) - 0x30;
       if (digit < 0 || digit > 9) return false;
@@ -99,7 +100,7 @@ function isIpv4(bytes: Uint8Array, start: number, end: number): boolean {
       digits += 1;
       at += 1;
     }
-    if (digits === 0 || digits > 3 || value > 255) return false;
+    if (digits === 0 || digits > 3 || value > 255 || (hasLeadingZero && digits > 1)) return false;
     octets += 1;
     at += 1;
   }

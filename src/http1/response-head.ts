@@ -53,9 +53,8 @@ export class ResponseHead {
   }
 
   private readStatus(block: Uint8Array, start: number, end: number, blockEnd: number): string | undefined {
-    const status = end - start >= 3 && end < blockEnd ? decimal(block, start, start + 3) : undefined;
-    if (status === undefined || (end - start > 3 && block[start + 3] !== SP))
-      return 'a status that is not three digits and a reason';
+    const status = end - start > 3 && end < blockEnd ? decimal(block, start, start + 3) : undefined;
+    if (status === undefined || block[start + 3] !== SP) return 'a status that is not three digits and a reason';
     if (status < 200 || status > 599) return `status ${status}, which an application may not send`;
     for (let at = start; at < end; at++) {
       const byte = block[at] ?? 0;
