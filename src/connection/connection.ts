@@ -141,7 +141,9 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   }
 
   resumeContent(): void {
+    if (this.parser.waitingBytes > 0) return;
     this.resumeReading();
+    this.progress();
   }
 
   /** Content that is still on its way when the response begins is drained up to what memory may hold of it. */

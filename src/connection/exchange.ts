@@ -50,7 +50,9 @@ export class Exchange implements ResponseSink {
   /** Content bytes that may be handed over; what came beyond waits in `held`. */
   private credit: number;
   private held: Uint8Array | undefined;
+  private isPumping = false;
   private contentEnded = false;
+  private endIsSent = false;
   private responseBegun = false;
   private ended = false;
   private unacknowledged = 0;
@@ -88,42 +90,47 @@ export class Exchange implements ResponseSink {
 
   receiveContent(bytes: Uint8Array): void {
     if (this.ended) return;
-    const length = this.held === undefined ? Math.min(bytes.length, this.credit) : 0;
-    if (length > 0) {
-      this.credit -= length;
-      this.request?.sendContent(length === bytes.length ? bytes : bytes.subarray(0, length));
+    if (this.held === undefined && bytes.length <= this.credit) {
+      this.credit -= bytes.length;
+      this.request?.sendContent(bytes);
+      return;
     }
-    if (length < bytes.length) {
-      this.held = Buffer.concat([this.held ?? NOTHING, bytes.subarray(length)]);
-      this.owner.pauseContent();
-    }
+    this.held = Buffer.concat([this.held ?? NOTHING, bytes]);
+    this.pump();
   }
 
   endContent(): void {
     this.contentEnded = true;
-    if (this.held === undefined && !this.ended) this.request?.endContent();
+    this.pump();
   }
 
   grantContent(bytes: number): void {
     try {
-      if (!this.ended) this.sendHeld(bytes);
+      this.credit += bytes;
+      this.pump();
     } catch (error) {
       this.owner.fault(error);
     }
   }
 
-  private sendHeld(granted: number): void {
-    this.credit += granted;
-    const { held } = this;
-    if (held === undefined) return;
-    const length = Math.min(held.length, this.credit);
-    this.held = length === held.length ? undefined : held.subarray(length);
-    this.credit -= length;
-    this.request?.sendContent(held.subarray(0, length));
-    if (this.held !== undefined) return;
-    if (this.contentEnded) this.request?.endContent();
+  /** Hands over what the credit allows. More may be granted meanwhile: an application in the edge reads at once. */
+  private pump(): void {
+    if (this.isPumping || this.ended) return;
+    this.isPumping = true;
+    while (this.held !== undefined && this.credit > 0 && !this.ended) {
+      const piece: Uint8Array = this.held.subarray(0, this.credit);
+      this.held = piece.length === this.held.length ? undefined : this.held.subarray(piece.length);
+      this.credit -= piece.length;
+      this.request?.sendContent(piece);
+    }
+    this.isPumping = false;
+    if (this.ended) return;
+    if (this.held !== undefined) return this.owner.pauseContent();
+    if (this.contentEnded && !this.endIsSent) {
+      this.endIsSent = true;
+      this.request?.endContent();
+    }
     this.owner.resumeContent();
-    this.owner.progress();
   }
 
   // The response, from the application to the client.
