@@ -31,8 +31,8 @@ function decode(policy: InspectPolicy, inspection: Inspection): Rejection | unde
   const decoded = new Uint8Array(pathEnd - pathStart);
   const end = decodePath(pathBytes, pathStart, pathEnd, decoded, 0);
   if (end < 0) return reject('target.malformed', 'an escape in the path that is none, or %00');
-  if (policy.encodedSlash === 'reject' && slashes(decoded, 0, end) > slashes(pathBytes, pathStart, pathEnd)) {
-    return reject('target.forbidden', 'an encoded slash in the path');
+  if (policy.encodedSlash === 'reject' && separators(decoded, 0, end) > separators(pathBytes, pathStart, pathEnd)) {
+    return reject('target.forbidden', 'an encoded slash or backslash in the path');
   }
   inspection.pathBytes = decoded;
   inspection.pathStart = 0;
@@ -40,9 +40,9 @@ function decode(policy: InspectPolicy, inspection: Inspection): Rejection | unde
   return undefined;
 }
 
-function slashes(bytes: Uint8Array, start: number, end: number): number {
+function separators(bytes: Uint8Array, start: number, end: number): number {
   let count = 0;
-  for (let at = start; at < end; at++) if (bytes[at] === SLASH) count += 1;
+  for (let at = start; at < end; at++) if (isSeparator(bytes[at])) count += 1;
   return count;
 }
 
