@@ -1,4 +1,5 @@
 import { Listener } from './accept/listener.ts';
+import { Arrival } from './connection/arrival.ts';
 import { createDateLine } from './connection/date-line.ts';
 import { Deadlines } from './connection/deadlines.ts';
 import type { Edge } from './connection/edge-context.ts';
@@ -54,7 +55,7 @@ async function start(order: EdgeStart): Promise<void> {
   const dispatcher = await createDispatcher(order, log);
   listener = new Listener(createEdge(order, llhttp, dispatcher, log));
   for (const { descriptor, serverName, serverPort } of order.listeners) {
-    const arrival = { serverName, serverPort, policyName: order.policy.name };
+    const arrival = new Arrival(serverName, serverPort, order.policy.name);
     await listener.listen({ descriptor, arrival }, order.backlog);
   }
   master.send({ type: 'started' });

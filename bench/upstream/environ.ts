@@ -24,7 +24,7 @@ const request = Buffer.from(
 const policy = loadPolicy(null).request;
 const inspection = new Inspection();
 const encoder = new EnvironEncoder('0123456789abcdef-');
-const pairs = encodePairs([
+const pairText = encodePairs([
   ['SERVER_NAME', '127.0.0.1'],
   ['SERVER_PORT', '8000'],
   ['REMOTE_ADDR', '127.0.0.1'],
@@ -32,6 +32,7 @@ const pairs = encodePairs([
   ['wsgi.url_scheme', 'http'],
   ['portcullis.policy', 'default'],
 ]);
+const pairs = Buffer.from(pairText, 'latin1');
 const stations = { parse: 1, inspect: 2, environ: 3 } as const;
 let station = 0;
 let bytes = 0;

@@ -23,7 +23,7 @@ export class Listener {
   private readonly edge: Edge;
   private readonly servers: Server[] = [];
   private readonly connections = new Set<Connection>();
-  private readonly reads = new PrefixViews(Buffer.allocUnsafeSlow(READ_BYTES));
+  private readonly onread = readsInto(new PrefixViews(Buffer.allocUnsafeSlow(READ_BYTES)));
   private onEmpty: (() => void) | undefined;
 
   constructor(edge: Edge) {
@@ -78,24 +78,48 @@ export class Listener {
       return;
     }
     handle.setNoDelay?.(true);
-    const socket: Socket = new Socket({
-      handle,
-      allowHalfOpen: true,
-      onread: {
-        buffer: this.reads.bytes,
-        callback: (length: number) => connection.receive(this.reads.of(length)),
-      },
-    } as ConstructorParameters<typeof Socket>[0]);
-    const connection = new Connection(this.edge, socket, arrival, (closed) => this.forget(closed));
-    this.connections.add(connection);
-    socket.on('end', () => connection.receiveEnd());
-    socket.on('close', () => connection.closed());
-    // A reset by the client is no fault of ours, and `close` follows.
-    socket.on('error', () => {});
+    const socket = new ClientSocket(handle, this.onread);
+    socket.connection = new Connection(this.edge, socket, arrival, this.onClosed);
+    this.connections.add(socket.connection);
   }
 
-  private forget(connection: Connection): void {
+  private readonly onClosed = (connection: Connection): void => {
     this.connections.delete(connection);
     if (this.connections.size === 0) this.onEmpty?.();
+  };
+}
+
+/** How an accepted socket reads: into the one buffer, straight to its connection. */
+type OnRead = { readonly buffer: Uint8Array; readonly callback: (this: ClientSocket, length: number) => boolean };
+
+function readsInto(reads: PrefixViews<Buffer>): OnRead {
+  return {
+    buffer: reads.bytes,
+    callback(length) {
+      return this.connection?.receive(reads.of(length)) ?? true;
+    },
+  };
+}
+
+/** A client's socket, whose events lead to its connection without a closure for each. */
+class ClientSocket extends Socket {
+  connection: Connection | undefined;
+
+  constructor(handle: AcceptedHandle, onread: OnRead) {
+    super({ handle, allowHalfOpen: true, onread } as ConstructorParameters<typeof Socket>[0]);
+    this.on('end', onEnd);
+    this.on('close', onClose);
+    // A reset by the client is no fault of ours, and `close` follows.
+    this.on('error', ignore);
   }
 }
+
+function onEnd(this: ClientSocket): void {
+  this.connection?.receiveEnd();
+}
+
+function onClose(this: ClientSocket): void {
+  this.connection?.closed();
+}
+
+function ignore(): void {}

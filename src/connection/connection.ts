@@ -5,7 +5,7 @@ import { CONTINUE_RESPONSE } from '../http1/response-writer.ts';
 import type { Policy } from '../policy/policy.ts';
 import { type Rejection, reject } from '../rejection/rejection.ts';
 import { rules } from '../rejection/rules.ts';
-import { type Arrival, connectionPairs } from './arrival.ts';
+import type { Arrival } from './arrival.ts';
 import { Waiting } from './deadlines.ts';
 import type { Edge } from './edge-context.ts';
 import { Exchange, type ExchangeOwner } from './exchange.ts';
@@ -38,6 +38,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   private peerEnded = false;
   private responseIsOut = false;
   private mayGoOn = true;
+  /** The client said that this is its last request: nothing of it can be on its way behind. */
+  private clientCloses = false;
   private isDraining = false;
 
   constructor(edge: Edge, socket: Socket, arrival: Arrival, onClosed: (connection: Connection) => void) {
@@ -95,6 +97,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.contentLeft = head.framing === 'none' ? 0 : head.framing === 'chunked' ? Infinity : head.contentLength;
     const isLast = this.isDraining || this.requests >= this.policy.keepAlive.maxRequests;
     this.responseIsOut = false;
+    this.clientCloses = !head.keepAlive;
     this.exchange = new Exchange(this.edge, this, head, head.keepAlive && !isLast);
     this.exchange.begin(head);
     this.progress();
@@ -120,7 +123,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   // From the exchange.
 
   get connectionPairs(): Uint8Array {
-    this.pairs ??= connectionPairs(this.arrival, this.socket);
+    this.pairs ??= this.arrival.connectionPairs(this.socket);
     return this.pairs;
   }
 
@@ -154,7 +157,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   responseEnded(keepAlive: boolean): void {
     this.responseIsOut = true;
     this.mayGoOn = keepAlive && this.canReachNextRequest;
-    if (!this.mayGoOn) this.parser.stop();
+    if (!this.mayGoOn) this.stopParser();
     else if (this.state === 'receiving-content') this.resumeReading();
     this.settle();
   }
@@ -169,6 +172,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     if (rejection.status === null || exchange?.hasBegunResponse === true || this.responseIsOut) return this.cut();
     const keepAlive = rule.ends === 'request' && exchange?.mayKeepAlive === true && this.canReachNextRequest;
     if (!keepAlive) {
+      this.clientCloses = false;
       this.parser.stop();
       this.enter('rejected');
     }
@@ -296,13 +300,23 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.parser.limits = limitsOf(this.policy);
   }
 
-  /** RFC 9112 section 9.6: reads on for a while, so that no reset takes the response from the client. */
+  /**
+   * RFC 9112 section 9.6: reads on for a while, so that no reset takes the response from the client. Where nothing can
+   * come any more there is nothing to wait for: all is with the kernel, which sends it before the FIN.
+   */
   private linger(): void {
-    this.parser.stop();
+    const isAlone = this.clientCloses && this.contentLeft <= 0;
+    this.stopParser();
     this.resumeReading();
-    if (this.peerEnded) return this.destroy();
+    if (this.peerEnded || isAlone) return this.destroy();
     this.socket.end();
     this.wait('lingering');
+  }
+
+  /** What is waiting already shows that a client that closes does not keep its word. */
+  private stopParser(): void {
+    if (this.parser.waitingBytes > 0) this.clientCloses = false;
+    this.parser.stop();
   }
 
   private destroy(): void {

@@ -55,10 +55,10 @@ function markOf(key: Uint8Array, start: number, end: number): number {
   return (end - start) | ends;
 }
 
-/** A block of keys that stay the same for a connection, made once. Values hold no NUL. */
-export function encodePairs(pairs: readonly (readonly [string, string])[]): Uint8Array {
+/** Pairs as an environ block has them, one character a byte. Throws on NUL: a value may come from the command line. */
+export function encodePairs(pairs: readonly (readonly [string, string])[]): string {
   for (const [key, value] of pairs) if (`${key}${value}`.includes('\0')) throw new Error(`NUL in ${key}`);
-  return Buffer.from(pairs.map(([key, value]) => `${key}\0${value}\0`).join(''), 'latin1');
+  return pairs.map(([key, value]) => `${key}\0${value}\0`).join('');
 }
 
 /** More than any environ can take, given the limits on a head. In bytes; `pairs` for the connection included. */
@@ -81,7 +81,7 @@ export class EnvironEncoder {
   }
 
   /**
-   * The environ of one request; `connectionPairs` is what `encodePairs` made. The answer is valid until the
+   * The environ of one request; `connectionPairs` is a block of pairs. The answer is valid until the
    * next call.
    */
   encode(head: RequestHead, inspection: Inspection, connectionPairs: Uint8Array, requestNumber: number): Uint8Array {
