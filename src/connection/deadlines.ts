@@ -2,8 +2,10 @@
  * All deadlines of a process on one coarse timer: a wheel of slots, each a doubly linked list through the waiting things
  * themselves. Setting a later deadline, the common case, writes two numbers; nothing is allocated for a request.
  *
- * A deadline fires up to two ticks late, never early. After a stop and continue (SIGSTOP, a suspended machine) timers run
- * before the bytes that wait in the sockets are read: after a late tick one poll phase is let through first.
+ * A deadline fires up to two ticks late, never early. Ticks are counted and not read off the clock: time in which this
+ * process did not run (a long turn of the event loop, SIGSTOP, a suspended machine) is nobody's fault and ends nobody.
+ * Then timers also run before the bytes that wait in the sockets are read: after a late tick one poll phase is let
+ * through first.
  */
 export const TICK_MS = 100;
 const SLOTS = 512;
@@ -24,22 +26,31 @@ export type Clock = {
   now(): number;
 };
 
+/** Runs `run` again and again, never sooner than `milliseconds` after the last time, until the answer is called. */
+export type Repeat = (milliseconds: number, run: () => void) => () => void;
+
+const repeatByTimer: Repeat = (milliseconds, run) => {
+  const timer = setInterval(run, milliseconds);
+  return () => clearInterval(timer);
+};
+
 export class Deadlines {
   private readonly clock: Clock;
   private readonly slots: (Waiting | undefined)[] = new Array(SLOTS).fill(undefined);
-  private timer: NodeJS.Timeout | undefined;
+  private readonly repeat: Repeat;
+  private stopTimer: (() => void) | undefined;
   private tick = 0;
   private lastTickAt = 0;
-  private startedAt = 0;
   private waiting = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, repeat: Repeat = repeatByTimer) {
     this.clock = clock;
+    this.repeat = repeat;
   }
 
   /** `waiting` expires `afterMs` from now, whatever was set before. */
   set(waiting: Waiting, afterMs: number): void {
-    if (this.waiting === 0) this.start();
+    if (this.stopTimer === undefined) this.start();
     waiting.deadlineTick = this.tick + Math.ceil(afterMs / TICK_MS) + 1;
     if (waiting.slotTick !== NOT_LINKED && waiting.slotTick <= waiting.deadlineTick) return;
     if (waiting.slotTick !== NOT_LINKED) this.unlink(waiting);
@@ -53,14 +64,13 @@ export class Deadlines {
   }
 
   private start(): void {
-    this.startedAt = this.clock.now() - this.tick * TICK_MS;
     this.lastTickAt = this.clock.now();
-    this.timer = setInterval(() => this.onTimer(), TICK_MS);
+    this.stopTimer = this.repeat(TICK_MS, () => this.onTimer());
   }
 
   private stop(): void {
-    clearInterval(this.timer);
-    this.timer = undefined;
+    this.stopTimer?.();
+    this.stopTimer = undefined;
   }
 
   private onTimer(): void {
@@ -72,12 +82,8 @@ export class Deadlines {
   }
 
   private advance(): void {
-    const target = Math.floor((this.clock.now() - this.startedAt) / TICK_MS);
-    const first = Math.max(this.tick + 1, target - SLOTS + 1);
-    for (let tick = first; tick <= target; tick++) {
-      this.tick = tick;
-      this.expireSlot(tick);
-    }
+    this.tick += 1;
+    this.expireSlot(this.tick);
     if (this.waiting === 0) this.stop();
   }
 
