@@ -194,6 +194,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
       if (this.outbox.pendingBytes > 0) return this.progress();
       this.exchange?.acknowledgeDrained();
       if (this.responseIsOut && !this.isReceiving) this.settle();
+      else if (this.waitingFor === 'write') this.progress();
     } catch (error) {
       this.fault(error);
     }
