@@ -1,8 +1,8 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
+import { nearestNames } from '../suggestion/nearest-name.ts';
 import type { AppTarget } from '../worker/app-target.ts';
 import { ConfigError } from './config.ts';
-import { nearestNames } from '../suggestion/nearest-name.ts';
 
 const javaScriptFile = /\.(?:js|mjs|cjs|ts)$/;
 const forms = 'A JavaScript application is path/to/module.js or path/to/module.js:name.';

@@ -1,7 +1,7 @@
+import { nearestNames } from '../suggestion/nearest-name.ts';
 import { isLogLevel, type LogLevel, logLevels } from '../telemetry/error-log.ts';
 import { type BindAddress, parseBindAddress } from './bind-address.ts';
 import { ConfigError, type WorkerClass } from './config.ts';
-import { nearestNames } from '../suggestion/nearest-name.ts';
 
 /**
  * Every setting that takes a value, once: its flag, what help says about it and how its text is read. The environment
