@@ -73,6 +73,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
 
   receiveEnd(): void {
     this.peerEnded = true;
+    if (this.state === 'idle' && this.parser.waitingBytes > 0) return;
     if (this.state === 'lingering' || this.state === 'idle') return this.destroy();
     try {
       this.parser.receiveEnd();
@@ -266,9 +267,13 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     }
   }
 
-  /** One pipelined request a turn, so that a client with many of them takes turns with the others. */
+  /**
+   * One pipelined request a turn, so that a client with many of them takes turns with the others. Until then nothing more
+   * is read: a read that filled its buffer is followed by the next one in the same turn.
+   */
   private goOn(): void {
     if (this.parser.waitingBytes > 0) {
+      this.pause();
       setImmediate(() => this.nextWaiting());
       return;
     }
@@ -338,6 +343,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   }
 
   private pause(): void {
+    if (this.isPaused) return;
     this.isPaused = true;
     this.socket.pause();
   }
