@@ -170,7 +170,9 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     const rule = rules[rejection.rule];
     this.edge.log.limited(rejection.rule, `Refused ${this.peer}: ${rejection.rule} (${rejection.detail})`);
     exchange?.abort();
-    if (rejection.status === null || exchange?.hasBegunResponse === true || this.responseIsOut) return this.cut();
+    if (rejection.status === null) return this.cut();
+    if (this.responseIsOut) return this.endBehindResponse();
+    if (exchange?.hasBegunResponse === true) return this.cut();
     const keepAlive = rule.ends === 'request' && exchange?.mayKeepAlive === true && this.canReachNextRequest;
     if (!keepAlive) {
       this.clientCloses = false;
@@ -180,6 +182,15 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.responseIsOut = true;
     this.mayGoOn = keepAlive;
     this.outbox.send(refusal(rejection, this.policy, this.edge.dateLine(), keepAlive, exchange?.isHead === true));
+    this.settle();
+  }
+
+  /** What is wrong lies behind an answer that is complete: the client reads that to its end. */
+  private endBehindResponse(): void {
+    this.clientCloses = false;
+    this.mayGoOn = false;
+    this.parser.stop();
+    this.enter('rejected');
     this.settle();
   }
 

@@ -360,6 +360,19 @@ describe('an answer before the content was read', () => {
     assert.match(await client.receive(/early$/), /Connection: close\r\n/);
   });
 
+  it('arrives whole although the client ends its side inside the content', async () => {
+    const client = await (await start()).client(post('/1', 'x'.repeat(1000)).slice(0, -900), { allowHalfOpen: true });
+    const content = Buffer.alloc(12_000_000, 'x');
+    client.socket.pause();
+    (await edge.request()).start().respond(ok, content);
+    await turns();
+    client.socket.end();
+    await turns();
+    client.socket.resume();
+    assert.match((await client.receiveAll()).slice(0, 200), /^HTTP\/1\.1 200 OK\r\n/);
+    assert.ok(client.received.length > content.length, `${client.received.length} bytes`);
+  });
+
   it('may be a stream that ends behind the content', async () => {
     const client = await (await start()).client(post('/1', 'hello').slice(0, -3));
     const request = (await edge.request()).start();
