@@ -339,6 +339,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   private destroy(): void {
     if (this.state === 'closed') return;
     this.state = nextState(this.state, 'destroyed');
+    // The parser may be in the middle of telling.
+    this.parser.stop();
     this.socket.destroy();
   }
 

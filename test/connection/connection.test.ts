@@ -542,6 +542,17 @@ describe('a response', () => {
     assert.equal(edge.listener.connectionCount, 0);
   });
 
+  for (const first of [get('/'), post('/', 'hello'), post('/', 'x'.repeat(200_000))]) {
+    it(`that is cut before dispatch returns ends the connection and nothing else: ${first.length} bytes`, async () => {
+      await start();
+      edge.onDispatch = (request) => request.start().respond('200 OK\0Content-Length\x005\0', 'hell', true);
+      const client = await edge.client(first + get('/2'));
+      await client.receiveAll();
+      assert.equal(edge.requests.length, 1);
+      assert.doesNotMatch(edge.lines.join('\n'), /Fault/);
+    });
+  }
+
   it('that fails before its head becomes the status of the rule', async () => {
     const client = await (await start()).client(get('/1'));
     (await edge.request()).start().fail(reject('worker.failed', 'the worker ended'));
