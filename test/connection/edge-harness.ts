@@ -109,7 +109,8 @@ export class TestEdge implements Dispatcher {
   #tick: (() => void) | undefined;
   #close: () => void = () => {};
 
-  constructor(change: (policy: Policy) => Policy) {
+  /** `dispatcher` takes its place where a test wants the real one. */
+  constructor(change: (policy: Policy) => Policy, dispatcher?: Dispatcher) {
     const requestIds = new RequestIds();
     const repeat: Repeat = (_, run) => {
       this.#tick = run;
@@ -123,7 +124,7 @@ export class TestEdge implements Dispatcher {
       inspection: new Inspection(),
       environ: new EnvironEncoder(requestIds.prefix),
       responseHead: new ResponseHead(),
-      dispatcher: this,
+      dispatcher: dispatcher ?? this,
       deadlines: new Deadlines({ now: () => this.#now }, repeat),
       log: this.#log(),
       dateLine: () => Buffer.from('Date: now\r\n'),
