@@ -192,7 +192,8 @@ export class TestEdge implements Dispatcher {
   }
 
   async stop(): Promise<void> {
-    for (const client of this.#clients) client.destroy();
+    // A mere end of their side would leave the server to answer what it has begun.
+    for (const client of this.#clients) client.socket.resetAndDestroy();
     this.#close();
     await within(5000, this.listener.drain(), () => `${this.listener.connectionCount} connections stay open`);
   }

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { afterEach, describe, it } from 'node:test';
+import type { Policy } from '../../src/policy/policy.ts';
+import { TestEdge } from '../connection/edge-harness.ts';
+
+const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+const ok = '200 OK\0';
+
+let edge: TestEdge;
+afterEach(() => edge.stop());
+
+async function start(change: (policy: Policy) => Policy = (policy) => policy): Promise<TestEdge> {
+  edge = await new TestEdge(change).listen();
+  return edge;
+}
+
+/** Whatever is on its way arrives: everything is in one process. */
+async function turns(count = 10): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('a listener', () => {
+  it('closes connections above the policy’s number, and says so', async () => {
+    await start((policy) => ({ ...policy, connections: { max: 2 } }));
+    const clients = [await edge.client(), await edge.client()];
+    const third = await edge.client();
+    assert.equal(await third.receiveAll(), '');
+    assert.match(edge.lines.join(), /connections\.too-many \(2 are open\)/);
+    clients[0]?.destroy();
+    await edge.until(() => edge.listener.connectionCount === 1, 'not forgotten');
+    const fourth = await edge.client(get('/'));
+    (await edge.request()).start().respond(ok, 'room');
+    await fourth.receive(/room$/);
+  });
+
+  it('that drains closes idle connections and lets the others finish', async () => {
+    await start();
+    const idle = await edge.client();
+    const used = await edge.client(get('/1'));
+    (await edge.request()).start().respond(ok, 'one');
+    await used.receive(/one$/);
+    const running = await edge.client(get('/2'));
+    const request = (await edge.request(1)).start();
+    const receiving = await edge.client('GET /3 HTTP/1.1\r\n');
+    await turns();
+    const drained = edge.listener.drain();
+    assert.deepEqual([await idle.receiveAll(), (await used.receiveAll()).endsWith('one')], ['', true]);
+    request.respond(ok, 'two');
+    assert.match(await running.receive(/two$/), /Connection: close\r\n/);
+    receiving.send('Host: a\r\n\r\n');
+    (await edge.request(2)).start().respond(ok, 'three');
+    assert.match(await receiving.receive(/three$/), /Connection: close\r\n/);
+    running.socket.end();
+    receiving.socket.end();
+    await drained;
+    assert.equal(edge.listener.connectionCount, 0);
+  });
+
+  it('survives clients that reset at once', async () => {
+    await start();
+    edge.onDispatch = (request) => request.start().respond(ok, 'fine');
+    for (let round = 0; round < 20; round++) {
+      const client = await edge.client(get('/'));
+      client.socket.resetAndDestroy();
+      await once(client.socket, 'close');
+    }
+    await edge.until(() => edge.listener.connectionCount === 0, 'not forgotten');
+    const client = await edge.client(get('/last'));
+    await client.receive(/fine$/);
+    assert.deepEqual(edge.lines, []);
+  });
+
+  it('reads all its clients into one buffer, and none sees another’s bytes', async () => {
+    await start();
+    const clients = await Promise.all(Array.from({ length: 20 }, () => edge.client()));
+    // Heads in halves: what is not complete has to be kept while others read.
+    for (const [index, client] of clients.entries()) client.send(`GET /${index} HTTP/1.1\r\nHost: host-${index}`);
+    await turns();
+    for (const [index, client] of clients.entries()) client.send(`.example\r\nX-Client: ${index}\r\n\r\n`);
+    await edge.until(() => edge.requests.length === clients.length, 'all requests');
+    for (const { path, environ } of edge.requests) {
+      const index = path.slice(1);
+      assert.deepEqual([environ['HTTP_HOST'], environ['HTTP_X_CLIENT']], [`host-${index}.example`, index]);
+    }
+  });
+
+  it('tells applications where a request came from and in', async () => {
+    const client = await (await start()).client(get('/'));
+    const { environ } = await edge.request();
+    const keys = ['SERVER_NAME', 'SERVER_PORT', 'REMOTE_ADDR', 'REMOTE_PORT', 'wsgi.url_scheme', 'portcullis.policy'];
+    const port = String(client.socket.localPort);
+    assert.deepEqual(
+      keys.map((key) => environ[key]),
+      ['test', '80', '127.0.0.1', port, 'http', 'test'],
+    );
+  });
+});
