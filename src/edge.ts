@@ -13,6 +13,7 @@ import { Inspection } from './inspect/inspect.ts';
 import { bootChild } from './process/child.ts';
 import type { EdgeStart, EdgeToMaster, MasterToEdge } from './process/control-messages.ts';
 import { type Log, openErrorLog } from './telemetry/error-log.ts';
+import { stackOf } from './telemetry/stack.ts';
 import type { Dispatcher } from './upstream/dispatch.ts';
 import { EnvironEncoder, longestEnviron } from './upstream/environ.ts';
 import { InlineDispatcher } from './upstream/inline.ts';
@@ -21,6 +22,8 @@ import { AppLoadError, appName, loadApp } from './worker/load-app.ts';
 
 /** One edge process, composed. It runs no application code unless it was asked to (`-k inline`). */
 const EXIT_FAILED = 1;
+/** After an exception that nobody caught, requests that run may finish for so long. */
+const CRASH_MS = 5_000;
 
 let listener: Listener | undefined;
 let workers: NodeDispatcher | undefined;
@@ -107,6 +110,7 @@ function survive(log: Log): void {
   process.on('uncaughtException', (error) => {
     log.critical('uncaught exception in the application; this edge ends', stackOf(error));
     process.exitCode = EXIT_FAILED;
+    setTimeout(() => process.exit(), CRASH_MS).unref();
     drain();
   });
 }
@@ -123,8 +127,4 @@ function fail(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
   master.send({ type: 'failed', exitCode, message: stack === null ? message : `${message}\n${stack}` });
   process.exit(exitCode);
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

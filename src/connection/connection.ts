@@ -214,6 +214,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
 
   expire(): void {
     try {
+      // A refusal that the client does not read is no reason for another one.
+      if (this.state === 'refusing') return this.destroy();
       const expiry = expiryOf(this.waitingFor);
       const sentNothing = this.waitingFor === 'head' && this.parser.isBetweenRequests;
       if (expiry === undefined || sentNothing) return this.destroy();

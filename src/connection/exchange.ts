@@ -56,6 +56,7 @@ export class Exchange implements ResponseSink {
   private responseBegun = false;
   private ended = false;
   private unacknowledged = 0;
+  private drained = 0;
 
   constructor(edge: Edge, owner: ExchangeOwner, head: RequestHead, keepAlive: boolean) {
     this.edge = edge;
@@ -199,12 +200,25 @@ export class Exchange implements ResponseSink {
     else owner.responseEnded(false);
   }
 
-  /** Everything sent so far has left for the client: as much more may come. */
+  /**
+   * Everything sent so far has left for the client: as much more may come, in the next turn. An application inside the edge
+   * would otherwise answer within this one, and a client that keeps up would hold the edge for as long as it likes.
+   */
   acknowledgeDrained(): void {
-    const { request, unacknowledged } = this;
-    if (request === undefined || unacknowledged === 0) return;
+    if (this.request === undefined || this.unacknowledged === 0) return;
+    if (this.drained === 0) setImmediate(() => this.acknowledge());
+    this.drained += this.unacknowledged;
     this.unacknowledged = 0;
-    request.acknowledge(unacknowledged);
+  }
+
+  private acknowledge(): void {
+    const { drained } = this;
+    this.drained = 0;
+    try {
+      this.request?.acknowledge(drained);
+    } catch (error) {
+      this.owner.fault(error);
+    }
   }
 
   fail(rejection: Rejection): void {

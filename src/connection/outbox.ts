@@ -54,6 +54,8 @@ export class Outbox {
     while (piece !== undefined) {
       this.inFlight = piece.length;
       this.socket.write(piece);
+      // A socket that is gone takes everything at once: nothing has left, and nobody may be told so. `close` follows.
+      if (this.socket.errored !== null || this.socket.destroyed) return;
       if (this.socket.writableLength > 0) {
         // Runs when the piece before it has left: no callback is made for the many that leave at once.
         this.socket.write(NOTHING, () => this.onFlushed());

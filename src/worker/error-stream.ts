@@ -22,6 +22,8 @@ export class ErrorStream extends Writable {
     super(options);
     this.#log = log;
     this.#owner = owner;
+    // What an application writes behind its own end is lost, and no reason to end a worker.
+    this.on('error', ignore);
   }
 
   override _write(chunk: string | Buffer, _encoding: BufferEncoding, written: (error?: Error) => void): void {
@@ -49,3 +51,5 @@ export class ErrorStream extends Writable {
     }
   }
 }
+
+function ignore(): void {}

@@ -1,6 +1,7 @@
 import { bootChild } from '../process/child.ts';
 import type { MasterToWorker, WorkerToMaster } from '../process/control-messages.ts';
 import { openErrorLog } from '../telemetry/error-log.ts';
+import { stackOf } from '../telemetry/stack.ts';
 import type { EnvironApp } from './app-interface.ts';
 import type { AppTarget } from './app-target.ts';
 import { AppLoadError, appName, loadApp } from './load-app.ts';
@@ -110,8 +111,4 @@ function giveUp(): void {
 
 function exitIfDrained(): void {
   if (state === 'draining' && links.size === 0) process.exit(exitStatus);
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
