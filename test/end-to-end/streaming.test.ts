@@ -44,6 +44,18 @@ for (const workerClass of workerClasses) {
       return within(10_000, asking(), () => `it goes on: ${last}`);
     }
 
+    it('a client that vanishes before the first byte ends the stream, and the next one is served', async () => {
+      for (let round = 0; round < 10; round++) {
+        const client = await server.connect();
+        const sent = new Promise((resolve) => client.socket.write(get('/endless'), resolve));
+        await sent;
+        client.socket.resetAndDestroy();
+        assert.match(await server.ask(get('/counts')), /^HTTP\/1\.1 200 /);
+      }
+      const end = await settled((seen) => seen.produced);
+      assert.equal((await counts()).produced, end);
+    });
+
     it('a client that reads nothing holds the application back', async () => {
       const client = await server.connect();
       client.socket.pause();
