@@ -2,20 +2,20 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { childrenOf, type Program, startProgram } from '../support/program.ts';
+import { within } from '../support/deadline.ts';
+import { type Program, startProgram } from '../support/program.ts';
 import { connectRaw, type RawClient } from '../support/raw-client.ts';
 
 /** Where the application runs: in worker processes, or inside the edge. */
 export type WorkerClass = 'node' | 'inline';
 export const workerClasses: readonly WorkerClass[] = ['node', 'inline'];
-export const appFile = fileURLToPath(new URL('fixtures/app.js', import.meta.url));
+const appFile = fileURLToPath(new URL('fixtures/app.js', import.meta.url));
 
 export type ServerOptions = {
   readonly workerClass?: WorkerClass;
   /** What a policy file says. */
   readonly policy?: object;
   readonly flags?: readonly string[];
-  readonly app?: string;
 };
 
 /** The real program, started; and its clients. */
@@ -25,15 +25,20 @@ export class Server {
   port = 0;
   readonly #clients: RawClient[] = [];
 
-  constructor({ workerClass = 'node', policy = {}, flags = [], app = appFile }: ServerOptions) {
+  constructor({ workerClass = 'node', policy = {}, flags = [] }: ServerOptions) {
     this.folder = mkdtempSync(join(tmpdir(), 'end-to-end-'));
     const policyFile = join(this.folder, 'policy.json');
     writeFileSync(policyFile, JSON.stringify(policy));
-    this.program = startProgram(['-b', '127.0.0.1:0', '-k', workerClass, '-P', policyFile, ...flags, app]);
+    this.program = startProgram(['-b', '127.0.0.1:0', '-k', workerClass, '-P', policyFile, ...flags, appFile]);
   }
 
+  /** Resolves when the application answers: a policy with short deadlines refuses what comes before a worker is up. */
   async start(): Promise<this> {
     this.port = await this.program.port();
+    const serves = async (): Promise<void> => {
+      while (!(await this.ask(get('/declared'))).startsWith('HTTP/1.1 200 '));
+    };
+    await within(10_000, serves(), () => `it does not serve:\n${this.program.stderr}`);
     return this;
   }
 
@@ -63,13 +68,6 @@ export class Server {
     return pids;
   }
 
-  /** The process id of its only edge. */
-  async edge(workers: number): Promise<number> {
-    const pids = await this.workers(workers);
-    const [edge = 0] = childrenOf(this.program.pid).filter((pid) => !pids.includes(pid));
-    return edge;
-  }
-
   async stop(): Promise<void> {
     for (const client of this.#clients) client.destroy();
     await this.program.stop();
@@ -89,7 +87,7 @@ export function post(path: string, content: string, fields = ''): string {
   return `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${content.length}\r\n${fields}\r\n${content}`;
 }
 
-/** One request of a row of cases, with `{date}` for the Date line and `{id}` for a request id. */
+/** With `{date}` for the date. */
 export function withoutDate(text: string): string {
   return text.replace(/^Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r$/gm, 'Date: {date}\r');
 }
