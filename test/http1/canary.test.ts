@@ -113,6 +113,13 @@ describe('a parser library that has become lenient', () => {
     });
   }
 
+  it('about chunks is held to the grammar all the same, whatever it lets pass', () => {
+    const llhttp = weakenedLlhttp(lenientSwitches().filter((name) => name !== 'llhttp_set_lenient_headers'));
+    const rows = parserCases('chunked-content.cases.json').filter(({ rejected }) => rejected !== undefined);
+    const passed = rows.filter((row) => !isRefused(llhttp, row)).map(({ behaviour }) => behaviour);
+    assert.deepEqual(passed, []);
+  });
+
   it('would let requests through that nobody may see', () => {
     const llhttp = weakenedLlhttp(['llhttp_set_lenient_headers']);
     assert.ok(refused.some((row) => !isRefused(llhttp, row)));

@@ -196,6 +196,27 @@ describe('between two requests', () => {
   });
 });
 
+describe('an upgrade', () => {
+  const cases = [
+    { fields: 'Connection: Upgrade\r\nUpgrade: h2c\r\n', isOffered: true },
+    { fields: 'Connection: keep-alive, upgrade\r\nUpgrade: websocket\r\n', isOffered: true },
+    { fields: 'Upgrade: h2c\r\n', isOffered: false },
+    { fields: 'Connection: Upgrade\r\n', isOffered: false },
+    { fields: '', isOffered: false },
+  ];
+  for (const { fields, isOffered } of cases) {
+    it(`is ${isOffered ? 'offered' : 'not offered'} by ${JSON.stringify(fields)}`, () => {
+      const offered: boolean[] = [];
+      const { parser } = watched({ onRequestHead: (head) => offered.push(head.upgradeOffered) });
+      // What one head says is not said of the next.
+      parser.receive(Buffer.from(`GET / HTTP/1.1\r\nHost: a\r\n${fields}\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n`));
+      parser.resume();
+      assert.deepEqual(offered, [isOffered, false]);
+      parser.free();
+    });
+  }
+});
+
 describe('the memory of parsers', () => {
   const head = bytesOf('GET / HTTP/1.1\r\nHost: a\r\n{X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n*95}');
 
