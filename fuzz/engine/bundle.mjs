@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+/** jazzer.js counts coverage in what it loads as one plain file; modules in TypeScript would run without any. */
+export async function bundleTarget(entry, outfile) {
+  await build({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    sourcemap: 'inline',
+    logLevel: 'error',
+    // CommonJS packages in the bundle ask for Node's modules with `require`.
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    plugins: [{ name: 'places', setup: (plugin) => plugin.onLoad({ filter: /\/(src|fuzz)\/.*\.ts$/ }, placed) }],
+  });
+  return outfile;
+}
+
+/** Files that are found relative to a module stay found. */
+function placed({ path }) {
+  const url = JSON.stringify(pathToFileURL(path).href);
+  return { contents: readFileSync(path, 'utf8').replaceAll('import.meta.url', url), loader: 'ts' };
+}

@@ -1,0 +1,115 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { bundleTarget } from './bundle.mjs';
+
+/**
+ * One run of a fuzz target under jazzer.js (libFuzzer). Each target is `fuzz/NAME.fuzz.ts`, whose `fuzz(data)` throws
+ * where an invariant does not hold, with `fuzz/seeds/NAME.ts` and, where it knows words, `fuzz/NAME.dict`.
+ */
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const work = `${root}.fuzz/`;
+const suffix = '.fuzz.ts';
+
+export const targets = readdirSync(`${root}fuzz`)
+  .filter((name) => name.endsWith(suffix))
+  .map((name) => name.slice(0, -suffix.length));
+
+/** Longer inputs take longer and reach nothing that small limits do not bring within reach. In bytes. */
+const maxInputBytes = { 'request-parser': 1024, environ: 1024, policy: 4096, frame: 1024, 'response-head': 1024 };
+/** An input that takes longer is a finding: most take some microseconds. In seconds. */
+const slowestInput = 10;
+const minimizeSeconds = 20;
+const mostMemoryMiB = 2048;
+
+/** Fuzzes for `seconds`. `text` has the figures, or what was found and where the case lies that repeats it. */
+export async function fuzzTarget(target, seconds) {
+  const bundle = await bundleTarget(`${root}fuzz/${target}${suffix}`, `${work}${target}.mjs`);
+  const folders = ['corpus', 'seeds', 'found'].map((name) => `${work}${name}/${target}/`);
+  const [corpus, seeds, found] = folders;
+  for (const folder of [seeds, found]) rmSync(folder, { recursive: true, force: true });
+  for (const folder of folders) mkdirSync(folder, { recursive: true });
+  const { seeds: seedsOf } = await import(`../seeds/${target}.ts`);
+  for (const { name, bytes } of seedsOf()) writeFileSync(`${seeds}${name}`, bytes);
+  const regressions = `${root}fuzz/regressions/${target}/`;
+  const dictionary = `${root}fuzz/${target}.dict`;
+
+  const output = await jazzer(
+    bundle,
+    [corpus, seeds, ...(existsSync(regressions) ? [regressions] : [])],
+    [
+      `-max_total_time=${seconds}`,
+      `-max_len=${maxInputBytes[target] ?? 4096}`,
+      `-timeout=${slowestInput}`,
+      `-rss_limit_mb=${mostMemoryMiB}`,
+      `-artifact_prefix=${found}`,
+      '-use_value_profile=1',
+      '-print_final_stats=1',
+      ...(existsSync(dictionary) ? [`-dict=${dictionary}`] : []),
+    ],
+  );
+  writeFileSync(`${work}${target}.log`, output.text);
+  if (output.status !== 0)
+    return { passed: false, text: await reportFinding(target, bundle, found, regressions, output) };
+  if (!/INITED cov: \d/.test(output.text)) return { passed: false, text: 'ran without coverage' };
+  return { passed: true, text: figures(output.text) };
+}
+
+function jazzer(bundle, folders, libFuzzerOptions) {
+  const preload = ['--import', `${root}fuzz/engine/older-glibc.mjs`, '--stack-size=4000'];
+  const cli = `${root}node_modules/@jazzer.js/core/dist/cli.js`;
+  const options = ['--sync', '--disableBugDetectors=.*', '--', ...libFuzzerOptions];
+  return collect(spawn(process.execPath, [...preload, cli, bundle, ...folders, ...options], { cwd: work }));
+}
+
+async function collect(child) {
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (piece) => {
+      text += piece;
+    });
+  }
+  const [code, signal] = await once(child, 'close');
+  return { status: code ?? signal, text };
+}
+
+function figures(text) {
+  const last = (pattern) => [...text.matchAll(pattern)].at(-1)?.[1] ?? '?';
+  const runs = Number(last(/stat::number_of_executed_units: (\d+)/g));
+  const seconds = Number(last(/Done \d+ runs in (\d+) second/g));
+  const perSecond = Math.round(runs / Math.max(seconds, 1));
+  const [covered, features] = [last(/ cov: (\d+)/g), last(/ ft: (\d+)/g)];
+  const inputs = last(/ corp: (\d+)/g);
+  return `nothing found in ${runs} executions, ${seconds} s, ${perSecond}/s; cov ${covered}, features ${features}, corpus ${inputs}, ${last(/peak_rss_mb:\s+(\d+)/g)} MiB`;
+}
+
+/** The input, made as small as it gets in a few seconds, becomes a named regression case. */
+async function reportFinding(target, bundle, found, regressions, { status, text }) {
+  const artifact = readdirSync(found).find((name) => /^(crash|timeout|oom)-/.test(name));
+  if (artifact === undefined) return `ended with ${status}\n${text.slice(-4000)}`;
+  const said = /Uncaught Exception: (?:Error: )?([^\n]*)/.exec(text)?.[1] ?? artifact;
+  const original = `${found}${artifact}`;
+  // Inputs that wait for another parser are found later than they ran: the message carries them.
+  const carried = /^input: (\S+)$/m.exec(text)?.[1];
+  if (carried !== undefined) writeFileSync(original, Buffer.from(carried, 'base64'));
+  const smallest = carried === undefined ? await minimize(bundle, original) : original;
+  mkdirSync(regressions, { recursive: true });
+  const bytes = readFileSync(smallest);
+  const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 8);
+  const invariant = /^[a-z0-9-]+(?=:)/.exec(said)?.[0] ?? artifact.split('-')[0];
+  const name = `${invariant}-${hash}`;
+  copyFileSync(smallest, `${regressions}${name}`);
+  return `FOUND ${said}\n${text.slice(-2000)}\ncase: fuzz/regressions/${target}/${name} (${bytes.length} bytes)`;
+}
+
+async function minimize(bundle, original) {
+  const smallest = `${original}.min`;
+  await jazzer(
+    bundle,
+    [original],
+    ['-minimize_crash=1', `-max_total_time=${minimizeSeconds}`, `-exact_artifact_path=${smallest}`],
+  );
+  return existsSync(smallest) ? smallest : original;
+}

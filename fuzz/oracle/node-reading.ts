@@ -1,0 +1,102 @@
+import type { Message, Reading } from '../reading.ts';
+
+/**
+ * How Node's own HTTP/1 parser reads the bytes: llhttp too, but natively compiled, in the version of the Node that runs
+ * this, and behind another binding. The binding is internal (DEP0111): a tool for tests, never for the server.
+ */
+type Binding = {
+  /** By llhttp's number. Newer versions list in `methods` those of HTTP alone. */
+  readonly allMethods?: readonly string[];
+  readonly methods: readonly string[];
+  readonly HTTPParser: {
+    new (): NodeParser;
+    readonly REQUEST: number;
+    readonly kOnHeaders: number;
+    readonly kOnHeadersComplete: number;
+    readonly kOnBody: number;
+    readonly kOnMessageComplete: number;
+  };
+};
+type NodeParser = {
+  initialize(type: number, resource: object, maxHeaderSize: number, lenientFlags: number): void;
+  execute(bytes: Uint8Array): number | Error;
+  close(): void;
+  [callback: number]: unknown;
+};
+
+process.noDeprecation = true;
+const binding = (process as unknown as { binding(name: string): Binding }).binding('http_parser');
+const { HTTPParser } = binding;
+const methods = binding.allMethods ?? binding.methods;
+/** Larger than any head that ours lets through. */
+const maxHeaderSize = 1024 * 1024;
+
+export function nodeReading(bytes: Uint8Array): Reading {
+  const messages: Message[] = [];
+  let open: { -readonly [Key in keyof Message]: Message[Key] } | undefined;
+  let raw: string[] = [];
+  let url = '';
+  let upgraded = false;
+  let keepAlive = true;
+  const parser = new HTTPParser();
+  parser.initialize(HTTPParser.REQUEST, {}, maxHeaderSize, 0);
+  parser[HTTPParser.kOnHeaders] = (fields: string[], part: string): void => {
+    // Behind the head these are trailers.
+    if (open !== undefined) return;
+    raw.push(...fields);
+    url += part;
+  };
+  parser[HTTPParser.kOnHeadersComplete] = (
+    _major: number,
+    minorVersion: number,
+    fields: string[] | undefined,
+    method: number,
+    target: string | undefined,
+    _status: unknown,
+    _reason: unknown,
+    upgrade: boolean,
+    shouldKeepAlive: boolean,
+  ): number => {
+    const all = fields ?? raw;
+    open = {
+      method: methods[method] ?? '',
+      target: target ?? url,
+      minorVersion,
+      fields: pairsOf(all),
+      content: '',
+    };
+    raw = [];
+    url = '';
+    upgraded = upgrade;
+    keepAlive = shouldKeepAlive;
+    return 0;
+  };
+  parser[HTTPParser.kOnBody] = (content: Buffer): void => {
+    if (open !== undefined) open.content += content.latin1Slice();
+  };
+  parser[HTTPParser.kOnMessageComplete] = (): void => {
+    if (open !== undefined) messages.push(open);
+    open = undefined;
+    raw = [];
+    url = '';
+  };
+  let consumed = 0;
+  // Behind an offered upgrade the parser stops, since a server may take it. Ours never does: a new one reads on.
+  const result = parser.execute(bytes);
+  consumed = typeof result === 'number' ? result : 0;
+  parser.close();
+  if (typeof result !== 'number') return { messages, end: 'refused' };
+  if (upgraded && consumed < bytes.length) {
+    const rest = nodeReading(bytes.subarray(consumed));
+    return { messages: [...messages, ...rest.messages], end: rest.end };
+  }
+  if (!keepAlive && open === undefined && messages.length > 0) return { messages, end: 'closed' };
+  // It does not say whether it waits inside a head: nothing is claimed of that.
+  return { messages, end: open === undefined ? 'between' : 'within' };
+}
+
+function pairsOf(raw: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let at = 0; at + 1 < raw.length; at += 2) pairs.push([(raw[at] ?? '').toLowerCase(), raw[at + 1] ?? '']);
+  return pairs;
+}

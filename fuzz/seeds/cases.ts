@@ -1,0 +1,34 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Inputs that a target starts from, each with a name. */
+export type Seed = { readonly name: string; readonly bytes: Uint8Array };
+
+type CorpusRow = { readonly id: string; readonly send: readonly string[]; readonly eof?: boolean };
+
+/** The corpus of raw requests: what is sent on one connection, and whether the client ends its side behind it. */
+export function corpusRequests(): { readonly id: string; readonly bytes: Buffer; readonly peerEnds: boolean }[] {
+  const lines = readFileSync(new URL('../../test/corpus/requests.jsonl', import.meta.url), 'utf8')
+    .trimEnd()
+    .split('\n');
+  return lines.map((line) => {
+    const { id, send, eof } = JSON.parse(line) as CorpusRow;
+    const bytes = Buffer.concat(send.map((segment) => Buffer.from(segment, 'base64')));
+    return { id, bytes, peerEnds: eof === true };
+  });
+}
+
+/** Every request of the tests' case files, which say `{a*100}` for repetition. */
+export function requestsOfCases(): Buffer[] {
+  const folder = new URL('../../test/', import.meta.url);
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.cases.json'),
+  );
+  return files.flatMap((file) => {
+    const rows = JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as readonly { readonly request?: unknown }[];
+    return rows.flatMap(({ request }) => (typeof request === 'string' ? [Buffer.from(expand(request), 'latin1')] : []));
+  });
+}
+
+function expand(text: string): string {
+  return text.replace(/\{([^{}]*)\*(\d+)\}/g, (_, repeated: string, count: string) => repeated.repeat(Number(count)));
+}

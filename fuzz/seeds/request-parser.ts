@@ -1,0 +1,21 @@
+import { withControl } from '../control.ts';
+import { corpusRequests, requestsOfCases, type Seed } from './cases.ts';
+
+/** Beyond this a seed is only slow: what long inputs reach, small limits reach as well. */
+const LONGEST = 2000;
+
+/** The corpus and the parser's own cases, each under the default policy's limits and under the small ones. */
+export function seeds(): Seed[] {
+  const requests = [
+    ...corpusRequests().map(({ bytes, peerEnds }) => withControl(bytes, { peerEnds })),
+    ...requestsOfCases().map((bytes) => withControl(bytes)),
+  ].filter(({ length }) => length <= LONGEST);
+  return requests.flatMap((bytes, index) => {
+    const small = Buffer.from(bytes);
+    small[0] = (bytes[0] ?? 0) & ~4;
+    return [
+      { name: `${index}`, bytes },
+      { name: `${index}-small`, bytes: small },
+    ];
+  });
+}
