@@ -4,7 +4,8 @@ import type { InspectPolicy } from '../src/inspect/inspect.ts';
 /**
  * The first two bytes of an input choose how the rest is read, so that the fuzzer chooses it too: bit 0 of the first, the
  * peer ends its side; bit 1, trailers are refused; bit 2, the limits of the default policy in place of small ones, which
- * short inputs reach; bits 3 to 5, the policy's choices. The second byte chooses the cuts between reads.
+ * short inputs reach; bits 3 to 5, the policy's choices. The second byte chooses the cuts between reads:
+ * for the lowest ones, a read for each byte.
  */
 export const CONTROL_BYTES = 2;
 
@@ -51,8 +52,11 @@ export function withControl(bytes: Uint8Array, options: { readonly peerEnds?: bo
   return Buffer.concat([Uint8Array.of(4 + (peerEnds ? 1 : 0), cuts), bytes]);
 }
 
-/** Pieces of one to sixteen bytes or of a few hundred, always the same for the same choice. */
+const BYTE_BY_BYTE = 32;
+
+/** The reads that bytes come in, always the same for the same choice: single bytes, or a few and a few hundred in turn. */
 export function cutAt(bytes: Uint8Array, choice: number): Uint8Array[] {
+  if (choice < BYTE_BY_BYTE) return Array.from(bytes, (_, at) => bytes.subarray(at, at + 1));
   const pieces: Uint8Array[] = [];
   let state = choice + 1;
   for (let at = 0; at < bytes.length; ) {
@@ -62,8 +66,4 @@ export function cutAt(bytes: Uint8Array, choice: number): Uint8Array[] {
     at += length;
   }
   return pieces;
-}
-
-export function byteByByte(bytes: Uint8Array): Uint8Array[] {
-  return Array.from(bytes, (_, at) => bytes.subarray(at, at + 1));
 }

@@ -138,7 +138,7 @@ function messageOf(head: RequestHead): Message {
 
 /** The bytes as text; most are few. */
 function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).latin1Slice();
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
 /** The same messages in the plainest form that they can be sent in. */

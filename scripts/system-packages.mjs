@@ -7,7 +7,36 @@ import { fileURLToPath } from 'node:url';
 /** A file that each Debian package puts there. */
 const packages = {
   'python3-h11': '/usr/lib/python3/dist-packages/h11/__init__.py',
+  'apache2-utils': '/usr/bin/ab',
+  'chromium-headless-shell': '/usr/bin/chromium-headless-shell',
+  curl: '/usr/bin/curl',
+  'default-jdk-headless': '/usr/bin/javac',
+  'golang-go': '/usr/bin/go',
+  haproxy: '/usr/sbin/haproxy',
+  hey: '/usr/bin/hey',
+  'libwww-perl': '/usr/share/perl5/LWP/UserAgent.pm',
+  links: '/usr/bin/links',
+  lynx: '/usr/bin/lynx',
+  'monitoring-plugins-basic': '/usr/lib/nagios/plugins/check_http',
+  'netcat-openbsd': '/usr/bin/nc.openbsd',
+  'nghttp2-client': '/usr/bin/h2load',
+  nginx: '/usr/sbin/nginx',
+  'php-cli': '/usr/bin/php',
+  'prometheus-blackbox-exporter': '/usr/bin/prometheus-blackbox-exporter',
+  'python3-aiohttp': '/usr/lib/python3/dist-packages/aiohttp/__init__.py',
+  'python3-httpx': '/usr/lib/python3/dist-packages/httpx/__init__.py',
+  'python3-requests': '/usr/lib/python3/dist-packages/requests/__init__.py',
+  ruby: '/usr/bin/ruby',
+  siege: '/usr/bin/siege',
+  w3m: '/usr/bin/w3m',
+  wget: '/usr/bin/wget',
+  wrk: '/usr/bin/wrk',
 };
+/** A package that brings a daemon comes without its unit and its init script: nothing starts, now or at boot. */
+const withoutServices = ['/lib/systemd/system/*', '/usr/lib/systemd/system/*', '/etc/init.d/*'].flatMap((path) => [
+  '-o',
+  `DPkg::Options::=--path-exclude=${path}`,
+]);
 
 function isRoot() {
   return process.getuid?.() === 0;
@@ -19,7 +48,7 @@ function mayInstall() {
 }
 
 function aptGet(...args) {
-  const command = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', ...args];
+  const command = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', '-o', 'DPkg::Lock::Timeout=300', ...args];
   const [program, ...rest] = isRoot() ? command : ['sudo', '-n', ...command];
   return spawnSync(program, rest, { stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
 }
@@ -31,9 +60,10 @@ export function ensureSystemPackages() {
   if (wanted.length === 0) return true;
   if (mayInstall()) {
     console.log(`Installing ${wanted.join(', ')}`);
-    if (!aptGet('install', '-y', '--no-install-recommends', ...wanted)) {
+    const install = ['install', '-y', '--no-install-recommends', ...withoutServices, ...wanted];
+    if (!aptGet(...install)) {
       aptGet('update');
-      aptGet('install', '-y', '--no-install-recommends', ...wanted);
+      aptGet(...install);
     }
   }
   const left = missing();

@@ -2,7 +2,6 @@
  * jazzer.js's prebuilt addon wants glibc 2.38 and libstdc++ 3.4.32 for three symbols whose older forms do as well:
  * `strtol` and `strtoul` in C23's dress, and a start-up hook of iostreams that newer libraries run by themselves. Where the
  * C library is older, a copy of the addon that asks for the older forms is loaded in its place; the package stays as it is.
- * Preloaded with `--import` by scripts/fuzz.mjs.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -58,7 +58,7 @@ export async function fuzzTarget(target, seconds) {
 }
 
 function jazzer(bundle, folders, libFuzzerOptions) {
-  const preload = ['--import', `${root}fuzz/engine/older-glibc.mjs`, '--stack-size=4000'];
+  const preload = ['--import', `${root}fuzz/engine/preload.mjs`];
   const cli = `${root}node_modules/@jazzer.js/core/dist/cli.js`;
   const options = ['--sync', '--disableBugDetectors=.*', '--', ...libFuzzerOptions];
   return collect(spawn(process.execPath, [...preload, cli, bundle, ...folders, ...options], { cwd: work }));

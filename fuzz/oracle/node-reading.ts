@@ -72,7 +72,7 @@ export function nodeReading(bytes: Uint8Array): Reading {
     return 0;
   };
   parser[HTTPParser.kOnBody] = (content: Buffer): void => {
-    if (open !== undefined) open.content += content.latin1Slice();
+    if (open !== undefined) open.content += content.toString('latin1');
   };
   parser[HTTPParser.kOnMessageComplete] = (): void => {
     if (open !== undefined) messages.push(open);

@@ -134,6 +134,10 @@ export class HeadReader {
    */
   complete(method: string, upgrade: boolean, keepAlive: boolean): Rejection | undefined {
     const { head } = this;
+    // llhttp takes a line that ends behind its target for HTTP/0.9: no version stands where one is looked for below.
+    if (head.fieldCount === 0 && head.bytes[head.base + head.targetEnd] !== SP) {
+      return this.checkLine(head.targetEnd) ?? reject('request-line.malformed', 'no version at its end');
+    }
     const end = this.endOfLastLine();
     const limit = this.checkOpenLine(end);
     if (limit !== undefined) return limit;
