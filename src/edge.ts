@@ -17,6 +17,7 @@ import { stackOf } from './telemetry/stack.ts';
 import type { Dispatcher } from './upstream/dispatch.ts';
 import { EnvironEncoder, longestEnviron } from './upstream/environ.ts';
 import { InlineDispatcher } from './upstream/inline.ts';
+import { mountAt } from './upstream/mount.ts';
 import { NodeDispatcher } from './upstream/node.ts';
 import { AppLoadError, appName, loadApp } from './worker/load-app.ts';
 
@@ -90,11 +91,13 @@ async function createDispatcher(order: EdgeStart, log: Log): Promise<Dispatcher>
 
 function createEdge(order: EdgeStart, llhttp: Llhttp, dispatcher: Dispatcher, log: Log): Edge {
   const requestIds = new RequestIds();
+  const mount = mountAt(order.scriptName);
   return {
     policy: order.policy,
     parsers: createParserContext(llhttp),
     inspection: new Inspection(),
-    environ: new EnvironEncoder(requestIds.prefix),
+    mount,
+    environ: new EnvironEncoder(requestIds.prefix, mount),
     responseHead: new ResponseHead(),
     dispatcher,
     deadlines: new Deadlines(performance),

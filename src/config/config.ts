@@ -14,6 +14,8 @@ export type Config = {
   readonly edges: number;
   /** Requests that may run in one worker at once. */
   readonly workerConnections: number;
+  /** Where the application is mounted, in latin1: `/app`; empty for all paths. */
+  readonly scriptName: string;
   /** Connections that the kernel keeps for an edge that has not accepted them yet. */
   readonly backlog: number;
   /** With the flags that override it already in it. */

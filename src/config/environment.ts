@@ -12,7 +12,7 @@ export function variableOf(name: SettingName): string {
 
 /**
  * Settings from the environment; an empty variable counts as not set. `WEB_CONCURRENCY` and `PORT` are what hosting
- * platforms set, and only replace a default. Unknown `PORTCULLIS_*` are left alone: a Kubernetes service named
+ * platforms set, `SCRIPT_NAME` is Gunicorn's, and all only replace a default. Unknown `PORTCULLIS_*` are left alone: a Kubernetes service named
  * portcullis puts a dozen of them into every container.
  */
 export function settingsFromEnvironment(environment: Environment): ReadonlyMap<SettingName, GivenText> {
@@ -25,6 +25,7 @@ export function settingsFromEnvironment(environment: Environment): ReadonlyMap<S
   };
   for (const name of settingNames) take(name, variableOf(name));
   take('workers', 'WEB_CONCURRENCY');
+  take('scriptName', 'SCRIPT_NAME');
   take('bind', 'PORT', (port) => `0.0.0.0:${port}`);
   return found;
 }

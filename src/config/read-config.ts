@@ -40,6 +40,7 @@ export function readConfig(argv: readonly string[], surroundings: Surroundings):
     binds: given.bind?.value ?? [{ kind: 'tcp', host: '127.0.0.1', port: defaultPort }],
     ...processes,
     workerConnections: given.workerConnections?.value ?? 1000,
+    scriptName: given.scriptName?.value ?? '',
     backlog: given.backlog?.value ?? 2048,
     policy,
     gracefulTimeoutMs: (given.gracefulTimeout?.value ?? 30) * 1000,

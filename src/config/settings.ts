@@ -2,6 +2,7 @@ import { nearestNames } from '../suggestion/nearest-name.ts';
 import { isLogLevel, type LogLevel, logLevels } from '../telemetry/error-log.ts';
 import { type BindAddress, parseBindAddress } from './bind-address.ts';
 import { ConfigError, type WorkerClass } from './config.ts';
+import { parseScriptName } from './script-name.ts';
 
 /**
  * Every setting that takes a value, once: its flag, what help says about it and how its text is read. The environment
@@ -43,6 +44,12 @@ export const settings = {
     group: 'Listening',
     about: 'connections that wait in the kernel to be accepted (default 2048)',
     parse: wholeNumber(1, 65535),
+  },
+  scriptName: {
+    flags: '--script-name <path>',
+    group: 'Listening',
+    about: 'the path that the application is mounted at: its SCRIPT_NAME (default none, or $SCRIPT_NAME)',
+    parse: parseScriptName,
   },
   workers: {
     flags: '-w, --workers <number>',

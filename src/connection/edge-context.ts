@@ -5,6 +5,7 @@ import type { Policy } from '../policy/policy.ts';
 import type { Log } from '../telemetry/error-log.ts';
 import type { Dispatcher } from '../upstream/dispatch.ts';
 import type { EnvironEncoder } from '../upstream/environ.ts';
+import type { Mount } from '../upstream/mount.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { RequestIds } from './request-id.ts';
 
@@ -14,6 +15,8 @@ export type Edge = {
   policy: Policy;
   readonly parsers: ParserContext;
   readonly inspection: Inspection;
+  /** Where the application lives; `environ` is of the same one. */
+  readonly mount: Mount;
   readonly environ: EnvironEncoder;
   readonly responseHead: ResponseHead;
   readonly dispatcher: Dispatcher;

@@ -4,6 +4,7 @@ import { expectsContinue } from '../inspect/content.ts';
 import { inspect } from '../inspect/inspect.ts';
 import { type Rejection, reject } from '../rejection/rejection.ts';
 import type { DispatchedRequest, ResponseSink } from '../upstream/dispatch.ts';
+import { isBelow } from '../upstream/mount.ts';
 import type { Edge } from './edge-context.ts';
 
 /** What an exchange asks of the connection that it belongs to. */
@@ -78,6 +79,9 @@ export class Exchange implements ResponseSink {
     const { edge, owner } = this;
     const rejection = inspect(head, edge.policy.request, edge.inspection);
     if (rejection !== undefined) return owner.refuse(rejection);
+    if (!isBelow(edge.inspection, edge.mount)) {
+      return owner.refuse(reject('target.not-mounted', `not below ${edge.mount.scriptName}`));
+    }
     if (expectsContinue(head)) owner.sendContinue();
     const environ = edge.environ.encode(head, edge.inspection, owner.connectionPairs, this.number);
     const request = edge.dispatcher.dispatch(environ, head.framing !== 'none', this);

@@ -66,6 +66,7 @@ export function edgeStarter(
     logLevel: config.logLevel,
     privateDirectory,
     workerConnections: config.workerConnections,
+    scriptName: config.scriptName,
     inlineApp,
   };
   return (events) => new EdgeHandle(command, start, events);

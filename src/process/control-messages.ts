@@ -16,6 +16,8 @@ export type EdgeStart = {
   readonly privateDirectory: string;
   /** Requests that may run in one worker at once. */
   readonly workerConnections: number;
+  /** Where the application is mounted, in latin1; empty for all paths. */
+  readonly scriptName: string;
   /** Present where the app runs inside the edge (`-k inline`). */
   readonly inlineApp: AppTarget | null;
 };

@@ -20,6 +20,7 @@ export const rules = {
   'method.unknown': { status: 501, source: 'RFC 9110 section 9.1', pointer: null, ends: 'connection' },
   'target.malformed': { status: 400, source: 'RFC 9112 section 3.2', pointer: null, ends: 'connection' },
   'target.forbidden': { status: 400, source: 'RFC 3986 section 3.3', pointer: '/request/target', ends: 'connection' },
+  'target.not-mounted': { status: 404, source: 'RFC 9110 section 15.5.5', pointer: null, ends: 'request' },
   'host.missing': { status: 400, source: 'RFC 9112 section 3.2', pointer: null, ends: 'connection' },
   'host.malformed': { status: 400, source: 'RFC 9112 section 3.2', pointer: null, ends: 'connection' },
   'host.conflict': { status: 400, source: 'RFC 9112 section 3.2.2', pointer: null, ends: 'connection' },

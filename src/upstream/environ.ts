@@ -3,6 +3,7 @@ import { fieldId, fieldSet, OTHER } from '../http1/known-field.ts';
 import { PrefixViews } from '../http1/prefix-views.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { Inspection } from '../inspect/inspect.ts';
+import { type Mount, mountAt } from './mount.ts';
 
 /**
  * The environ as it travels: NUL-separated latin1 keys and values, each followed by NUL (docs/link.md). Sanitized means:
@@ -29,17 +30,6 @@ keyByte[0x2d] = 0x5f;
 
 const QUERY_STRING = Buffer.from('\0QUERY_STRING\0');
 const RAW_URI = Buffer.from('\0RAW_URI\0');
-
-/** The keys that begin every environ, by method: policies list a few dozen at most. */
-const byMethod = new Map<string, Uint8Array>();
-function methodPairs(method: string): Uint8Array {
-  let pairs = byMethod.get(method);
-  if (pairs === undefined) {
-    pairs = Buffer.from(`REQUEST_METHOD\0${method}\0SCRIPT_NAME\0\0PATH_INFO\0`, 'latin1');
-    byMethod.set(method, pairs);
-  }
-  return pairs;
-}
 
 const COPY_BY_HAND_BYTES = 120;
 const FIRST_BYTES = 8192;
@@ -72,9 +62,13 @@ export class EnvironEncoder {
   private at = 0;
   private readonly marks = new Int32Array(128);
   private readonly protocols: readonly [Uint8Array, Uint8Array];
+  private readonly mount: Mount;
+  /** The keys that begin every environ, by method: policies list a few dozen at most. */
+  private readonly byMethod = new Map<string, Uint8Array>();
 
-  /** `requestIdPrefix` begins every request id of this process. */
-  constructor(requestIdPrefix: string) {
+  /** `requestIdPrefix` begins every request id of this process. Every path encoded lies below `mount`. */
+  constructor(requestIdPrefix: string, mount: Mount = mountAt('')) {
+    this.mount = mount;
     const pairs = (minor: number) =>
       Buffer.from(`\0SERVER_PROTOCOL\0HTTP/1.${minor}\0portcullis.request_id\0${requestIdPrefix}`, 'latin1');
     this.protocols = [pairs(0), pairs(1)];
@@ -109,9 +103,10 @@ export class EnvironEncoder {
 
   private putRequest(head: RequestHead, inspection: Inspection, requestNumber: number): void {
     const { target, pathBytes, pathStart, pathEnd } = inspection;
-    this.putConstant(methodPairs(head.method));
+    const isAsterisk = target.form === 'asterisk';
+    this.putConstant(this.methodPairs(head.method, isAsterisk ? '' : this.mount.scriptName));
     if (target.form === 'absolute' && pathStart === pathEnd) this.putText('/');
-    else this.putBytes(pathBytes, pathStart, pathEnd);
+    else this.putBytes(pathBytes, isAsterisk ? pathStart : pathStart + this.mount.bytes.length, pathEnd);
     this.putConstant(QUERY_STRING);
     this.putBytes(head.bytes, head.base + target.queryStart, head.base + target.queryEnd);
     this.putConstant(RAW_URI);
@@ -125,6 +120,16 @@ export class EnvironEncoder {
       this.putAuthority(head, inspection);
       this.bytes[this.at++] = 0;
     }
+  }
+
+  private methodPairs(method: string, scriptName: string): Uint8Array {
+    const name = `${method} ${scriptName}`;
+    let pairs = this.byMethod.get(name);
+    if (pairs === undefined) {
+      pairs = Buffer.from(`REQUEST_METHOD\0${method}\0SCRIPT_NAME\0${scriptName}\0PATH_INFO\0`, 'latin1');
+      this.byMethod.set(name, pairs);
+    }
+    return pairs;
   }
 
   /**

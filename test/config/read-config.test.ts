@@ -45,6 +45,7 @@ describe('configuration', () => {
       workers: 1,
       edges: 1,
       workerConnections: 1000,
+      scriptName: '',
       backlog: 2048,
       gracefulTimeoutMs: 30_000,
       logLevel: 'info',
@@ -70,6 +71,31 @@ describe('configuration', () => {
     { behaviour: 'takes the last of a flag', line: '-w 4 -w 5 app.js', value: ({ workers }) => workers, expected: 5 },
     { behaviour: 'reads the name of the export', line: 'app.js:api', value: ({ app }) => app.name, expected: 'api' },
     { behaviour: 'knows .mjs', line: 'server.mjs', value: ({ app }) => app.name, expected: null },
+    {
+      behaviour: 'mounts',
+      line: '--script-name /a/b/ app.js',
+      value: ({ scriptName }) => scriptName,
+      expected: '/a/b',
+    },
+    {
+      behaviour: 'mounts where SCRIPT_NAME says, as Gunicorn does',
+      line: 'app.js',
+      environment: { SCRIPT_NAME: '/app' },
+      value: ({ scriptName }) => scriptName,
+      expected: '/app',
+    },
+    {
+      behaviour: 'mounts at a path of UTF-8',
+      line: '--script-name /ä app.js',
+      value: ({ scriptName }) => scriptName,
+      expected: '/Ã¤',
+    },
+    {
+      behaviour: 'takes / for no mount',
+      line: '--script-name / app.js',
+      value: ({ scriptName }) => scriptName,
+      expected: '',
+    },
     { behaviour: 'knows .ts', line: 'main.ts:x', value: ({ app }) => app.name, expected: 'x' },
     {
       behaviour: 'counts inline workers as edges',
@@ -225,6 +251,10 @@ describe('configuration', () => {
     readonly message: RegExp;
     readonly environment?: Readonly<Record<string, string>>;
   }[] = [
+    ...['app', '//a', '/a//b', '/a/../b', '/.', '/a\\b', '/a\x00'].map((path) => ({
+      line: `--script-name ${path} app.js`,
+      message: /^flag --script-name: .* is not a path to mount at\./,
+    })),
     { line: '', message: /^the application is missing/ },
     { line: 'app.js other.js', message: /too many arguments/ },
     { line: '--wrokers 2 app.js', message: /^unknown option '--wrokers'\. Did you mean --workers\?/ },

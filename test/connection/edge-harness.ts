@@ -13,6 +13,7 @@ import type { Rejection } from '../../src/rejection/rejection.ts';
 import type { Log } from '../../src/telemetry/error-log.ts';
 import type { DispatchedRequest, Dispatcher, ResponseSink } from '../../src/upstream/dispatch.ts';
 import { EnvironEncoder } from '../../src/upstream/environ.ts';
+import { type Mount, mountAt } from '../../src/upstream/mount.ts';
 import { within } from '../support/deadline.ts';
 import { context } from '../support/parser-events.ts';
 import { connectRaw, type RawClient } from '../support/raw-client.ts';
@@ -110,7 +111,7 @@ export class TestEdge implements Dispatcher {
   #close: () => void = () => {};
 
   /** `dispatcher` takes its place where a test wants the real one. */
-  constructor(change: (policy: Policy) => Policy, dispatcher?: Dispatcher) {
+  constructor(change: (policy: Policy) => Policy, dispatcher?: Dispatcher, mount: Mount = mountAt('')) {
     const requestIds = new RequestIds();
     const repeat: Repeat = (_, run) => {
       this.#tick = run;
@@ -122,7 +123,8 @@ export class TestEdge implements Dispatcher {
       policy: change(loadPolicy(null)),
       parsers: context,
       inspection: new Inspection(),
-      environ: new EnvironEncoder(requestIds.prefix),
+      mount,
+      environ: new EnvironEncoder(requestIds.prefix, mount),
       responseHead: new ResponseHead(),
       dispatcher: dispatcher ?? this,
       deadlines: new Deadlines({ now: () => this.#now }, repeat),

@@ -11,6 +11,7 @@ const config = {
   workers: 1,
   edges: 1,
   workerConnections: 1000,
+  scriptName: '',
   backlog: 2048,
   policy: { timeouts: { workerMs: 30_000 } },
   gracefulTimeoutMs: 30_000,

@@ -5,6 +5,7 @@ import type { Policy } from '../../src/policy/policy.ts';
 import { policyKeys } from '../../src/policy/policy-file.generated.ts';
 import { reject } from '../../src/rejection/rejection.ts';
 import { type Rule, type RuleId, rules } from '../../src/rejection/rules.ts';
+import { mountAt } from '../../src/upstream/mount.ts';
 import { TestEdge } from '../connection/edge-harness.ts';
 import { parserCaseFiles, parserCases } from '../http1/parser-cases.ts';
 import { inspectCaseFiles, inspectCases } from '../inspect/inspect-cases.ts';
@@ -18,9 +19,13 @@ const fromCases = [...parserCaseFiles.flatMap(parserCases), ...inspectCaseFiles.
 
 let edge: TestEdge;
 let workers: NodeHarness | undefined;
-async function start(change: (policy: Policy) => Policy = (policy) => policy, node?: NodeHarness): Promise<TestEdge> {
+async function start(
+  change: (policy: Policy) => Policy = (policy) => policy,
+  node?: NodeHarness,
+  mount = '',
+): Promise<TestEdge> {
   workers = node;
-  edge = await new TestEdge(change, node?.dispatcher).listen();
+  edge = await new TestEdge(change, node?.dispatcher, mountAt(mount)).listen();
   return edge;
 }
 
@@ -71,6 +76,7 @@ const triggers: Readonly<Partial<Record<RuleId, () => Promise<RawClient>>>> = {
     await edge.client();
     return edge.client();
   },
+  'target.not-mounted': async () => (await start(undefined, undefined, '/app')).client(get),
   'overload.queue': async () => (await start((policy) => policy, new NodeHarness({ queueMax: 0 }))).client(get),
 };
 

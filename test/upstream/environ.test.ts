@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { plainFields } from '../../fuzz/plain-environ.ts';
 import { Inspection, type InspectPolicy, inspect } from '../../src/inspect/inspect.ts';
 import { loadPolicy } from '../../src/policy/load.ts';
 import { EnvironEncoder, encodePairs, longestEnviron } from '../../src/upstream/environ.ts';
+import { isBelow, type Mount, mountAt } from '../../src/upstream/mount.ts';
 import { bytesOf, expand, readCases } from '../support/cases.ts';
 import { defaultLimits } from '../support/parser-events.ts';
 import { withHead } from '../support/with-head.ts';
@@ -16,11 +18,16 @@ type EnvironCase = {
   readonly fields?: Readonly<Record<string, string>>;
   /** Other keys. */
   readonly environ?: Readonly<Record<string, string>>;
+  /** Where the application lives; everywhere if left out. */
+  readonly mount?: string;
+  /** The path lies outside of that. */
+  readonly notMounted?: true;
 };
 
 const policy: InspectPolicy = { ...loadPolicy(null).request, dotSegments: 'keep', encodedSlash: 'decode' };
 const inspection = new Inspection();
-const encoder = new EnvironEncoder('0123456789abcdef-');
+const requestIdPrefix = '0123456789abcdef-';
+const encoder = new EnvironEncoder(requestIdPrefix);
 const ofConnection: readonly (readonly [string, string])[] = [
   ['SERVER_NAME', 'listener.example'],
   ['SERVER_PORT', '8000'],
@@ -32,10 +39,17 @@ const ofRequest = [
   'portcullis.request_id',
 ];
 
-function encode(request: Uint8Array, number = 7): Buffer {
+function encode(request: Uint8Array, number = 7, encodedBy = encoder): Buffer {
   return withHead(request, (head) => {
     assert.equal(inspect(head, policy, inspection), undefined);
-    return Buffer.from(encoder.encode(head, inspection, connectionPairs, number));
+    return Buffer.from(encodedBy.encode(head, inspection, connectionPairs, number));
+  });
+}
+
+function isMounted(request: Uint8Array, mount: Mount): boolean {
+  return withHead(request, (head) => {
+    assert.equal(inspect(head, policy, inspection), undefined);
+    return isBelow(inspection, mount);
   });
 }
 
@@ -48,8 +62,9 @@ function pairsOf(block: Buffer): [string, string][] {
 }
 
 /** Each key once, or it fails: the second would win or lose, as the reader likes. */
-function environOf(request: Uint8Array): Record<string, string> {
-  const pairs = pairsOf(encode(request));
+function environOf(request: Uint8Array, mount = mountAt('')): Record<string, string> {
+  const encodedBy = mount.scriptName === '' ? encoder : new EnvironEncoder(requestIdPrefix, mount);
+  const pairs = pairsOf(encode(request, 7, encodedBy));
   const keys = pairs.map(([key]) => key);
   assert.deepEqual(keys, [...new Set(keys)]);
   return Object.fromEntries(pairs);
@@ -63,7 +78,10 @@ function fieldsIn(environ: Record<string, string>): Record<string, string> {
 describe('an environ', () => {
   for (const row of readCases<EnvironCase>('environ.cases.json', import.meta.url)) {
     it(`${row.behaviour} (${row.source})`, () => {
-      const environ = environOf(bytesOf(row.request));
+      const mount = mountAt(row.mount ?? '');
+      assert.equal(isMounted(bytesOf(row.request), mount), row.notMounted !== true);
+      if (row.notMounted === true) return;
+      const environ = environOf(bytesOf(row.request), mount);
       if (row.fields !== undefined) assert.deepEqual(fieldsIn(environ), expandAll(row.fields));
       for (const [key, value] of Object.entries(row.environ ?? {})) assert.equal(environ[key], value, key);
     });
@@ -92,27 +110,6 @@ describe('an environ', () => {
     assert.throws(() => encodePairs([['A\0B', 'c']]), /NUL/);
   });
 });
-
-/** What DESIGN section 5 says, as plainly as it can be said. */
-function expectedFields(lines: readonly (readonly [string, string])[]): Record<string, string> {
-  const never =
-    /^(connection|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|proxy|proxy-auth.*|http2-settings|forwarded|x-forwarded-.+|x-real-ip|x-client-ip)$/;
-  const nominated = lines
-    .filter(([name]) => name.toLowerCase() === 'connection')
-    .flatMap(([, value]) => value.toLowerCase().split(','))
-    .map((name) => name.trim());
-  const fields: Record<string, string> = {};
-  for (const [name, value] of lines) {
-    const lower = name.toLowerCase();
-    if (!/^[a-z0-9-]+$/.test(lower) || never.test(lower) || lower === 'content-length') continue;
-    if (nominated.includes(lower) && lower !== 'host' && lower !== 'content-type') continue;
-    const upper = name.toUpperCase().replaceAll('-', '_');
-    const key = upper === 'CONTENT_TYPE' ? upper : `HTTP_${upper}`;
-    const before = fields[key];
-    fields[key] = before === undefined ? value : `${before}${lower === 'cookie' ? '; ' : ', '}${value}`;
-  }
-  return fields;
-}
 
 describe('any environ', () => {
   const name = fc.oneof(
@@ -162,7 +159,7 @@ describe('any environ', () => {
   it('holds the fields that may pass, joined in their order, and no others', () => {
     fc.assert(
       fc.property(lines, (fields) => {
-        assert.deepEqual(fieldsIn(environOf(requestOf(fields))), expectedFields(fields));
+        assert.deepEqual(fieldsIn(environOf(requestOf(fields))), plainFields(fields));
       }),
       { numRuns: 3000 },
     );
