@@ -125,7 +125,8 @@ export function readRequests(pieces: readonly Uint8Array[], options: ReadOptions
   return { messages, end, rejections, longestSilence, told, contentBytes };
 }
 
-function messageOf(head: RequestHead): Message {
+/** A head is valid while its handler runs: this copies it. */
+export function messageOf(head: RequestHead): Message {
   const fields: [string, string][] = [];
   for (let i = 0; i < head.fieldCount; i++) {
     const name = head.latin1(head.nameStart(i), head.nameEnd(i)).toLowerCase();

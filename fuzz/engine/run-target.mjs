@@ -7,7 +7,7 @@ import { bundleTarget } from './bundle.mjs';
 
 /**
  * One run of a fuzz target under jazzer.js (libFuzzer). Each target is `fuzz/NAME.fuzz.ts`, whose `fuzz(data)` throws
- * where an invariant does not hold, with `fuzz/seeds/NAME.ts` and, where it knows words, `fuzz/NAME.dict`.
+ * where an invariant does not hold, with `fuzz/seeds/NAME.ts` and, where inputs hold words, a dictionary.
  */
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const work = `${root}.fuzz/`;
@@ -18,7 +18,10 @@ export const targets = readdirSync(`${root}fuzz`)
   .map((name) => name.slice(0, -suffix.length));
 
 /** Longer inputs take longer and reach nothing that small limits do not bring within reach. In bytes. */
-const maxInputBytes = { 'request-parser': 1024, environ: 1024, policy: 4096, frame: 1024, 'response-head': 1024 };
+const maxInputBytes = { policy: 4096 };
+const defaultMaxInputBytes = 1024;
+/** Literals that inputs may hold, where not `fuzz/NAME.dict`. */
+const dictionaries = { 'request-parser': 'http', environ: 'http' };
 /** An input that takes longer is a finding: most take some microseconds. In seconds. */
 const slowestInput = 10;
 const minimizeSeconds = 20;
@@ -34,14 +37,14 @@ export async function fuzzTarget(target, seconds) {
   const { seeds: seedsOf } = await import(`../seeds/${target}.ts`);
   for (const { name, bytes } of seedsOf()) writeFileSync(`${seeds}${name}`, bytes);
   const regressions = `${root}fuzz/regressions/${target}/`;
-  const dictionary = `${root}fuzz/${target}.dict`;
+  const dictionary = `${root}fuzz/${dictionaries[target] ?? target}.dict`;
 
   const output = await jazzer(
     bundle,
     [corpus, seeds, ...(existsSync(regressions) ? [regressions] : [])],
     [
       `-max_total_time=${seconds}`,
-      `-max_len=${maxInputBytes[target] ?? 4096}`,
+      `-max_len=${maxInputBytes[target] ?? defaultMaxInputBytes}`,
       `-timeout=${slowestInput}`,
       `-rss_limit_mb=${mostMemoryMiB}`,
       `-artifact_prefix=${found}`,

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import type { Seed } from '../../fuzz/seeds/cases.ts';
+
+/** Without the fuzzing engine: every seed, and every input that once broke an invariant, holds to all of them. */
+const folder = new URL('../../fuzz/', import.meta.url);
+const targets = readdirSync(folder)
+  .filter((name) => name.endsWith('.fuzz.ts'))
+  .map((name) => name.replace('.fuzz.ts', ''));
+
+describe('the fuzz targets', () => {
+  it('are the five that stand at a trust boundary', () => {
+    assert.deepEqual(targets.sort(), ['environ', 'frame', 'policy', 'request-parser', 'response-head']);
+  });
+
+  for (const target of targets) {
+    it(`${target} holds for its seeds and for all that was ever found`, async () => {
+      const { fuzz } = (await import(`../../fuzz/${target}.fuzz.ts`)) as { fuzz: (data: Buffer) => void };
+      const { seeds } = (await import(`../../fuzz/seeds/${target}.ts`)) as { seeds: () => readonly Seed[] };
+      const inputs = [...seeds(), ...regressions(target)];
+      assert.ok(inputs.length > 0);
+      for (const { name, bytes } of inputs) {
+        assert.doesNotThrow(() => fuzz(Buffer.from(bytes)), name);
+      }
+    });
+  }
+});
+
+function regressions(target: string): readonly Seed[] {
+  const cases = new URL(`regressions/${target}/`, folder);
+  if (!existsSync(cases)) return [];
+  return readdirSync(cases).map((name) => ({ name, bytes: readFileSync(new URL(name, cases)) }));
+}
