@@ -134,10 +134,6 @@ export class HeadReader {
    */
   complete(method: string, upgrade: boolean, keepAlive: boolean): Rejection | undefined {
     const { head } = this;
-    // llhttp takes a line that ends behind its target for HTTP/0.9: no version stands where one is looked for below.
-    if (head.fieldCount === 0 && head.bytes[head.base + head.targetEnd] !== SP) {
-      return this.checkLine(head.targetEnd) ?? reject('request-line.malformed', 'no version at its end');
-    }
     const end = this.endOfLastLine();
     const limit = this.checkOpenLine(end);
     if (limit !== undefined) return limit;
@@ -203,9 +199,18 @@ export class HeadReader {
 
   private endOfLastLine(): number {
     const { head } = this;
-    let end = head.fieldCount === 0 ? head.targetEnd + VERSION_BYTES : this.reportedEnd;
-    if (head.fieldCount > 0 && !this.inValue) end = head.nameEnd(head.fieldCount - 1) + 1;
-    while (head.bytes[head.base + end] === SP || head.bytes[head.base + end] === HTAB) end++;
+    const { bytes, base } = head;
+    if (head.fieldCount === 0) return this.endOfRequestLine();
+    let end = this.inValue ? this.reportedEnd : head.nameEnd(head.fieldCount - 1) + 1;
+    while (bytes[base + end] === SP || bytes[base + end] === HTAB) end++;
+    return end;
+  }
+
+  /** llhttp lets more than one space stand before the version, and a line end in its place (HTTP/0.9). */
+  private endOfRequestLine(): number {
+    const { bytes, base, targetEnd } = this.head;
+    let end = targetEnd;
+    while (bytes[base + end] !== CR && bytes[base + end] !== LF) end++;
     return end;
   }
 
