@@ -164,9 +164,13 @@ export class HeadReader {
     this.head.bytes = this.buffer;
   }
 
-  /** A field line begins at this position: the line before it ended with CRLF. */
+  /**
+   * A field line begins at this position: the line before it ended with CRLF, or with LF where llhttp takes it for one of
+   * HTTP/0.9, which is refused when the head is complete.
+   */
   private openLine(position: number): Rejection | undefined {
-    const rejection = this.checkLine(position - 2);
+    const { bytes, base } = this.head;
+    const rejection = this.checkLine(bytes[base + position - 2] === CR ? position - 2 : position - 1);
     if (rejection !== undefined) return rejection;
     if (this.head.fieldCount === 0) this.fieldsStart = position;
     if (this.head.fieldCount + 1 > this.limits.fieldCount) {
