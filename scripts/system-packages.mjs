@@ -6,7 +6,6 @@ import { fileURLToPath } from 'node:url';
 
 /** A file that each Debian package puts there. */
 const packages = {
-  'python3-h11': '/usr/lib/python3/dist-packages/h11/__init__.py',
   'apache2-utils': '/usr/bin/ab',
   'chromium-headless-shell': '/usr/bin/chromium-headless-shell',
   curl: '/usr/bin/curl',
@@ -24,6 +23,7 @@ const packages = {
   'php-cli': '/usr/bin/php',
   'prometheus-blackbox-exporter': '/usr/bin/prometheus-blackbox-exporter',
   'python3-aiohttp': '/usr/lib/python3/dist-packages/aiohttp/__init__.py',
+  'python3-h11': '/usr/lib/python3/dist-packages/h11/__init__.py',
   'python3-httpx': '/usr/lib/python3/dist-packages/httpx/__init__.py',
   'python3-requests': '/usr/lib/python3/dist-packages/requests/__init__.py',
   ruby: '/usr/bin/ruby',

@@ -1,6 +1,7 @@
 // `npm test` is everything: types, lint and format, then every test file under test/.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { ensureSystemPackages } from './system-packages.mjs';
 
 const root = new URL('..', import.meta.url).pathname;
 const wanted = process.argv.slice(2);
@@ -29,4 +30,5 @@ if (wanted.length === 0) {
     '.',
   ]);
 }
+if (!ensureSystemPackages()) process.exit(1);
 run('tests', process.execPath, ['--import', 'tsx', '--test', '--test-concurrency=2', ...testFiles().sort()]);

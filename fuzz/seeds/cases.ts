@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { expand } from '../../src/rejection/example-bytes.ts';
 
 /** Inputs that a target starts from, each with a name. */
 export type Seed = { readonly name: string; readonly bytes: Uint8Array };
@@ -27,8 +28,4 @@ export function requestsOfCases(): Buffer[] {
     const rows = JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as readonly { readonly request?: unknown }[];
     return rows.flatMap(({ request }) => (typeof request === 'string' ? [Buffer.from(expand(request), 'latin1')] : []));
   });
-}
-
-function expand(text: string): string {
-  return text.replace(/\{([^{}]*)\*(\d+)\}/g, (_, repeated: string, count: string) => repeated.repeat(Number(count)));
 }

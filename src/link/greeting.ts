@@ -54,6 +54,7 @@ export function readWelcome(bytes: Buffer, start: number, stop: number): Welcome
   if (stop - start !== welcomeBytes) return `welcome of ${stop - start} bytes`;
   const version = bytes.readUInt16LE(start);
   if (version !== linkVersion) return `link version ${version}, not ${linkVersion}`;
+  if (bytes.readUInt16LE(start + 2) !== 0) return 'reserved bytes are not zero';
   return {
     contentWindowBytes: bytes.readUInt32LE(start + 4),
     responseWindowBytes: bytes.readUInt32LE(start + 8),

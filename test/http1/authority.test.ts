@@ -3,7 +3,8 @@ import { isIPv6 } from 'node:net';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { hostEnd } from '../../src/http1/authority.ts';
-import { bytesOf, expand, readCases } from '../support/cases.ts';
+import { expand } from '../../src/rejection/example-bytes.ts';
+import { bytesOf, readCases } from '../support/cases.ts';
 
 type AuthorityCase = {
   readonly behaviour: string;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { ParserLimits } from '../../src/http1/request-parser.ts';
+import { expand } from '../../src/rejection/example-bytes.ts';
 import type { RuleId } from '../../src/rejection/rules.ts';
-import { bytesOf, expand, readCases } from '../support/cases.ts';
+import { bytesOf, readCases } from '../support/cases.ts';
 import { byteByByte, events, type ReadOptions, transcript } from '../support/parser-events.ts';
 
 /** One row of a case file of the parser. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ResponseHead } from '../../src/http1/response-head.ts';
-import { bytesOf, expand, readCases } from '../support/cases.ts';
+import { expand } from '../../src/rejection/example-bytes.ts';
+import { bytesOf, readCases } from '../support/cases.ts';
 
 type ResponseHeadCase = {
   readonly behaviour: string;

@@ -1,83 +1,92 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, it } from 'node:test';
 import { statusText } from '../../src/http1/status-text.ts';
+import { loadPolicy, policyFrom } from '../../src/policy/load.ts';
 import type { Policy } from '../../src/policy/policy.ts';
 import { policyKeys } from '../../src/policy/policy-file.generated.ts';
+import { catalogue, type RulePage } from '../../src/rejection/catalogue.ts';
 import { reject } from '../../src/rejection/rejection.ts';
 import { type Rule, type RuleId, rules } from '../../src/rejection/rules.ts';
 import { mountAt } from '../../src/upstream/mount.ts';
 import { TestEdge } from '../connection/edge-harness.ts';
 import { parserCaseFiles, parserCases } from '../http1/parser-cases.ts';
 import { inspectCaseFiles, inspectCases } from '../inspect/inspect-cases.ts';
+import { bytesOf } from '../support/cases.ts';
 import type { RawClient } from '../support/raw-client.ts';
 import { NodeHarness } from '../upstream/node-harness.ts';
 
 const ids = Object.keys(rules) as RuleId[];
-const fromCases = [...parserCaseFiles.flatMap(parserCases), ...inspectCaseFiles.flatMap(inspectCases)].flatMap(
-  ({ rejected }) => (rejected === undefined ? [] : [rejected]),
-);
+const rowsOfCases = [...parserCaseFiles.flatMap(parserCases), ...inspectCaseFiles.flatMap(inspectCases)];
+const fromCases = rowsOfCases.flatMap(({ rejected }) => (rejected === undefined ? [] : [rejected]));
 
 let edge: TestEdge;
 let workers: NodeHarness | undefined;
-async function start(
-  change: (policy: Policy) => Policy = (policy) => policy,
-  node?: NodeHarness,
-  mount = '',
-): Promise<TestEdge> {
+
+function policyOf({ policy }: RulePage): Policy {
+  return policy === undefined ? loadPolicy(null) : policyFrom(Buffer.from(JSON.stringify(policy)), 'example.json');
+}
+
+async function start(page: RulePage, node?: NodeHarness, mount = ''): Promise<TestEdge> {
   workers = node;
-  edge = await new TestEdge(change, node?.dispatcher, mountAt(mount)).listen();
+  edge = await new TestEdge(() => policyOf(page), node?.dispatcher, mountAt(mount)).listen();
   return edge;
 }
 
-const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+/** A client of a new edge that has sent the example. */
+async function send(page: RulePage, node?: NodeHarness, mount?: string): Promise<RawClient> {
+  return (await start(page, node, mount)).client(bytesOf(page.example));
+}
 
-/** What breaks each rule that no head and no content can break. Each gives the client that sees the answer. */
-const triggers: Readonly<Partial<Record<RuleId, () => Promise<RawClient>>>> = {
-  'timeout.head': async () => late(await (await start()).client('GET / HTTP/1.1\r\n'), 10_000),
-  'timeout.content': async () => {
-    const client = await (await start()).client('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n');
+type Circumstances = (page: RulePage) => Promise<RawClient>;
+
+/** What has to happen beside the bytes of an example, for the rules that no bytes can break alone. */
+const circumstances: Readonly<Partial<Record<RuleId, Circumstances>>> = {
+  'target.not-mounted': (page) => send(page, undefined, '/app'),
+  'timeout.head': async (page) => late(await send(page), 10_000),
+  'timeout.content': async (page) => {
+    const client = await send(page);
     (await edge.request()).start();
     return late(client, 15_000);
   },
-  'timeout.keep-alive': async () => {
-    const client = await (await start()).client(get);
+  'timeout.keep-alive': async (page) => {
+    const client = await send(page);
     (await edge.request()).start().respond('200 OK\0', 'x');
     await client.receive(/x$/);
     return late(client, 5000);
   },
-  'timeout.write': async () => {
-    const client = await (await start()).client();
+  'timeout.write': async (page) => {
+    const client = await (await start(page)).client();
     client.socket.pause();
-    client.send(get);
+    client.send(bytesOf(page.example));
     (await edge.request()).start().respond('200 OK\0', Buffer.alloc(20_000_000));
     await late(client, 30_000);
     client.socket.resume();
     return client;
   },
-  'timeout.worker': async () => {
-    const client = await (await start()).client(get);
+  'timeout.worker': async (page) => {
+    const client = await send(page);
     (await edge.request()).start();
     return late(client, 30_000);
   },
-  'timeout.queue': async () => {
-    const client = await (await start()).client(get);
+  'timeout.queue': async (page) => {
+    const client = await send(page);
     await edge.request();
     return late(client, 10_000);
   },
-  'worker.failed': async () => {
+  'worker.failed': async (page) => {
     const node = new NodeHarness();
     const worker = await node.addWorker();
-    const client = await (await start((policy) => policy, node)).client('GET /exits HTTP/1.1\r\nHost: a\r\n\r\n');
+    const client = await send({ ...page, example: page.example.replace(' / ', ' /exits ') }, node);
     await worker.exited;
     return client;
   },
-  'connections.too-many': async () => {
-    await start((policy) => ({ ...policy, connections: { max: 1 } }));
+  'connections.too-many': async (page) => {
+    await start(page);
     await edge.client();
-    return edge.client();
+    return edge.client(bytesOf(page.example));
   },
-  'target.not-mounted': async () => (await start(undefined, undefined, '/app')).client(get),
-  'overload.queue': async () => (await start((policy) => policy, new NodeHarness({ queueMax: 0 }))).client(get),
+  'overload.queue': (page) => send(page, new NodeHarness({ queueMax: 0 })),
 };
 
 /** Lets the deadline pass once what was sent has been read. */
@@ -87,14 +96,12 @@ async function late(client: RawClient, milliseconds: number): Promise<RawClient>
   return client;
 }
 
-/** These close and say nothing: where a client sent no head, and where it reads none. */
-const silent: readonly RuleId[] = ['timeout.keep-alive', 'timeout.write', 'connections.too-many'];
 /** An idle connection that ends is nothing to tell an operator. */
 const unlogged: readonly RuleId[] = ['timeout.keep-alive'];
 
 describe('each rule', () => {
   it('is broken by a case, and no case names one that is not there', () => {
-    const broken = new Set<string>([...fromCases, ...Object.keys(triggers)]);
+    const broken = new Set<string>([...fromCases, ...Object.keys(circumstances)]);
     assert.deepEqual(
       [...broken].filter((id) => !ids.includes(id as RuleId)),
       [],
@@ -103,6 +110,11 @@ describe('each rule', () => {
       ids.filter((id) => !broken.has(id)),
       [],
     );
+  });
+
+  it('has its circumstances set up by this test, where bytes are not enough', () => {
+    const described = ids.filter((id) => catalogue[id].when !== undefined);
+    assert.deepEqual(described.sort(), Object.keys(circumstances).sort());
   });
 
   it('has an id of family and fault', () => {
@@ -123,22 +135,49 @@ describe('each rule', () => {
   });
 });
 
-describe('a rule that sockets break has its status and its log line', () => {
+describe('the example of each rule, sent to an edge, is answered and logged so', () => {
   afterEach(async () => {
     await edge.stop();
     await workers?.stop();
   });
 
-  for (const [id, trigger] of Object.entries(triggers) as [RuleId, () => Promise<RawClient>][]) {
+  for (const id of ids) {
     it(id, async () => {
+      const page = catalogue[id];
       const { status } = rules[id];
-      const client = await trigger();
-      if (silent.includes(id)) assert.doesNotMatch(await client.receiveAll(), /HTTP\/1\.1 [45]/);
-      else await client.receive(new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*\\(${id}\\)\n$`));
+      const client = await (circumstances[id] ?? send)(page);
+      // It closes and says nothing: where a client sent no head, and where it reads none.
+      if (status === null || page.closesUnread === true) {
+        assert.doesNotMatch(await client.receiveAll(), /HTTP\/1\.1 [45]/);
+      } else {
+        await client.receive(new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*\\(${id}\\)\n$`));
+      }
       const isLogged = edge.lines.some((line) => line.includes(id));
       assert.equal(isLogged, !unlogged.includes(id), edge.lines.join(' | '));
     });
   }
+});
+
+describe('the pages about rules', () => {
+  const security = readFileSync(new URL('../../SECURITY.md', import.meta.url), 'utf8');
+  /** Only families of rules: a file name or a policy key is none. */
+  const families = new Set(ids.map((id) => id.split('.')[0] ?? ''));
+
+  function idsIn(text: string): string[] {
+    const quoted = [...text.matchAll(/`([a-z-]+)\.([a-z-]+)`/g)];
+    return quoted.filter(([, family = '']) => families.has(family)).map(([, family, fault]) => `${family}.${fault}`);
+  }
+
+  it('name in SECURITY.md every rule, and no other', () => {
+    assert.deepEqual([...new Set(idsIn(security))].sort(), [...ids].sort());
+  });
+
+  it('say in docs/rules.md of every rule what the catalogue says, and of no other', () => {
+    const page = readFileSync(new URL('../../docs/rules.md', import.meta.url), 'utf8');
+    const sections = [...page.matchAll(/^## (\S+)$/gm)].map(([, id]) => id);
+    assert.deepEqual(sections, ids);
+    for (const id of ids) assert.ok(page.includes(catalogue[id].meaning), id);
+  });
 });
 
 describe('a rejection', () => {

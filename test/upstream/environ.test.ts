@@ -4,9 +4,10 @@ import fc from 'fast-check';
 import { plainFields } from '../../fuzz/plain-environ.ts';
 import { Inspection, type InspectPolicy, inspect } from '../../src/inspect/inspect.ts';
 import { loadPolicy } from '../../src/policy/load.ts';
+import { expand } from '../../src/rejection/example-bytes.ts';
 import { EnvironEncoder, encodePairs, longestEnviron } from '../../src/upstream/environ.ts';
 import { isBelow, type Mount, mountAt } from '../../src/upstream/mount.ts';
-import { bytesOf, expand, readCases } from '../support/cases.ts';
+import { bytesOf, readCases } from '../support/cases.ts';
 import { defaultLimits } from '../support/parser-events.ts';
 import { withHead } from '../support/with-head.ts';
 
