@@ -6,7 +6,7 @@ import { type OwnReading, readRequests, serialize } from './reading.ts';
 import { Violation } from './violation.ts';
 
 /** What h11 thinks is asked for many inputs at once: a process of its own for each would be most of the time. */
-const h11 = new H11Queue();
+export const h11 = new H11Queue();
 
 /**
  * Any bytes, cut anywhere, make the same requests and refusals; nothing is told behind a refusal, and nothing throws. Bytes

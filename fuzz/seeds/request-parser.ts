@@ -1,14 +1,18 @@
 import { withControl } from '../control.ts';
 import { corpusRequests, requestsOfCases, type Seed } from './cases.ts';
+import { grammarMade } from './grammar.ts';
 
 /** Beyond this a seed is only slow: what long inputs reach, small limits reach as well. */
 const LONGEST = 2000;
 
-/** The corpus and the parser's own cases, each under the default policy's limits and under the small ones. */
+const GRAMMAR_MADE = 500;
+
+/** The corpus, the tests' own cases and what the grammar makes, under the default policy's limits and the small ones. */
 export function seeds(): Seed[] {
   const requests = [
     ...corpusRequests().map(({ bytes, peerEnds }) => withControl(bytes, { peerEnds })),
     ...requestsOfCases().map((bytes) => withControl(bytes)),
+    ...grammarMade(GRAMMAR_MADE),
   ].filter(({ length }) => length <= LONGEST);
   return requests.flatMap((bytes, index) => {
     const small = Buffer.from(bytes);
