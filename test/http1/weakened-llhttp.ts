@@ -9,16 +9,20 @@ export function lenientSwitches(): readonly string[] {
 }
 
 /**
- * The parser as it would be after an update that parses leniently: every struct that it hands out has these switches on.
- * The exports are wrapped where the instance is made, so that all else is the real thing.
+ * `WebAssembly.Instance` as it would be after an update that parses leniently: every llhttp struct that an instance hands
+ * out has these switches on. The exports are wrapped where the instance is made, so that all else is the real thing.
  */
-export function weakenedLlhttp(switches: readonly string[]): Llhttp {
+export function lenientInstance(switches: readonly string[]): typeof WebAssembly.Instance {
   const { Instance } = WebAssembly;
-  WebAssembly.Instance = class extends Instance {
+  return class extends Instance {
     override readonly exports: WebAssembly.Exports;
     constructor(module: WebAssembly.Module, imports?: WebAssembly.Imports) {
       super(module, imports);
       const real = super.exports as Record<string, (...args: number[]) => number>;
+      if (real['llhttp_alloc'] === undefined) {
+        this.exports = super.exports;
+        return;
+      }
       const weakened = {
         ...real,
         llhttp_alloc: (type: number) => {
@@ -30,6 +34,11 @@ export function weakenedLlhttp(switches: readonly string[]): Llhttp {
       this.exports = weakened as unknown as WebAssembly.Exports;
     }
   };
+}
+
+export function weakenedLlhttp(switches: readonly string[]): Llhttp {
+  const { Instance } = WebAssembly;
+  WebAssembly.Instance = lenientInstance(switches);
   try {
     return instantiateLlhttp(compileLlhttp());
   } finally {

@@ -88,13 +88,15 @@ export class Program {
 export type ProgramOptions = {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Of the program and, since those are inherited, of its processes. */
+  readonly nodeFlags?: readonly string[];
   /** Become descriptors 3, 4, ... of the program. */
   readonly descriptors?: readonly number[];
 };
 
 /** Starts `portcullis` with these arguments, in an environment without settings of the machine that runs the test. */
 export function startProgram(args: readonly string[], options: ProgramOptions = {}): Program {
-  return startNode([...programCommand(), ...args], options);
+  return startNode([...(options.nodeFlags ?? []), ...programCommand(), ...args], options);
 }
 
 /** Runs `portcullis` until it ends by itself. */
