@@ -17,6 +17,8 @@ export type BenchOptions = {
   readonly json: string | undefined;
   readonly markdown: string | undefined;
   readonly program: string | undefined;
+  /** An earlier build, for what a change costs. */
+  readonly before: string | undefined;
 };
 
 export const usage = `npm run bench -- [flags]
@@ -29,6 +31,7 @@ export const usage = `npm run bench -- [flags]
   --idle-connections N     connections of the section idle-connections (default 5000)
   --transfer-mib N         size of an upload and of a download in MiB (default 1024)
   --program FILE           a built cli.js to measure instead of dist/cli.js
+  --before FILE            another built cli.js, measured in the same rounds (throughput): what a change costs
   --json FILE              write every figure
   --markdown FILE          write the tables; a FILE that exists needs the lines "<!-- bench -->" and "<!-- /bench -->" around them
   --help                   this text`;
@@ -52,6 +55,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     json: values.json,
     markdown: values.markdown,
     program: values.program,
+    before: values.before,
   };
 }
 
@@ -68,6 +72,7 @@ function parse(args: readonly string[]) {
         'idle-connections': { type: 'string' },
         'transfer-mib': { type: 'string' },
         program: { type: 'string' },
+        before: { type: 'string' },
         json: { type: 'string' },
         markdown: { type: 'string' },
         help: { type: 'boolean', short: 'h' },

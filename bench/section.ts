@@ -31,7 +31,7 @@ export type SectionResult = {
 export type Goal = { readonly text: string; readonly measured: string; readonly isMet: boolean };
 
 export function atLeast(what: string, least: number, measured: number): Goal {
-  return { text: `${what} >= ${least.toFixed(1)} x`, measured: `${measured.toFixed(2)} x`, isMet: measured >= least };
+  return { text: `${what} >= ${least} x`, measured: `${measured.toFixed(2)} x`, isMet: measured >= least };
 }
 
 export function atMost(what: string, most: number, unit: string, measured: number, digits: number): Goal {

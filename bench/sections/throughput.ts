@@ -1,7 +1,8 @@
+import { twoDigits, withSpread } from '../report/quantity.ts';
 import { atLeast, type Section } from '../section.ts';
 import { findNginx, startNginx } from '../servers/nginx.ts';
 import { startNodeHttp } from '../servers/node-http.ts';
-import { apps, startPortcullis } from '../servers/portcullis.ts';
+import { apps, type Mode, startPortcullis } from '../servers/portcullis.ts';
 import { type Server, stopAll } from '../servers/server.ts';
 import { Comparison, throughputColumns } from '../throughput.ts';
 
@@ -20,6 +21,12 @@ export const throughput: Section = {
       const isolated = await add(startPortcullis({ program, mode: 'isolated', app: apps.hello }));
       const inline = await add(startPortcullis({ program, mode: 'inline', app: apps.hello }));
       const base = await add(startNodeHttp({ app: 'hello' }));
+      const earlier = async (mode: Mode, now: Server): Promise<readonly [now: Server, before: Server][]> => {
+        if (options.before === undefined) return [];
+        const build = { program: options.before, name: 'before', app: apps.hello };
+        return [[now, await add(startPortcullis({ ...build, mode }))]];
+      };
+      const pairs = [...(await earlier('isolated', isolated)), ...(await earlier('inline', inline))];
       const nginx = options.peers ? findNginx() : undefined;
       const proxied =
         nginx === undefined ? [] : [await add(startNginx(nginx, 1)), await add(startNginx(nginx, 'auto'))];
@@ -34,9 +41,15 @@ export const throughput: Section = {
         goals: [
           atLeast('isolated to node:http', 1.0, comparison.ratio(isolated, base).median),
           atLeast('inline to node:http', 1.2, comparison.ratio(inline, base).median),
+          ...pairs.map(([now, before]) =>
+            atLeast(`${now.name} to ${before.name}`, 0.95, comparison.ratio(now, before).median),
+          ),
           ...proxied.map((proxy) => atLeast(`isolated to ${proxy.name}`, 2, comparison.ratio(isolated, proxy).median)),
         ],
         notes: [
+          ...pairs.map(
+            ([now, before]) => `${now.name} to ${before.name}: ${withSpread(comparison.ratio(now, before), twoDigits)}`,
+          ),
           ...(nginx === undefined ? [] : [`nginx is ${nginx.version}`]),
           ...(options.peers && nginx === undefined ? ['nginx is not installed: left out'] : []),
         ],

@@ -13,16 +13,24 @@ export type PortcullisOptions = {
   readonly app: string;
   /** Without one it is the default policy, unmodified. */
   readonly policy?: string;
+  readonly name?: string;
   readonly env?: Readonly<Record<string, string>>;
 };
 
 /** One edge and, when isolated, one worker. */
-export function startPortcullis({ program, mode, app, policy, env }: PortcullisOptions): Promise<Server> {
+export function startPortcullis({
+  program,
+  mode,
+  app,
+  policy,
+  name = 'Portcullis',
+  env,
+}: PortcullisOptions): Promise<Server> {
   const workerClass = mode === 'inline' ? 'inline' : 'node';
   const policyFlag = policy === undefined ? [] : ['--policy', policy];
   const edges = mode === 'inline' ? [] : ['--edges', '1'];
   const args = [program, '-b', '127.0.0.1:0', ...edges, '-w', '1', '-k', workerClass, ...policyFlag, app];
-  return startNodeServer(`Portcullis, ${mode}`, args, env);
+  return startNodeServer(`${name}, ${mode}`, args, env);
 }
 
 export const apps = {
