@@ -12,6 +12,8 @@ export async function bundleTarget(entry, outfile) {
     format: 'esm',
     target: 'node20',
     sourcemap: 'inline',
+    // Bundles of the kind UMD hide their parts from a bundler.
+    mainFields: ['module', 'main'],
     logLevel: 'error',
     // CommonJS packages in the bundle ask for Node's modules with `require`.
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },

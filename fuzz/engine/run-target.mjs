@@ -1,7 +1,17 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bundleTarget } from './bundle.mjs';
 
@@ -52,30 +62,27 @@ export async function fuzzTarget(target, seconds) {
       '-print_final_stats=1',
       ...(existsSync(dictionary) ? [`-dict=${dictionary}`] : []),
     ],
+    `${work}${target}.log`,
   );
-  writeFileSync(`${work}${target}.log`, output.text);
   if (output.status !== 0)
     return { passed: false, text: await reportFinding(target, bundle, found, regressions, output) };
   if (!/INITED cov: \d/.test(output.text)) return { passed: false, text: 'ran without coverage' };
   return { passed: true, text: figures(output.text) };
 }
 
-function jazzer(bundle, folders, libFuzzerOptions) {
+/** Its output goes to a file: libFuzzer does not wait for a pipe that is full, and its last lines have the figures. */
+async function jazzer(bundle, folders, libFuzzerOptions, log) {
   const preload = ['--import', `${root}fuzz/engine/preload.mjs`];
   const cli = `${root}node_modules/@jazzer.js/core/dist/cli.js`;
   const options = ['--sync', '--disableBugDetectors=.*', '--', ...libFuzzerOptions];
-  return collect(spawn(process.execPath, [...preload, cli, bundle, ...folders, ...options], { cwd: work }));
-}
-
-async function collect(child) {
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (piece) => {
-      text += piece;
-    });
-  }
+  const output = openSync(log, 'w');
+  const child = spawn(process.execPath, [...preload, cli, bundle, ...folders, ...options], {
+    cwd: work,
+    stdio: ['ignore', output, output],
+  });
   const [code, signal] = await once(child, 'close');
-  return { status: code ?? signal, text };
+  closeSync(output);
+  return { status: code ?? signal, text: readFileSync(log, 'utf8') };
 }
 
 function figures(text) {
@@ -109,10 +116,7 @@ async function reportFinding(target, bundle, found, regressions, { status, text 
 
 async function minimize(bundle, original) {
   const smallest = `${original}.min`;
-  await jazzer(
-    bundle,
-    [original],
-    ['-minimize_crash=1', `-max_total_time=${minimizeSeconds}`, `-exact_artifact_path=${smallest}`],
-  );
+  const options = ['-minimize_crash=1', `-max_total_time=${minimizeSeconds}`, `-exact_artifact_path=${smallest}`];
+  await jazzer(bundle, [original], options, `${original}.log`);
   return existsSync(smallest) ? smallest : original;
 }

@@ -47,4 +47,11 @@ describe('the greeting', () => {
     assert.equal(readWelcome(bytes, 0, welcomeBytes), 'link version 2, not 1');
     assert.equal(readWelcome(bytes, 0, 4), 'welcome of 4 bytes');
   });
+
+  it('refuses a welcome with a reserved bit', () => {
+    const bytes = Buffer.alloc(welcomeBytes);
+    writeWelcome(bytes, 0, { contentWindowBytes: 1, responseWindowBytes: 2, maxPayloadBytes: 3 });
+    bytes.writeUInt16LE(1, 2);
+    assert.equal(readWelcome(bytes, 0, welcomeBytes), 'reserved bytes are not zero');
+  });
 });
