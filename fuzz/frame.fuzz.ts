@@ -3,8 +3,8 @@ import { type FrameDecoder, frameHeaderBytes, frameType, maxReasonBytes } from '
 import { helloFault, readWelcome, welcomeBytes, writeWelcome } from '../src/link/greeting.ts';
 import { EnvironDecoder } from '../src/worker/decode-environ.ts';
 import { cutAt } from './control.ts';
-import { driveEdge, type EdgeControl, firstIdOf } from './edge-link.ts';
-import { type Frame, frameBytes, framesOf, readFrames } from './link-frames.ts';
+import { driveEdge, type EdgeControl, firstIdOf } from './link/edge.ts';
+import { type Frame, frameBytes, framesOf, readFrames } from './link/frames.ts';
 import { Violation } from './violation.ts';
 
 /**

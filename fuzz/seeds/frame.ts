@@ -1,7 +1,7 @@
 import { frameType } from '../../src/link/frame.ts';
 import { helloBytes, welcomeBytes, writeHello, writeWelcome } from '../../src/link/greeting.ts';
-import { HELLO } from '../edge-link.ts';
-import { frameBytes, framesOf, u32 } from '../link-frames.ts';
+import { frameBytes, framesOf, u32 } from '../link/frames.ts';
+import { HELLO } from '../link/worker.ts';
 import type { Seed } from './cases.ts';
 
 const END = 16;

@@ -1,5 +1,5 @@
-import { endFlag, FrameDecoder, frameHeaderBytes, frameType, writeFrameHeader } from '../src/link/frame.ts';
-import { Violation } from './violation.ts';
+import { endFlag, FrameDecoder, frameHeaderBytes, frameType, writeFrameHeader } from '../../src/link/frame.ts';
+import { Violation } from '../violation.ts';
 
 export type Frame = { readonly type: number; readonly end: boolean; readonly id: number; readonly payload: string };
 
