@@ -2,7 +2,7 @@ import { compileLlhttp } from '../src/http1/llhttp/compile.ts';
 import { instantiateLlhttp } from '../src/http1/llhttp/instance.ts';
 import type { RequestHead } from '../src/http1/request-head.ts';
 import { createParserContext, type ParserLimits, RequestParser } from '../src/http1/request-parser.ts';
-import { Inspection, type InspectPolicy, inspect } from '../src/inspect/inspect.ts';
+import { checks, Inspection, type InspectPolicy, inspect } from '../src/inspect/inspect.ts';
 import type { Rejection } from '../src/rejection/rejection.ts';
 import { type RuleId, rules } from '../src/rejection/rules.ts';
 
@@ -37,8 +37,14 @@ export type ReadOptions = {
 /** Our reading. `rejections` are all of them: a refused request whose rule lets its connection live on is one too. */
 export type OwnReading = Reading & {
   readonly rejections: readonly RuleId[];
+  /** Of the complete messages, how many were refused. */
+  readonly refusedMessages: number;
   /** The most bytes that were taken in a row without anything being told. */
   readonly longestSilence: number;
+  /** Of each complete message, how many bytes lie before the next one; of a single piece only. */
+  readonly messageEnds: readonly number[];
+  /** A refusal that costs only its request hid this fault, which ends the connection. */
+  readonly hiddenFault: RuleId | undefined;
   /** How often something was told, and of how many bytes of content. */
   readonly told: number;
   readonly contentBytes: number;
@@ -59,6 +65,11 @@ export function readRequests(pieces: readonly Uint8Array[], options: ReadOptions
   let longestSilence = 0;
   let told = 0;
   let contentBytes = 0;
+  let received = 0;
+  let isRefused = false;
+  let refusedMessages = 0;
+  let hiddenFault: RuleId | undefined;
+  const messageEnds: number[] = [];
 
   function tell(): void {
     if (refused) throw new Error('told something behind a rejection');
@@ -72,9 +83,13 @@ export function readRequests(pieces: readonly Uint8Array[], options: ReadOptions
       if (open !== undefined) throw new Error('a head inside a message');
       open = messageOf(head);
       keepAlive = head.keepAlive;
+      isRefused = false;
       const rejection = inspect(head, options.policy, inspection);
       if (rejection === undefined) options.onAccepted?.(head, inspection);
-      else refuse(rejection);
+      else {
+        hiddenFault ??= faultBehind(rejection, head, options.policy);
+        refuse(rejection);
+      }
     },
     onContent(bytes) {
       tell();
@@ -88,6 +103,8 @@ export function readRequests(pieces: readonly Uint8Array[], options: ReadOptions
       messages.push(open);
       open = undefined;
       isComplete = true;
+      if (isRefused) refusedMessages += 1;
+      messageEnds.push(received - parser.waitingBytes);
     },
     onRejected(rejection) {
       tell();
@@ -98,6 +115,7 @@ export function readRequests(pieces: readonly Uint8Array[], options: ReadOptions
 
   function refuse({ rule }: Rejection): void {
     rejections.push(rule);
+    isRefused = true;
     if (rules[rule].ends === 'request') return;
     parser.stop();
     refused = true;
@@ -107,6 +125,7 @@ export function readRequests(pieces: readonly Uint8Array[], options: ReadOptions
     if (refused || (isComplete && !keepAlive)) break;
     // As a listener reads: into one buffer that is overwritten by the next read.
     const read = Uint8Array.from(piece);
+    received += piece.length;
     parser.receive(read);
     read.fill(0x58);
     silence += piece.length;
@@ -122,7 +141,14 @@ export function readRequests(pieces: readonly Uint8Array[], options: ReadOptions
   const isBetween = open === undefined && parser.isBetweenRequests;
   parser.free();
   const end = refused ? 'refused' : isClosed ? 'closed' : isBetween ? 'between' : 'within';
-  return { messages, end, rejections, longestSilence, told, contentBytes };
+  return { messages, end, rejections, refusedMessages, messageEnds, hiddenFault, longestSilence, told, contentBytes };
+}
+
+/** Another check's objection that would have ended the connection. */
+function faultBehind({ rule }: Rejection, head: RequestHead, policy: InspectPolicy): RuleId | undefined {
+  if (rules[rule].ends === 'connection') return undefined;
+  const others = checks.map((check) => check(head, policy, inspection)?.rule);
+  return others.find((other) => other !== undefined && rules[other].ends === 'connection');
 }
 
 /** A head is valid while its handler runs: this copies it. */

@@ -1,4 +1,4 @@
-import { cutAt, readControl } from './control.ts';
+import { type Control, cutAt, readControl } from './control.ts';
 import { disagreement } from './oracle/agreement.ts';
 import { H11Queue } from './oracle/h11-queue.ts';
 import { nodeReading } from './oracle/node-reading.ts';
@@ -9,7 +9,8 @@ import { Violation } from './violation.ts';
 export const h11 = new H11Queue();
 
 /**
- * Any bytes, cut anywhere, make the same requests and refusals; nothing is told behind a refusal, and nothing throws. Bytes
+ * Any bytes, cut anywhere, make the same requests and refusals; nothing is told behind a refusal, and nothing throws. What
+ * stands behind a message reads as it would on a connection of its own. No refusal hides one that would cost more. Bytes
  * that are taken in without a word are bounded by the limits, and so is what is told by the bytes. What is accepted means
  * the same to other readers, and when it is sent once more in the plainest form.
  */
@@ -20,7 +21,9 @@ export function fuzz(data: Buffer): void {
   const whole = readRequests([bytes], control);
   checkCut(whole, readRequests(cutAt(bytes, control.cuts), control));
   checkBounds(whole, bytes, control.limits);
+  if (whole.hiddenFault !== undefined) throw new Violation('hidden-fault', `${whole.hiddenFault}: ${summary(whole)}`);
   if (whole.messages.length === 0) return;
+  checkRest(whole, bytes, control);
   checkSerialized(whole, control);
   checkNode(whole, bytes);
   h11.add(whole, bytes);
@@ -50,7 +53,18 @@ function checkBounds(
   }
 }
 
-function checkSerialized(reading: OwnReading, control: Parameters<typeof readRequests>[1]): void {
+/** One client's requests are independent: what a connection keeps of one must not show in the next. */
+function checkRest(reading: OwnReading, bytes: Uint8Array, control: Control): void {
+  const [firstEnd] = reading.messageEnds;
+  if (firstEnd === undefined || reading.end === 'closed') return;
+  const rest = readRequests([bytes.subarray(firstEnd)], control);
+  const refusedFirst = reading.rejections.length - rest.rejections.length;
+  const expected = JSON.stringify([reading.messages.slice(1), reading.rejections.slice(refusedFirst), reading.end]);
+  if (summary(rest) !== expected)
+    throw new Violation('independent', `alone: ${summary(rest)}\nbehind another: ${expected}`);
+}
+
+function checkSerialized(reading: OwnReading, control: Control): void {
   const again = readRequests([serialize(reading.messages)], { ...control, peerEnds: false });
   if (JSON.stringify(again.messages) === JSON.stringify(reading.messages)) return;
   throw new Violation('serialized', `${summary(again)}\nat first: ${summary(reading)}`);

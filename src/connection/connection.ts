@@ -74,7 +74,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   receiveEnd(): void {
     this.peerEnded = true;
     if (this.state === 'idle' && this.parser.waitingBytes > 0) return;
-    if (this.state === 'lingering' || this.state === 'idle') return this.destroy();
+    const sentNothing = this.state === 'receiving-head' && this.parser.isBetweenRequests;
+    if (sentNothing || this.state === 'lingering' || this.state === 'idle') return this.destroy();
     try {
       this.parser.receiveEnd();
     } catch (error) {

@@ -70,13 +70,18 @@ export class HeadReader {
       this.store(bytes, this.head.base, end);
       this.head.base = 0;
     }
-    return this.checkOpenLine(this.buffered);
+    return this.checkWholeRequestLine(this.buffered) ?? this.checkOpenLine(this.buffered);
   }
 
-  /** llhttp stopped at `offset`: a limit passed before that byte decides, also in lines that it has not reported. */
-  limitBefore(offset: number): Rejection | undefined {
+  /**
+   * llhttp stopped at `offset`. What was wrong before that byte decides: the request line, once it was whole, or a limit
+   * that was passed, also in lines that llhttp has not reported.
+   */
+  faultBefore(offset: number): Rejection | undefined {
     const { head, reportedEnd } = this;
     const stopped = offset + this.shift;
+    const lineFault = this.checkWholeRequestLine(stopped);
+    if (lineFault !== undefined) return lineFault;
     for (let at = reportedEnd; at + 1 < stopped; at++) {
       if (head.bytes[head.base + at] !== LF || head.bytes[head.base + at + 1] === CR) continue;
       const rejection = this.openLine(at + 1);
@@ -132,15 +137,18 @@ export class HeadReader {
    * llhttp has seen the end of the head. Reads the raw bytes between the spans once more, so that a parser that had
    * become lenient would be found out, and decides framing and keep-alive. The head is usable if nothing is returned.
    */
-  complete(method: string, upgrade: boolean, keepAlive: boolean): Rejection | undefined {
+  complete(method: string, upgrade: boolean): Rejection | undefined {
     const { head } = this;
     const end = this.endOfLastLine();
     const limit = this.checkOpenLine(end);
     if (limit !== undefined) return limit;
     head.method = method;
-    const fault = this.checkRequestLine(end) ?? this.checkFields(end) ?? decideFraming(head);
+    if (head.targetStart !== method.length + 1)
+      return reject('request-line.malformed', 'not one space behind the method');
+    const lineFault = head.fieldCount === 0 ? this.checkRequestLine(end + 2) : undefined;
+    const fault = lineFault ?? this.checkFields(end) ?? decideFraming(head);
     if (fault !== undefined) return fault;
-    head.keepAlive = wantsKeepAlive(head) && keepAlive;
+    head.keepAlive = wantsKeepAlive(head);
     head.upgradeOffered = upgrade;
     return undefined;
   }
@@ -164,13 +172,9 @@ export class HeadReader {
     this.head.bytes = this.buffer;
   }
 
-  /**
-   * A field line begins at this position: the line before it ended with CRLF, or with LF where llhttp takes it for one of
-   * HTTP/0.9, which is refused when the head is complete.
-   */
+  /** A field line begins at this position: the line before it is whole. */
   private openLine(position: number): Rejection | undefined {
-    const { bytes, base } = this.head;
-    const rejection = this.checkLine(bytes[base + position - 2] === CR ? position - 2 : position - 1);
+    const rejection = this.lineStart === 0 ? this.checkRequestLineBefore(position) : this.checkLine(position - 2);
     if (rejection !== undefined) return rejection;
     if (this.head.fieldCount === 0) this.fieldsStart = position;
     if (this.head.fieldCount + 1 > this.limits.fieldCount) {
@@ -218,15 +222,29 @@ export class HeadReader {
     return end;
   }
 
-  private checkRequestLine(headEnd: number): Rejection | undefined {
+  /** The request line is told as soon as it is whole, not with the head: nobody waits for more of what is no request. */
+  private checkWholeRequestLine(end: number): Rejection | undefined {
+    const { bytes, base, targetStart, targetEnd } = this.head;
+    if (this.lineStart !== 0 || targetStart < 0) return undefined;
+    const lineEnd = bytes.indexOf(LF, base + targetEnd) - base;
+    return lineEnd < 0 || lineEnd >= end ? undefined : this.checkRequestLineBefore(lineEnd + 1);
+  }
+
+  /** The request line, its limit first, where another line begins at `next`. llhttp lets LF alone end it (HTTP/0.9). */
+  private checkRequestLineBefore(next: number): Rejection | undefined {
+    const { bytes, base } = this.head;
+    const limit = this.checkLine(bytes[base + next - 2] === CR ? next - 2 : next - 1);
+    return limit ?? this.checkRequestLine(next);
+  }
+
+  private checkRequestLine(next: number): Rejection | undefined {
     const { head } = this;
-    const { bytes, base, method, targetStart, targetEnd } = head;
-    const firstField = head.fieldCount === 0 ? headEnd + 2 : head.nameStart(0);
-    const oneSpaceEach = targetStart === method.length + 1 && firstField === targetEnd + VERSION_BYTES + 2;
-    if (!oneSpaceEach || bytes[base + targetStart - 1] !== SP || bytes[base + targetEnd] !== SP) {
+    const { bytes, base, targetStart, targetEnd } = head;
+    const oneSpaceEach = bytes.indexOf(SP, base) === base + targetStart - 1 && next === targetEnd + VERSION_BYTES + 2;
+    if (!oneSpaceEach || bytes[base + targetEnd] !== SP) {
       return reject('request-line.malformed', 'not one space between its parts');
     }
-    if (!this.isLineEnd(firstField)) return reject('request-line.malformed', 'no CRLF at its end');
+    if (!this.isLineEnd(next)) return reject('request-line.malformed', 'no CRLF at its end');
     if (!this.isHttp(targetEnd + 1)) return reject('request-line.malformed', 'a protocol other than HTTP');
     const major = bytes[base + targetEnd + 6];
     const minor = bytes[base + targetEnd + 8];

@@ -109,7 +109,8 @@ export class RequestParser implements LlhttpReceiver {
   resume(): void {
     if (this.running) throw new Error('resume from within a handler');
     if (this.phase !== 'complete') return;
-    this.parser.resume();
+    // Nothing of one message may decide about the next: a trailer that says `Proxy-Connection: close` would.
+    this.parser.reset();
     this.phase = 'between';
     this.emptyLines = 0;
     const bytes = this.waiting;
@@ -212,14 +213,14 @@ export class RequestParser implements LlhttpReceiver {
     if (reader === undefined) throw new Error('no head is being read');
     if (!this.headDone) {
       if (result === 'OK') return this.refuseIf(reader.endOfRead(bytes, stopped));
-      const limit = this.rejection ?? reader.limitBefore(stopped);
-      if (limit === undefined && isStrangeLine(result, this.parser.reason)) {
+      const fault = this.rejection ?? reader.faultBefore(stopped);
+      if (fault === undefined && isStrangeLine(result, this.parser.reason)) {
         this.phase = 'strange-line';
         this.strangeLine = '';
         this.finishLine(reader.receivedUpTo(stopped), 0);
         return;
       }
-      return this.refuse(limit ?? headRule(result, this.parser.reason, reader.isInRequestLine(stopped)));
+      return this.refuse(fault ?? headRule(result, this.parser.reason, reader.isInRequestLine(stopped)));
     }
     if (this.rejection !== undefined) return this.refuse(this.rejection);
     if (result !== 'PAUSED') return this.refuse(headRule(result, this.parser.reason, false));
@@ -333,11 +334,11 @@ export class RequestParser implements LlhttpReceiver {
     return CONTINUE;
   }
 
-  onHeadComplete(method: number, upgrade: boolean, keepAlive: boolean): number {
+  onHeadComplete(method: number, upgrade: boolean): number {
     const { reader, context, limits } = this;
     if (reader === undefined) return STOP;
     this.headDone = true;
-    this.rejection = reader.complete(context.llhttp.methodName(method), upgrade, keepAlive);
+    this.rejection = reader.complete(context.llhttp.methodName(method), upgrade);
     if (this.rejection !== undefined) return STOP;
     const { framing, contentLength, hasUnknownCoding } = reader.head;
     this.framing = framing;

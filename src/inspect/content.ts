@@ -23,7 +23,7 @@ export function inspectContentLength(head: RequestHead, policy: InspectPolicy): 
   return reject('content.too-large', `${head.contentLength} bytes declared, at most ${policy.contentBytes}`);
 }
 
-/** RFC 9112 section 6.1. Behind all other checks: a request that is wrong in another way as well is told that first. */
+/** RFC 9112 section 6.1. Behind what else ends a connection: a request that is wrong in another way is told that first. */
 export function inspectTransferCoding(head: RequestHead): Rejection | undefined {
   if (!head.hasUnknownCoding) return undefined;
   return reject('framing.transfer-coding', 'a transfer coding that is not known here');

@@ -7,22 +7,21 @@ import type { Inspection, InspectPolicy } from './inspect.ts';
 const hostField = fieldId('host');
 
 /** RFC 9112 section 3.2: one valid Host in HTTP/1.1, never two, and none that contradicts an absolute-form target. */
-export function inspectHost(head: RequestHead, policy: InspectPolicy, inspection: Inspection): Rejection | undefined {
+export function inspectHost(head: RequestHead, _: InspectPolicy, inspection: Inspection): Rejection | undefined {
   if (head.isRepeated(hostField)) return reject('host.malformed', 'more than one Host field line');
   const index = head.find(hostField);
   if (index < 0) {
-    if (head.minorVersion === 1) return reject('host.missing', 'no Host field line');
-    return checkAllowed(head, policy, inspection, undefined);
+    return head.minorVersion === 1 ? reject('host.missing', 'no Host field line') : undefined;
   }
   const start = head.base + head.valueStart(index);
   const end = head.base + head.valueEnd(index);
-  const stops = hostEnd(head.bytes, start, end);
-  if (stops < 0) return reject('host.malformed', 'neither a host name nor an address, with or without a port');
+  if (hostEnd(head.bytes, start, end) < 0) {
+    return reject('host.malformed', 'neither a host name nor an address, with or without a port');
+  }
   if (inspection.target.form === 'absolute' && !agrees(head, inspection, index)) {
     return reject('host.conflict', 'the target names another host than the Host field');
   }
-  if (policy.hosts.length === 0) return undefined;
-  return checkAllowed(head, policy, inspection, head.latin1(start - head.base, stops - head.base));
+  return undefined;
 }
 
 /** Compared without letter case and without the scheme's own port (RFC 9110 section 4.2.3). */
@@ -35,15 +34,18 @@ function normal(authority: string): string {
   return authority.toLowerCase().replace(/:0*80$/, '');
 }
 
-function checkAllowed(
+/** RFC 9110 section 15.5.20: 421 for a host that the policy does not list, whether the target or the field names it. */
+export function inspectAllowedHost(
   head: RequestHead,
   policy: InspectPolicy,
   { target }: Inspection,
-  hostName: string | undefined,
 ): Rejection | undefined {
   if (policy.hosts.length === 0) return undefined;
-  const authority = head.latin1(target.authorityStart, target.authorityEnd).replace(/:[0-9]*$/, '');
-  const name = (hostName ?? authority).toLowerCase().replace(/\.$/, '');
+  const authority = head.value(hostField) ?? head.latin1(target.authorityStart, target.authorityEnd);
+  const name = authority
+    .toLowerCase()
+    .replace(/:[0-9]*$/, '')
+    .replace(/\.$/, '');
   if (policy.hosts.some((pattern) => matches(pattern, name))) return undefined;
   return reject('host.not-allowed', 'no such host here');
 }

@@ -3,8 +3,8 @@ import { RequestTarget } from '../http1/request-target.ts';
 import type { Rejection } from '../rejection/rejection.ts';
 import { inspectContentLength, inspectExpect, inspectTransferCoding } from './content.ts';
 import { inspectFieldNames, inspectSingletons } from './field-section.ts';
-import { inspectHost } from './host.ts';
-import { inspectMethod } from './method.ts';
+import { inspectAllowedHost, inspectHost } from './host.ts';
+import { inspectImplemented, inspectMethod } from './method.ts';
 import { inspectTarget } from './target.ts';
 
 /** What the checks of a head need from the policy. Source: `/request`. */
@@ -28,9 +28,12 @@ export class Inspection {
 
 export type Check = (head: RequestHead, policy: InspectPolicy, inspection: Inspection) => Rejection | undefined;
 
-/** Cheapest first. The order is behaviour: the first rule that objects is the one that is answered. */
+/**
+ * The order is behaviour: the first rule that objects is the one that is answered. Those whose refusal lets the connection
+ * live on come last, so that none of them hides a fault that ends it; otherwise the cheapest come first.
+ */
 export const checks: readonly Check[] = [
-  inspectMethod,
+  inspectImplemented,
   inspectTarget,
   inspectHost,
   inspectSingletons,
@@ -38,6 +41,8 @@ export const checks: readonly Check[] = [
   inspectExpect,
   inspectContentLength,
   inspectTransferCoding,
+  inspectAllowedHost,
+  inspectMethod,
 ];
 
 /** Everything that policy and the RFCs have to say about a head that parsed. Pure: no clock, no state, no I/O. */

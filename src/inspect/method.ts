@@ -5,9 +5,13 @@ import type { InspectPolicy } from './inspect.ts';
 /** No policy can list these: the one asks for a tunnel, the other sends credentials back (RFC 9110 section 9.3.8). */
 const neverImplemented = new Set(['CONNECT', 'TRACE']);
 
-/** RFC 9110 section 9.1: 501 for a method that this server does not know, 405 for one that the policy does not want. */
+/** RFC 9110 section 9.1: 501 for a method that this server does not implement. */
+export function inspectImplemented({ method }: RequestHead): Rejection | undefined {
+  return neverImplemented.has(method) ? reject('method.unknown', `${method} is never implemented here`) : undefined;
+}
+
+/** RFC 9110 section 15.5.6: 405 for a method that the policy does not want. */
 export function inspectMethod(head: RequestHead, policy: InspectPolicy): Rejection | undefined {
   if (policy.methods.includes(head.method)) return undefined;
-  if (neverImplemented.has(head.method)) return reject('method.unknown', `${head.method} is never implemented here`);
   return reject('method.not-allowed', `${head.method} is not among the allowed methods`);
 }

@@ -164,6 +164,15 @@ describe('100 Continue', () => {
     });
   }
 
+  it('refused for its method alone lets the connection live on; refused for more as well it does not', async () => {
+    await start();
+    edge.onDispatch = (request) => request.start().respond(ok, 'served');
+    const behind = get('/').replace('GET', 'PURGE') + get('/next');
+    assert.match(await (await edge.client(behind)).receive(/served$/), /method\.not-allowed/);
+    const hidden = await edge.client(`PURGE / HTTP/1.1\r\n\r\n${get('/next')}`);
+    assert.match(await hidden.receiveAll(), /^HTTP\/1\.1 400 [^]*\(host\.missing\)\n$/);
+  });
+
   it('refused instead, the connection ends: the client may send its content or not', async () => {
     const client = await (await start()).client(headOf(5).replace('POST', 'PURGE'));
     assert.match(await client.receive(/method\.not-allowed\)\n$/), /Connection: close\r\n/);
@@ -187,6 +196,15 @@ describe('a client that ends its side', () => {
     client.socket.end();
     const text = await client.receiveAll();
     assert.deepEqual(text.match(/\[\/\d\]/g), ['[/1]', '[/2]', '[/3]']);
+  });
+
+  it('behind an empty line is waited for no longer', async () => {
+    await start();
+    edge.onDispatch = (request) => request.start().respond(ok, 'x');
+    const client = await edge.client(`${get('/')}\r\n`, { allowHalfOpen: true });
+    await client.receive(/x$/);
+    client.socket.end();
+    assert.match(await client.receiveAll(), /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nx$/);
   });
 
   it('gets an answer that is longer than what the kernel holds', async () => {

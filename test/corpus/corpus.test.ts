@@ -26,10 +26,13 @@ type Row = {
   readonly never?: string;
 };
 
-const rows = readFileSync(new URL('requests.jsonl', import.meta.url), 'utf8')
-  .trimEnd()
-  .split('\n')
-  .map((line) => JSON.parse(line) as Row);
+const files = ['requests.jsonl', 'techniques.jsonl'].map((name) => fileURLToPath(new URL(name, import.meta.url)));
+const rows = files.flatMap((file) =>
+  readFileSync(file, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Row),
+);
 
 const policy = loadPolicy(null).request;
 /** Longer ones are only read as they were sent: byte by byte they take a minute together. */
@@ -42,9 +45,9 @@ function read(row: Row, pieces: readonly Uint8Array[]): OwnReading {
 }
 
 /** What is wrong with a reading, if anything is; the verdicts are those of replay.py. */
-function fault(row: Row, { messages, rejections, end }: OwnReading): string | undefined {
+function fault(row: Row, { messages, rejections, refusedMessages, end }: OwnReading): string | undefined {
   const [first] = rejections;
-  const accepted = messages.length - rejections.filter((rule) => rules[rule].ends === 'request').length;
+  const accepted = messages.length - refusedMessages;
   const most = row.count ?? (row.expect === 'reject' ? 0 : 1);
   if (messages.some(({ target }) => row.never !== undefined && target.includes(row.never)))
     return 'saw a hidden request';
@@ -95,8 +98,9 @@ describe('the corpus, over sockets', () => {
     const port = String(await server.port());
     const results = join(folder, 'results.json');
     const script = fileURLToPath(new URL('replay.py', import.meta.url));
-    // Twelve at once: on a loaded machine a case that waits for its second must not be one of many.
-    const args = [script, '--port', port, '--strict-status', '--jobs', '12', '--json', results];
+    // Patient, for loaded machines: most cases end long before.
+    const patience = ['--idle', '4', '--settle', '0.7', '--max', '30'];
+    const args = [script, '--port', port, '--strict-status', ...patience, '--json', results, '--corpus', ...files];
     const replay = spawn('/usr/bin/python3', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     replay.stdout.setEncoding('utf8').on('data', (text: string) => {
       printed += text;
@@ -112,7 +116,7 @@ describe('the corpus, over sockets', () => {
   it('gets its verdicts and the statuses that they should have', () => {
     assert.equal(replayed.results.length, rows.length);
     assert.equal(replayed.held, replayed.counted, printed);
-    assert.match(printed, /^accept 487\/487, reject 1677\/1677, safe 44\/44$/m);
+    assert.ok(replayed.counted > 8000, printed);
   });
 
   it('is never refused by a bare close', () => {

@@ -1,19 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Inspection, inspect } from '../../src/inspect/inspect.ts';
+import { rules } from '../../src/rejection/rules.ts';
 import { bytesOf } from '../support/cases.ts';
 import { withHead } from '../support/with-head.ts';
 import { defaultPolicy, inspectCaseFiles, inspectCases, verdict } from './inspect-cases.ts';
 
 /** One fault for each check, in the order in which they speak. Each begins where the one before it is mended. */
 const faults = [
-  { rule: 'method.not-allowed', wrong: { method: 'PROPFIND' }, right: { method: 'POST' } },
   { rule: 'target.malformed', wrong: { target: '/<' }, right: { target: '/' } },
   { rule: 'host.malformed', wrong: { host: 'Host: a b\r\n' }, right: { host: 'Host: a\r\n' } },
   { rule: 'field.repeated', wrong: { agent: 'User-Agent: a\r\nUser-Agent: b\r\n' }, right: { agent: '' } },
   { rule: 'field.malformed', wrong: { name: 'X_Y: z\r\n' }, right: { name: '' } },
   { rule: 'expect.unsupported', wrong: { expect: 'Expect: x\r\n' }, right: { expect: '' } },
   { rule: 'framing.transfer-coding', wrong: { framing: 'Transfer-Encoding: gzip\r\n' }, right: { framing: '' } },
+  { rule: 'host.not-allowed', wrong: {}, right: { host: 'Host: b\r\n' } },
+  { rule: 'method.not-allowed', wrong: { method: 'PROPFIND' }, right: { method: 'POST' } },
 ] as const;
 
 type Parts = Record<'method' | 'target' | 'host' | 'agent' | 'name' | 'expect' | 'framing', string>;
@@ -23,19 +25,21 @@ function requestOf({ method, target, host, agent, name, expect, framing }: Parts
   return `${method} ${target} HTTP/1.1\r\n${host}${agent}${name}${expect}${framing}\r\n`;
 }
 
+const strict = { underscores: 'reject', hosts: ['b'] } as const;
+
 describe('the checks of a request', () => {
   it('speak in their order about a request that is wrong in every way', () => {
     let parts: Parts = allWrong;
     const rules: (string | undefined)[] = [];
     for (const { right } of faults) {
-      rules.push(verdict(requestOf(parts), { underscores: 'reject' }));
+      rules.push(verdict(requestOf(parts), strict));
       parts = { ...parts, ...right };
     }
     assert.deepEqual(
       rules,
       faults.map(({ rule }) => rule),
     );
-    assert.equal(verdict(requestOf(parts), { underscores: 'reject' }), undefined);
+    assert.equal(verdict(requestOf(parts), strict), undefined);
   });
 
   it('tell of too much content before an unknown coding could be, and behind an expectation', () => {
@@ -43,6 +47,15 @@ describe('the checks of a request', () => {
     tooLarge.framing = 'Content-Length: 1048577\r\n';
     assert.equal(verdict(requestOf(tooLarge)), 'content.too-large');
     assert.equal(verdict(requestOf({ ...tooLarge, expect: 'Expect: x\r\n' })), 'expect.unsupported');
+  });
+
+  it('let no refusal that costs only the request hide a fault that ends the connection', () => {
+    const hidden = inspectCaseFiles.flatMap(inspectCases).flatMap(({ request, policy, rejected }) => {
+      if (rejected === undefined || rejected === 'method.unknown' || rules[rejected].ends === 'request') return [];
+      const rule = verdict(request.replace(/^[A-Z]+/, 'PURGE'), { ...policy, hosts: ['elsewhere.example'] });
+      return rule !== undefined && rules[rule].ends === 'connection' ? [] : [request];
+    });
+    assert.deepEqual(hidden, []);
   });
 
   it('carry nothing over from the request before', () => {

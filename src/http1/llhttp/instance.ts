@@ -12,7 +12,7 @@ export interface LlhttpReceiver {
   onFieldName(start: number, end: number): number;
   onFieldValue(start: number, end: number): number;
   /** `PAUSE` stops behind the head, so that it can be looked at before its content is read. */
-  onHeadComplete(method: number, upgrade: boolean, keepAlive: boolean): number;
+  onHeadComplete(method: number, upgrade: boolean): number;
   onContent(start: number, end: number): number;
   onMessageComplete(): number;
 }
@@ -32,6 +32,7 @@ type Exports = {
   readonly llhttp_alloc: (type: number) => number;
   readonly llhttp_free: (pointer: number) => void;
   readonly llhttp_execute: (pointer: number, data: number, length: number) => number;
+  readonly llhttp_reset: (pointer: number) => void;
   readonly llhttp_resume: (pointer: number) => void;
   readonly llhttp_resume_after_upgrade: (pointer: number) => void;
   readonly llhttp_get_error_pos: (pointer: number) => number;
@@ -50,8 +51,10 @@ export interface LlhttpParser {
   readonly stoppedAt: number;
   /** llhttp's own words for the last error. */
   readonly reason: string;
-  /** Goes on after `PAUSED`. */
+  /** Goes on after `PAUSED`, within a message. */
   resume(): void;
+  /** A message is complete: the next one begins as on a new connection. */
+  reset(): void;
   /** Goes on after `PAUSED_UPGRADE`, as plain HTTP. */
   resumeAfterUpgrade(): void;
   free(): void;
@@ -84,8 +87,8 @@ export function instantiateLlhttp(module: WebAssembly.Module): Llhttp {
       receiver.onFieldName(at + shift, at + shift + length),
     wasm_on_header_value: (_: number, at: number, length: number) =>
       receiver.onFieldValue(at + shift, at + shift + length),
-    wasm_on_headers_complete: (pointer: number, _: number, upgrade: number, keepAlive: number) =>
-      receiver.onHeadComplete(exports.llhttp_get_method(pointer), upgrade !== 0, keepAlive !== 0),
+    wasm_on_headers_complete: (pointer: number, _: number, upgrade: number) =>
+      receiver.onHeadComplete(exports.llhttp_get_method(pointer), upgrade !== 0),
     wasm_on_body: (_: number, at: number, length: number) => receiver.onContent(at + shift, at + shift + length),
     wasm_on_message_complete: () => receiver.onMessageComplete(),
   };
@@ -141,6 +144,10 @@ export function instantiateLlhttp(module: WebAssembly.Module): Llhttp {
 
     resume(): void {
       exports.llhttp_resume(this.pointer);
+    }
+
+    reset(): void {
+      exports.llhttp_reset(this.pointer);
     }
 
     resumeAfterUpgrade(): void {
