@@ -170,7 +170,7 @@ describe('100 Continue', () => {
     const behind = get('/').replace('GET', 'PURGE') + get('/next');
     assert.match(await (await edge.client(behind)).receive(/served$/), /method\.not-allowed/);
     const hidden = await edge.client(`PURGE / HTTP/1.1\r\n\r\n${get('/next')}`);
-    assert.match(await hidden.receiveAll(), /^HTTP\/1\.1 400 [^]*\(host\.missing\)\n$/);
+    assert.match(await hidden.receiveAll(), /^HTTP\/1\.1 400 .*\(host\.missing\)\n$/s);
   });
 
   it('refused instead, the connection ends: the client may send its content or not', async () => {
@@ -204,7 +204,7 @@ describe('a client that ends its side', () => {
     const client = await edge.client(`${get('/')}\r\n`, { allowHalfOpen: true });
     await client.receive(/x$/);
     client.socket.end();
-    assert.match(await client.receiveAll(), /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nx$/);
+    assert.match(await client.receiveAll(), /^HTTP\/1\.1 200 OK\r\n.*\r\n\r\nx$/s);
   });
 
   it('gets an answer that is longer than what the kernel holds', async () => {
