@@ -225,8 +225,8 @@ export class HeadReader {
   /** The request line is told as soon as it is whole, not with the head: nobody waits for more of what is no request. */
   private checkWholeRequestLine(end: number): Rejection | undefined {
     const { bytes, base, targetStart, targetEnd } = this.head;
-    if (this.lineStart !== 0 || targetStart < 0) return undefined;
-    const lineEnd = bytes.indexOf(LF, base + targetEnd) - base;
+    if (this.lineStart !== 0) return undefined;
+    const lineEnd = bytes.indexOf(LF, base + (targetStart < 0 ? 0 : targetEnd)) - base;
     return lineEnd < 0 || lineEnd >= end ? undefined : this.checkRequestLineBefore(lineEnd + 1);
   }
 
