@@ -63,7 +63,8 @@ function toPolicy(name: string, file: CompleteFile, origins: Readonly<Record<str
       methods: [...request.methods],
       dotSegments: request.target.dotSegments,
       encodedSlash: request.target.encodedSlash,
-      hosts: request.hosts.map((host) => host.toLowerCase()),
+      // One host in two letter cases is one host.
+      hosts: [...new Set(request.hosts.map((host) => host.toLowerCase()))],
       fieldCount: fields.maxCount,
       fieldBytes: bytes(fields.maxFieldBytes),
       totalFieldBytes: bytes(fields.maxTotalBytes),

@@ -85,7 +85,7 @@ describe('the canaries', () => {
     {
       what: 'that finds nothing wrong',
       llhttp: () => mute,
-      names: /: expected .*, the parser said nothing$/,
+      names: /^LF alone ends a field line: expected field\.malformed/,
     },
   ];
   for (const { what, llhttp, names } of weakenings) {

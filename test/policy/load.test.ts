@@ -34,6 +34,13 @@ function refusal(load: () => unknown): string {
   return assert.fail('not refused');
 }
 
+describe('hosts', () => {
+  it('are one where only their letter case differs', () => {
+    const { request } = policyOf('{ "request": { "hosts": ["A.example", "a.Example", "b.example"] } }');
+    assert.deepEqual(request.hosts, ['a.example', 'b.example']);
+  });
+});
+
 describe('the default policy', () => {
   it('has the numbers of DESIGN 4', () => {
     const { origins, ...values } = loadPolicy(null);
