@@ -1,8 +1,9 @@
 import { type Rejection, reject } from '../rejection/rejection.ts';
 import { wantsKeepAlive } from './connection-options.ts';
-import { identifyField } from './known-field.ts';
+import { readFieldSection } from './field-section.ts';
 import { decideFraming } from './message-framing.ts';
 import { RequestHead } from './request-head.ts';
+import { endOfRequestLine, readRequestLine } from './request-line.ts';
 
 /** The most a request head may cost. Bytes count as received, a line's CRLF excluded. Source: policy, `/request`. */
 export type HeadLimits = {
@@ -17,9 +18,6 @@ const CR = 0x0d;
 const LF = 0x0a;
 const SP = 0x20;
 const HTAB = 0x09;
-const COLON = 0x3a;
-/** ` HTTP/1.1` behind the target. */
-const VERSION_BYTES = 9;
 /** A head that came in pieces keeps its buffer for the next one up to this size. */
 const KEPT_BUFFER_BYTES = 16384;
 
@@ -134,8 +132,8 @@ export class HeadReader {
   }
 
   /**
-   * llhttp has seen the end of the head. Reads the raw bytes between the spans once more, so that a parser that had
-   * become lenient would be found out, and decides framing and keep-alive. The head is usable if nothing is returned.
+   * llhttp has seen the end of the head: its raw bytes are read once more, framing and keep-alive are decided. The head is
+   * usable if nothing is returned.
    */
   complete(method: string, upgrade: boolean): Rejection | undefined {
     const { head } = this;
@@ -143,10 +141,11 @@ export class HeadReader {
     const limit = this.checkOpenLine(end);
     if (limit !== undefined) return limit;
     head.method = method;
-    if (head.targetStart !== method.length + 1)
+    if (head.targetStart !== method.length + 1) {
       return reject('request-line.malformed', 'not one space behind the method');
-    const lineFault = head.fieldCount === 0 ? this.checkRequestLine(end + 2) : undefined;
-    const fault = lineFault ?? this.checkFields(end) ?? decideFraming(head);
+    }
+    const lineFault = head.fieldCount === 0 ? readRequestLine(head, end + 2) : undefined;
+    const fault = lineFault ?? readFieldSection(head, end) ?? decideFraming(head);
     if (fault !== undefined) return fault;
     head.keepAlive = wantsKeepAlive(head);
     head.upgradeOffered = upgrade;
@@ -208,17 +207,9 @@ export class HeadReader {
   private endOfLastLine(): number {
     const { head } = this;
     const { bytes, base } = head;
-    if (head.fieldCount === 0) return this.endOfRequestLine();
+    if (head.fieldCount === 0) return endOfRequestLine(head, bytes.length - base);
     let end = this.inValue ? this.reportedEnd : head.nameEnd(head.fieldCount - 1) + 1;
     while (bytes[base + end] === SP || bytes[base + end] === HTAB) end++;
-    return end;
-  }
-
-  /** llhttp lets more than one space stand before the version, and a line end in its place (HTTP/0.9). */
-  private endOfRequestLine(): number {
-    const { bytes, base, targetEnd } = this.head;
-    let end = targetEnd;
-    while (bytes[base + end] !== CR && bytes[base + end] !== LF) end++;
     return end;
   }
 
@@ -234,67 +225,6 @@ export class HeadReader {
   private checkRequestLineBefore(next: number): Rejection | undefined {
     const { bytes, base } = this.head;
     const limit = this.checkLine(bytes[base + next - 2] === CR ? next - 2 : next - 1);
-    return limit ?? this.checkRequestLine(next);
-  }
-
-  private checkRequestLine(next: number): Rejection | undefined {
-    const { head } = this;
-    const { bytes, base, targetStart, targetEnd } = head;
-    const oneSpaceEach = bytes.indexOf(SP, base) === base + targetStart - 1 && next === targetEnd + VERSION_BYTES + 2;
-    if (!oneSpaceEach || bytes[base + targetEnd] !== SP) {
-      return reject('request-line.malformed', 'not one space between its parts');
-    }
-    if (!this.isLineEnd(next)) return reject('request-line.malformed', 'no CRLF at its end');
-    if (!this.isHttp(targetEnd + 1)) return reject('request-line.malformed', 'a protocol other than HTTP');
-    const major = bytes[base + targetEnd + 6];
-    const minor = bytes[base + targetEnd + 8];
-    if (major !== 0x31 || (minor !== 0x30 && minor !== 0x31)) {
-      return reject('version.unsupported', 'neither HTTP/1.1 nor HTTP/1.0');
-    }
-    head.minorVersion = minor === 0x31 ? 1 : 0;
-    return undefined;
-  }
-
-  /** llhttp takes RTSP and ICE as well. */
-  private isHttp(position: number): boolean {
-    const { bytes, base } = this.head;
-    const at = base + position;
-    return bytes[at] === 0x48 && bytes[at + 1] === 0x54 && bytes[at + 2] === 0x54 && bytes[at + 3] === 0x50;
-  }
-
-  private checkFields(headEnd: number): Rejection | undefined {
-    const { head } = this;
-    const { bytes, base, fieldCount } = head;
-    let start = fieldCount === 0 ? headEnd + 2 : head.nameStart(0);
-    for (let index = 0; index < fieldCount; index++) {
-      const nameEnd = head.nameEnd(index);
-      const next = index + 1 < fieldCount ? head.nameStart(index + 1) : headEnd + 2;
-      if (bytes[base + next - 2] !== CR || bytes[base + next - 1] !== LF) {
-        return reject('field.malformed', 'no CRLF at the end of a field line');
-      }
-      if (nameEnd === start || bytes[base + nameEnd] !== COLON) {
-        return reject('field.malformed', 'no colon behind a name');
-      }
-      const end = head.valueEnd(index);
-      const last = bytes[base + end - 1];
-      if (last === SP || last === HTAB) this.trimValue(index, end);
-      head.setId(index, identifyField(bytes, base + start, base + nameEnd));
-      start = next;
-    }
-    const ended = bytes[base + headEnd + 2] === CR && bytes[base + headEnd + 3] === LF;
-    return ended ? undefined : reject('field.malformed', 'no empty line at the end of the head');
-  }
-
-  private trimValue(index: number, end: number): void {
-    const { bytes, base } = this.head;
-    const start = this.head.valueStart(index);
-    let last = end;
-    while (last > start && (bytes[base + last - 1] === SP || bytes[base + last - 1] === HTAB)) last--;
-    this.head.setValue(index, start, last);
-  }
-
-  private isLineEnd(next: number): boolean {
-    const { bytes, base } = this.head;
-    return bytes[base + next - 2] === CR && bytes[base + next - 1] === LF;
+    return limit ?? readRequestLine(this.head, next);
   }
 }
