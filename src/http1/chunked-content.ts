@@ -1,20 +1,17 @@
 import { type Rejection, reject } from '../rejection/rejection.ts';
+import { isTokenByte } from './token.ts';
+import { type TrailerLimits, TrailerSection } from './trailer-section.ts';
 
 /**
  * The framing bytes of chunked content (RFC 9112 section 7.1): everything llhttp does not report. It is fed what stands
  * between the pieces of content, byte by byte, and holds the grammar to the letter: 1 to 16 size digits, extensions
- * without white space, CRLF after size and data, a trailer section under the limits of the field section. It also
- * counts content, so that llhttp and this reading have to agree on every chunk's length.
+ * without white space, CRLF after size and data. It also counts content, so that llhttp and this reading have to agree on
+ * every chunk's length.
  *
  * A size line with its extensions may be as long as a field line, and all of them together as long as a field section
  * plus 16 bytes for each chunk and twice the content. (CVE-2023-39326, CVE-2024-22019, CVE-2024-21647; Go counts alike.)
  */
-export type ChunkLimits = {
-  readonly totalFieldBytes: number;
-  readonly fieldBytes: number;
-  readonly fieldCount: number;
-  readonly trailers: 'drop' | 'reject';
-};
+export type ChunkLimits = TrailerLimits;
 
 type State =
   | 'size'
@@ -27,30 +24,15 @@ type State =
   | 'data'
   | 'data-cr'
   | 'data-lf'
-  | 'line-start'
-  | 'trailer-name'
-  | 'trailer-value'
-  | 'trailer-lf'
-  | 'end-lf'
-  | 'end';
+  | 'trailers';
 
 const MAX_SIZE_DIGITS = 16;
 const FREE_BYTES_PER_CHUNK = 16;
-const LONGEST_NAME_KEPT = 64;
-
-/** RFC 9110 section 6.5.1: fields for framing, routing, authentication and content format never come after the content. */
-const forbiddenInTrailers = new Set([
-  ...['content-length', 'transfer-encoding', 'host', 'connection', 'te', 'trailer', 'upgrade', 'keep-alive'],
-  ...['expect', 'max-forwards', 'range', 'cache-control', 'authorization', 'proxy-authorization', 'cookie'],
-  ...['content-type', 'content-encoding', 'content-range', 'set-cookie', 'if-match', 'if-none-match'],
-]);
 
 const CR = 0x0d;
 const LF = 0x0a;
 
 export class ChunkedContent {
-  private inTrailerSection = false;
-  private trailerCount = 0;
   private state: State = 'size';
   private sizeDigits = 0;
   private size = 0;
@@ -59,9 +41,8 @@ export class ChunkedContent {
   private chunks = 0;
   private framingBytes = 0;
   private emptyToken = true;
-  private trailerBytes = 0;
   private lineBytes = 0;
-  private trailerName = '';
+  private trailers: TrailerSection | undefined;
 
   private readonly limits: ChunkLimits;
   private readonly maxContentBytes: number;
@@ -90,12 +71,12 @@ export class ChunkedContent {
 
   /** llhttp says that the message is complete. */
   receiveEnd(): Rejection | undefined {
-    return this.state === 'end' ? undefined : malformed('the content ends inside a chunk');
+    return this.trailers?.isOver === true ? undefined : malformed('the content ends inside a chunk');
   }
 
   /** The last chunk is over: what follows is the trailer section. */
   get inTrailers(): boolean {
-    return this.inTrailerSection;
+    return this.trailers !== undefined;
   }
 
   private step(byte: number): Rejection | undefined {
@@ -122,14 +103,8 @@ export class ChunkedContent {
         this.size = 0;
         this.lineBytes = 0;
         return undefined;
-      case 'line-start':
-      case 'trailer-name':
-      case 'trailer-value':
-      case 'trailer-lf':
-      case 'end-lf':
-        return this.stepTrailers(byte);
-      case 'end':
-        return malformed('bytes after the last chunk');
+      case 'trailers':
+        return this.trailers?.receive(byte);
     }
   }
 
@@ -218,73 +193,12 @@ export class ChunkedContent {
   private endSizeLine(): Rejection | undefined {
     this.chunks += 1;
     if (this.size === 0) {
-      this.inTrailerSection = true;
-      this.state = 'line-start';
+      this.trailers = new TrailerSection(this.limits);
+      this.state = 'trailers';
       return undefined;
     }
     this.remaining = this.size;
     this.state = 'data';
-    return undefined;
-  }
-
-  private stepTrailers(byte: number): Rejection | undefined {
-    switch (this.state) {
-      case 'line-start':
-        if (byte === CR) {
-          this.state = 'end-lf';
-          return undefined;
-        }
-        if (this.limits.trailers === 'reject') return reject('trailer.forbidden', 'a trailer section');
-        this.trailerCount += 1;
-        if (this.trailerCount > this.limits.fieldCount) {
-          return reject('trailer.too-large', `more than ${this.limits.fieldCount} trailer lines`);
-        }
-        this.state = 'trailer-name';
-        this.lineBytes = 0;
-        this.trailerName = '';
-        return this.stepTrailerName(byte);
-      case 'trailer-name':
-        return this.stepTrailerName(byte);
-      case 'trailer-value':
-        if (byte === CR) {
-          this.state = 'trailer-lf';
-          return undefined;
-        }
-        return this.countTrailer();
-      case 'trailer-lf':
-        if (byte !== LF) return malformed('no LF after the CR of a trailer line');
-        this.trailerBytes += this.lineBytes + 2;
-        this.state = 'line-start';
-        return undefined;
-      default:
-        if (byte !== LF) return malformed('no LF at the end of the trailer section');
-        this.state = 'end';
-        return undefined;
-    }
-  }
-
-  private stepTrailerName(byte: number): Rejection | undefined {
-    if (byte === 0x3a) {
-      if (forbiddenInTrailers.has(this.trailerName)) {
-        return reject('trailer.forbidden', `${this.trailerName} after the content`);
-      }
-      this.state = 'trailer-value';
-    } else if (!isTokenByte(byte)) {
-      return reject('field.malformed', 'a byte that a trailer name may not hold');
-    } else if (this.trailerName.length < LONGEST_NAME_KEPT) {
-      this.trailerName += String.fromCharCode(byte).toLowerCase();
-    }
-    return this.countTrailer();
-  }
-
-  private countTrailer(): Rejection | undefined {
-    this.lineBytes += 1;
-    if (this.lineBytes > this.limits.fieldBytes) {
-      return reject('trailer.too-large', `a trailer line above ${this.limits.fieldBytes} bytes`);
-    }
-    if (this.trailerBytes + this.lineBytes + 2 > this.limits.totalFieldBytes) {
-      return reject('trailer.too-large', `trailer lines above ${this.limits.totalFieldBytes} bytes`);
-    }
     return undefined;
   }
 }
@@ -302,14 +216,4 @@ function hexDigit(byte: number): number {
 /** RFC 9110 section 5.6.4: HTAB, SP, visible characters and obs-text. */
 function isTextByte(byte: number): boolean {
   return byte === 0x09 || (byte >= 0x20 && byte !== 0x7f);
-}
-
-const tokenBytes = new Uint8Array(256);
-for (const c of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") {
-  tokenBytes[c.charCodeAt(0)] = 1;
-}
-
-/** RFC 9110 section 5.6.2: tchar. */
-export function isTokenByte(byte: number): boolean {
-  return tokenBytes[byte] === 1;
 }

@@ -1,5 +1,5 @@
-import { isTokenByte } from './chunked-content.ts';
 import { decimal } from './message-framing.ts';
+import { isTokenByte } from './token.ts';
 
 /**
  * The response head of an application, checked and put into field lines in one pass. What applications answer is not

@@ -1,6 +1,6 @@
-import { isTokenByte } from '../http1/chunked-content.ts';
 import { fieldSet } from '../http1/known-field.ts';
 import type { RequestHead } from '../http1/request-head.ts';
+import { isTokenByte } from '../http1/token.ts';
 import { type Rejection, reject } from '../rejection/rejection.ts';
 import type { InspectPolicy } from './inspect.ts';
 
