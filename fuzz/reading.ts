@@ -50,7 +50,10 @@ export type OwnReading = Reading & {
   readonly contentBytes: number;
 };
 
-const context = createParserContext(instantiateLlhttp(compileLlhttp()));
+const llhttp = instantiateLlhttp(compileLlhttp());
+const context = createParserContext(llhttp);
+/** By llhttp's number, which no version changes. */
+export const methodName = llhttp.methodName;
 const inspection = new Inspection();
 
 /** Reads bytes as a connection does: parser and checks, each message answered at once. `pieces` are the reads. */

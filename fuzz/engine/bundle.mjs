@@ -16,7 +16,9 @@ export async function bundleTarget(entry, outfile) {
     mainFields: ['module', 'main'],
     logLevel: 'error',
     // CommonJS packages in the bundle ask for Node's modules with `require`.
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as forBundle } from 'node:module'; const require = forBundle(import.meta.url);",
+    },
     plugins: [{ name: 'places', setup: (plugin) => plugin.onLoad({ filter: /\/(src|fuzz)\/.*\.ts$/ }, placed) }],
   });
   return outfile;

@@ -1,36 +1,7 @@
-import type { Message, Reading } from '../reading.ts';
+import { type Message, methodName, type Reading } from '../reading.ts';
+import { createNodeParser, HTTPParser } from './node-parser.ts';
 
-/**
- * How Node's own HTTP/1 parser reads the bytes: llhttp too, but natively compiled, in the version of the Node that runs
- * this, and behind another binding. The binding is internal (DEP0111): a tool for tests, never for the server.
- */
-type Binding = {
-  /** By llhttp's number. Newer versions list in `methods` those of HTTP alone. */
-  readonly allMethods?: readonly string[];
-  readonly methods: readonly string[];
-  readonly HTTPParser: {
-    new (): NodeParser;
-    readonly REQUEST: number;
-    readonly kOnHeaders: number;
-    readonly kOnHeadersComplete: number;
-    readonly kOnBody: number;
-    readonly kOnMessageComplete: number;
-  };
-};
-type NodeParser = {
-  initialize(type: number, resource: object, maxHeaderSize: number, lenientFlags: number): void;
-  execute(bytes: Uint8Array): number | Error;
-  close(): void;
-  [callback: number]: unknown;
-};
-
-process.noDeprecation = true;
-const binding = (process as unknown as { binding(name: string): Binding }).binding('http_parser');
-const { HTTPParser } = binding;
-const methods = binding.allMethods ?? binding.methods;
-/** Larger than any head that ours lets through. */
-const maxHeaderSize = 1024 * 1024;
-
+/** How Node's own HTTP/1 server reads the bytes. */
 export function nodeReading(bytes: Uint8Array): Reading {
   const messages: Message[] = [];
   let open: { -readonly [Key in keyof Message]: Message[Key] } | undefined;
@@ -38,8 +9,7 @@ export function nodeReading(bytes: Uint8Array): Reading {
   let url = '';
   let upgraded = false;
   let keepAlive = true;
-  const parser = new HTTPParser();
-  parser.initialize(HTTPParser.REQUEST, {}, maxHeaderSize, 0);
+  const parser = createNodeParser('REQUEST');
   parser[HTTPParser.kOnHeaders] = (fields: string[], part: string): void => {
     // Behind the head these are trailers.
     if (open !== undefined) return;
@@ -59,7 +29,7 @@ export function nodeReading(bytes: Uint8Array): Reading {
   ): number => {
     const all = fields ?? raw;
     open = {
-      method: methods[method] ?? '',
+      method: methodName(method),
       target: target ?? url,
       minorVersion,
       fields: pairsOf(all),

@@ -1,3 +1,5 @@
+import { createNodeParser, HTTPParser } from './node-parser.ts';
+
 /** One response as a client understood it. Texts are latin1: one character a byte. */
 export type ReadResponse = {
   readonly status: number;
@@ -11,27 +13,6 @@ export type ReadResponse = {
 /** `refused`: with the reason that llhttp gives. The last response may be incomplete. */
 export type ResponseReading = { readonly responses: readonly ReadResponse[]; readonly refused: string | undefined };
 
-type Binding = {
-  readonly HTTPParser: {
-    new (): NodeParser;
-    readonly RESPONSE: number;
-    readonly kOnHeaders: number;
-    readonly kOnHeadersComplete: number;
-    readonly kOnBody: number;
-    readonly kOnMessageComplete: number;
-  };
-};
-type NodeParser = {
-  initialize(type: number, resource: object, maxHeaderSize: number, lenientFlags: number): void;
-  execute(bytes: Uint8Array): number | Error;
-  finish(): undefined | Error;
-  close(): void;
-  [callback: number]: unknown;
-};
-
-process.noDeprecation = true;
-const { HTTPParser } = (process as unknown as { binding(name: string): Binding }).binding('http_parser');
-const maxHeaderSize = 1024 * 1024;
 /** What the binding takes for: this response has no content, whatever its fields say. */
 const SKIP_CONTENT = 1;
 
@@ -42,8 +23,7 @@ const SKIP_CONTENT = 1;
 export function nodeResponses(bytes: Uint8Array, areHeads: readonly boolean[]): ResponseReading {
   const responses: { -readonly [Key in keyof ReadResponse]: ReadResponse[Key] }[] = [];
   let raw: string[] = [];
-  const parser = new HTTPParser();
-  parser.initialize(HTTPParser.RESPONSE, {}, maxHeaderSize, 0);
+  const parser = createNodeParser('RESPONSE');
   parser[HTTPParser.kOnHeaders] = (fields: string[]): void => {
     raw.push(...fields);
   };
