@@ -1,19 +1,19 @@
 import { isDeepStrictEqual } from 'node:util';
-import { parseJsonDocument } from '../src/policy/json-document.ts';
 import { policyFrom } from '../src/policy/load.ts';
 import { escapeSegment, type SourceNode } from '../src/policy/locate.ts';
 import { PolicyError } from '../src/policy/mistake.ts';
 import type { Policy } from '../src/policy/policy.ts';
 import { type PolicyPointer, policyKeys } from '../src/policy/policy-file.generated.ts';
+import { parseDocument } from '../src/policy/source-document.ts';
 import { Violation } from './violation.ts';
 
 /** What the bytes are called in messages. */
-const file = 'site.json';
+const jsonFile = 'site.json';
 /** Fifty of each of two sorts, each with the line of its place and a caret, and one line that counts the rest. */
 const mostLines = 301;
 const longestLine = 1000;
 /** Nothing that drives or reorders a terminal. */
-const line = /^site\.json(?::([1-9]\d*):([1-9]\d*))?: [^\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]+$/u;
+const line = /^site\.(?:json|yaml)(?::([1-9]\d*):([1-9]\d*))?: [^\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]+$/u;
 const shownLine = /^ *([1-9]\d*) \|(?: [^\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]*)?$/u;
 const caretLine = /^ +\| +\^$/;
 
@@ -31,9 +31,9 @@ export function fuzz(data: Buffer): void {
  * is accepted as the same one. A refusal has printable, bounded lines, each with the file and, where it has one, a place
  * inside it and below it the line of that place with a caret.
  */
-export function verdict(bytes: Uint8Array): 'policy' | 'refused' {
-  const outcome = policyOrError(bytes);
-  const again = policyOrError(bytes);
+export function verdict(bytes: Uint8Array, file = jsonFile): 'policy' | 'refused' {
+  const outcome = policyOrError(bytes, file);
+  const again = policyOrError(bytes, file);
   if (prototypes.some((prototype, index) => Reflect.ownKeys(prototype).length !== untouched[index])) {
     throw new Violation('no-pollution', 'a prototype has another key');
   }
@@ -49,14 +49,14 @@ export function verdict(bytes: Uint8Array): 'policy' | 'refused' {
   }
   checkFrozen(outcome);
   checkRanges(outcome);
-  const { root } = parseJsonDocument(bytes, file);
+  const { root } = parseDocument(bytes, file);
   checkKeys(root, '');
   checkSame('without-comments', outcome, root.value);
   checkSame('written-anew', outcome, fileOf(outcome));
   return 'policy';
 }
 
-function policyOrError(bytes: Uint8Array): Policy | PolicyError {
+function policyOrError(bytes: Uint8Array, file = jsonFile): Policy | PolicyError {
   try {
     return policyFrom(bytes, file);
   } catch (error) {

@@ -1,11 +1,10 @@
 import { parse as parsePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { complete, type Layer } from './complete.ts';
-import { parseJsonDocument } from './json-document.ts';
 import { locate, positionAt, type SourceDocument } from './locate.ts';
-import { PolicyError } from './mistake.ts';
 import type { Policy } from './policy.ts';
 import { readPolicyFile } from './read.ts';
+import { parseDocument } from './source-document.ts';
 import { validate } from './validate.ts';
 
 /** The same from `src/policy` and from `dist/policy`. */
@@ -21,7 +20,7 @@ export function loadPolicy(path: string | null): Policy {
 
 /** The same of bytes that were already read; `file` is their name in messages and origins. */
 export function policyFrom(bytes: Uint8Array, file: string): Policy {
-  const document = parse(bytes, file);
+  const document = parseDocument(bytes, file);
   const originOf = (pointer: string): string => originIn(document, pointer);
   return complete(nameOf(file), [{ file: validate(document), originOf }, shippedDefault()]);
 }
@@ -32,17 +31,8 @@ function nameOf(file: string): string {
 }
 
 function shippedDefault(): Layer {
-  const document = parseJsonDocument(readPolicyFile(defaultPath), defaultPath);
+  const document = parseDocument(readPolicyFile(defaultPath), defaultPath);
   return { file: validate(document), originOf: () => 'default' };
-}
-
-/** One format so far. What another one has to give is a `SourceDocument`. */
-function parse(bytes: Uint8Array, file: string): SourceDocument {
-  if (/\.ya?ml$/i.test(file)) {
-    const problem = 'expected JSON with comments: this version reads no YAML';
-    throw new PolicyError(file, [{ position: null, pointer: '', problem }]);
-  }
-  return parseJsonDocument(bytes, file);
 }
 
 function originIn(document: SourceDocument, pointer: string): string {

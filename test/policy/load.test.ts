@@ -210,7 +210,7 @@ describe('a policy file', () => {
       [written('comment.json', '// nothing yet\n'), 'the file is empty; {} is the policy that changes nothing'],
       [written('latin1.json', Buffer.from('{ "$schema": "\xe9" }', 'latin1')), 'this is not UTF-8 text'],
       [written('utf16.json', Buffer.from('\ufeff{}', 'utf16le')), 'this is not UTF-8 text'],
-      [written('policy.yaml', 'queue:\n  max: 3\n'), 'expected JSON with comments: this version reads no YAML'],
+      [written('empty.yaml', '# nothing yet\n---\n'), 'the file is empty; {} is the policy that changes nothing'],
     ];
     for (const [path, problem] of unreadable)
       assert.equal(
