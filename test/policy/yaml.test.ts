@@ -10,7 +10,7 @@ function policyOf(text: string, file = 'site.yaml'): Policy {
 describe('a policy in YAML', () => {
   const site = `# Ours.
 %s
-# All else is as the default has it.
+extends: default
 request:
   line: { maxBytes: 2KiB }
   methods:
