@@ -1,19 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
-import { parseJsonDocument } from '../src/policy/json-document.ts';
 import { policyFrom } from '../src/policy/load.ts';
 import { escapeSegment, type SourceNode } from '../src/policy/locate.ts';
 import { PolicyError } from '../src/policy/mistake.ts';
 import type { Policy } from '../src/policy/policy.ts';
 import { type PolicyPointer, policyKeys } from '../src/policy/policy-file.generated.ts';
+import { parseDocument } from '../src/policy/source-document.ts';
 import { Violation } from './violation.ts';
 
 /** What the bytes are called in messages. */
-const file = 'site.json';
-/** Fifty of each of two sorts, and one line that counts the rest. */
-const mostLines = 101;
+const jsonFile = 'site.json';
+/** Fifty of each of two sorts, each with the line of its place and a caret, and one line that counts the rest. */
+const mostLines = 301;
 const longestLine = 1000;
 /** Nothing that drives or reorders a terminal. */
-const line = /^site\.json(?::([1-9]\d*):([1-9]\d*))?: [^\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]+$/u;
+const line = /^site\.(?:json|yaml)(?::([1-9]\d*):([1-9]\d*))?: [^\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]+$/u;
+const shownLine = /^ *([1-9]\d*) \|(?: [^\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]*)?$/u;
+const caretLine = /^ +\| +\^$/;
 
 const prototypes: readonly object[] = [Object.prototype, Array.prototype, String.prototype, Function.prototype];
 const untouched = prototypes.map((prototype) => Reflect.ownKeys(prototype).length);
@@ -27,11 +29,11 @@ export function fuzz(data: Buffer): void {
  * Any bytes are a policy or a `PolicyError`, the same twice, and leave no trace. A policy is frozen, within the ranges of the
  * schema, and made of keys that the schema knows, each once; without its comments, and written anew from its own values, it
  * is accepted as the same one. A refusal has printable, bounded lines, each with the file and, where it has one, a place
- * inside it.
+ * inside it and below it the line of that place with a caret.
  */
-export function verdict(bytes: Uint8Array): 'policy' | 'refused' {
-  const outcome = policyOrError(bytes);
-  const again = policyOrError(bytes);
+export function verdict(bytes: Uint8Array, file = jsonFile): 'policy' | 'refused' {
+  const outcome = policyOrError(bytes, file);
+  const again = policyOrError(bytes, file);
   if (prototypes.some((prototype, index) => Reflect.ownKeys(prototype).length !== untouched[index])) {
     throw new Violation('no-pollution', 'a prototype has another key');
   }
@@ -47,14 +49,14 @@ export function verdict(bytes: Uint8Array): 'policy' | 'refused' {
   }
   checkFrozen(outcome);
   checkRanges(outcome);
-  const { root } = parseJsonDocument(bytes, file);
+  const { root } = parseDocument(bytes, file);
   checkKeys(root, '');
   checkSame('without-comments', outcome, root.value);
   checkSame('written-anew', outcome, fileOf(outcome));
   return 'policy';
 }
 
-function policyOrError(bytes: Uint8Array): Policy | PolicyError {
+function policyOrError(bytes: Uint8Array, file = jsonFile): Policy | PolicyError {
   try {
     return policyFrom(bytes, file);
   } catch (error) {
@@ -71,12 +73,17 @@ function checkMessage(message: string, bytes: Uint8Array): void {
   const lines = message.split('\n');
   if (lines.length > mostLines) throw new Violation('bounded-message', `${lines.length} lines`);
   // Each line end of the text is a byte at least, and so is each column.
-  for (const text of lines) {
+  for (const [index, text] of lines.entries()) {
+    if (shownLine.test(text) && caretLine.test(lines[index + 1] ?? '')) continue;
+    if (caretLine.test(text) && shownLine.test(lines[index - 1] ?? '')) continue;
     if (text.length >= longestLine) throw new Violation('bounded-message', `a line of ${text.length} characters`);
     const [, row, column] = line.exec(text) ?? [undefined, '', ''];
     if (row === '') throw new Violation('printable-message', JSON.stringify(text));
     if (Number(row ?? 1) > bytes.length + 1 || Number(column ?? 1) > bytes.length + 1) {
       throw new Violation('place-in-file', `${text}, in ${bytes.length} bytes`);
+    }
+    if (row !== undefined && shownLine.exec(lines[index + 1] ?? '')?.[1] !== row) {
+      throw new Violation('shown-line', JSON.stringify(lines.slice(index, index + 3)));
     }
   }
 }

@@ -40,7 +40,7 @@ const cases: readonly {
     behaviour: 'an invalid policy',
     args: ['-P', 'package.json', 'examples/hello.js'],
     code: 2,
-    said: /package\.json:\d+:\d+: /,
+    said: /package\.json:2:3: .*\n {3}2 \| {3}"name": "portcullis",\n {5}\| {3}\^\n/,
   },
   {
     behaviour: 'a broken environment',

@@ -3,13 +3,16 @@ import type { Policy } from './policy.ts';
 import { type Duration, type PolicyFile, policyKeys, type Size } from './policy-file.generated.ts';
 import { parseDuration, parseSize, toMilliseconds } from './quantity.ts';
 
-/** A policy file that leaves nothing out. */
-type CompleteFile = Complete<Omit<PolicyFile, '$schema'>>;
+/** A policy file that leaves nothing out of what the server enforces. */
+type CompleteFile = Complete<Omit<PolicyFile, AboutTheFile>>;
+type AboutTheFile = '$schema' | 'extends';
 type Complete<T> = T extends readonly unknown[]
   ? T
   : T extends object
     ? { readonly [Key in keyof T]-?: Complete<T[Key]> }
     : T;
+
+const aboutTheFile: readonly string[] = ['/$schema', '/extends'] satisfies `/${AboutTheFile}`[];
 
 /** One file of a policy. `originOf` says where in it a value stands. */
 export type Layer = { readonly file: PolicyFile; readonly originOf: (pointer: string) => string };
@@ -23,7 +26,7 @@ export function complete(name: string, layers: readonly Layer[]): Policy {
   const origins: Record<string, string> = {};
   const file: Record<string, unknown> = {};
   for (const [pointer, key] of Object.entries(policyKeys)) {
-    if (key.kind === 'object' || pointer === '/$schema') continue;
+    if (key.kind === 'object' || aboutTheFile.includes(pointer)) continue;
     const path = pointer.split('/').slice(1);
     const layer = layers.find((candidate) => valueAt(candidate.file, path) !== undefined);
     if (layer === undefined) throw new Error(`the shipped default policy lacks ${pointer}`);

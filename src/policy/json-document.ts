@@ -1,35 +1,33 @@
 import { createScanner, type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
-import { positionAt, type SourceDocument, type SourceNode } from './locate.ts';
-import { excerpt, type Mistake, PolicyError } from './mistake.ts';
-
-/** A policy nests four deep. The parser recurses, so the bound comes before it. */
-const maxDepth = 32;
-/** Ten thousand hosts fit many times over. Bounds the work on a file of one megabyte of brackets and commas. */
-const maxTokens = 200_000;
-/** One slip makes a parser stumble over what follows; the first few places are what helps. */
-const maxSyntaxMistakes = 3;
-const maxSyntaxErrorsRead = 50;
+import { excerpt } from './excerpt.ts';
+import { listNode, objectNode, type SourceDocument, type SourceNode } from './locate.ts';
+import { type Mistake, PolicyError } from './mistake.ts';
+import {
+  decodeText,
+  emptyFile,
+  maxDepth,
+  maxTokens,
+  mistakeAt,
+  type Stumble,
+  syntaxMistakes,
+  tooDeep,
+  tooMany,
+} from './source-text.ts';
 
 /**
  * Reads JSON with comments (UTF-8, a byte order mark and CRLF allowed, no trailing commas). Throws `PolicyError` for
  * what is no JSON and for nesting without end. A repeated key is no mistake yet: the document lists both.
  */
 export function parseJsonDocument(bytes: Uint8Array, file: string): SourceDocument {
-  const text = decode(bytes, file);
+  const text = decodeText(bytes, file);
   const refusal = checkSize(text);
-  if (refusal !== undefined) throw new PolicyError(file, [refusal]);
+  if (refusal !== undefined) throw new PolicyError(file, [refusal], { text });
   const errors: ParseError[] = [];
   const tree = parseTree(text, errors, { allowTrailingComma: false, disallowComments: false });
-  if (tree === undefined || errors.length > 0) throw new PolicyError(file, syntaxMistakes(text, errors));
-  return { file, text, root: sourceNode(tree) };
-}
-
-function decode(bytes: Uint8Array, file: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new PolicyError(file, [{ position: null, pointer: '', problem: 'this is not UTF-8 text' }]);
+  if (tree === undefined || errors.length > 0) {
+    throw new PolicyError(file, syntaxMistakes(text, stumblesOver(text, errors)), { text });
   }
+  return { file, text, root: sourceNode(tree) };
 }
 
 /** Neither empty nor beyond the bounds. */
@@ -43,23 +41,16 @@ function checkSize(text: string): Mistake | undefined {
     tokens += 1;
     if (first === '{' || first === '[') depth += 1;
     else if (first === '}' || first === ']') depth -= 1;
-    if (depth <= maxDepth && tokens <= maxTokens) continue;
-    const problem = depth > maxDepth ? `nested deeper than ${maxDepth} levels` : 'more values than any policy has';
-    return { position: positionAt(text, offset), pointer: '', problem };
+    if (depth > maxDepth) return mistakeAt(text, { offset, problem: tooDeep });
+    if (tokens > maxTokens) return mistakeAt(text, { offset, problem: tooMany });
   }
-  if (tokens > 0) return undefined;
-  return { position: null, pointer: '', problem: 'the file is empty; {} is the policy that changes nothing' };
+  return tokens > 0 ? undefined : emptyFile;
 }
 
-function syntaxMistakes(text: string, errors: readonly ParseError[]): readonly Mistake[] {
-  const mistakes: Mistake[] = [];
-  for (const error of errors.slice(0, maxSyntaxErrorsRead)) {
-    const position = positionAt(text, error.offset);
-    if (position.line === mistakes.at(-1)?.position?.line) continue;
-    mistakes.push({ position, pointer: '', problem: `this is not JSON: ${syntaxProblem(text, error)}` });
-    if (mistakes.length === maxSyntaxMistakes) break;
+function* stumblesOver(text: string, errors: readonly ParseError[]): Generator<Stumble> {
+  for (const error of errors) {
+    yield { offset: error.offset, problem: `this is not JSON: ${syntaxProblem(text, error)}` };
   }
-  return mistakes;
 }
 
 /** By the names that jsonc-parser gives its errors. */
@@ -91,21 +82,15 @@ function syntaxProblem(text: string, { error, offset, length }: ParseError): str
   return `${expected}, found ${excerpt(found)}`;
 }
 
-/** Objects have no prototype here, so `__proto__` is a key like any other. */
 function sourceNode(node: Node): SourceNode {
   const place = { start: node.offset, end: node.offset + node.length };
   const children = node.children ?? [];
-  if (node.type === 'array') {
-    const elements = children.map(sourceNode);
-    return { ...place, value: elements.map(({ value }) => value), elements };
-  }
+  if (node.type === 'array') return listNode(place, children.map(sourceNode));
   if (node.type !== 'object') return { ...place, value: node.value };
   const members = children.flatMap(({ children: [name, member] = [] }) =>
     name === undefined || member === undefined
       ? []
       : [{ name: String(name.value), nameStart: name.offset, node: sourceNode(member) }],
   );
-  const value: Record<string, unknown> = Object.create(null);
-  for (const member of members) value[member.name] = member.node.value;
-  return { ...place, value, members };
+  return objectNode(place, members);
 }

@@ -1,51 +1,30 @@
 import { parse as parsePath } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { complete, type Layer } from './complete.ts';
-import { parseJsonDocument } from './json-document.ts';
-import { locate, positionAt, type SourceDocument } from './locate.ts';
-import { PolicyError } from './mistake.ts';
+import { complete } from './complete.ts';
+import { layersOf, shippedDefault } from './extend.ts';
 import type { Policy } from './policy.ts';
 import { readPolicyFile } from './read.ts';
-import { validate } from './validate.ts';
-
-/** The same from `src/policy` and from `dist/policy`. */
-const defaultPath = fileURLToPath(new URL('../../policies/default.json', import.meta.url));
+import { defaultName } from './shipped.ts';
+import { parseDocument } from './source-document.ts';
 
 /**
- * The policy of a file, deep-frozen; null is the shipped default, which also says what the file leaves out. Throws
- * `PolicyError`, whose message lists every mistake of the file for the operator.
+ * The policy of a file, deep-frozen; null is the shipped default. What the file leaves out is in the one that it extends, in
+ * the end the shipped default. Throws `PolicyError`, whose message lists every mistake of one file for the operator.
  */
 export function loadPolicy(path: string | null): Policy {
-  return path === null ? complete('default', [shippedDefault()]) : policyFrom(readPolicyFile(path), path);
+  return path === null
+    ? complete(defaultName, [shippedDefault()])
+    : complete(nameOf(path), layersOf(parseDocument(readPolicyFile(path), path), path));
 }
 
-/** The same of bytes that were already read; `file` is their name in messages and origins. */
+/**
+ * The same of bytes that were already read; `file` is their name in messages and origins, and its ending says the format.
+ * They are in no folder, so what they extend has to be shipped.
+ */
 export function policyFrom(bytes: Uint8Array, file: string): Policy {
-  const document = parse(bytes, file);
-  const originOf = (pointer: string): string => originIn(document, pointer);
-  return complete(nameOf(file), [{ file: validate(document), originOf }, shippedDefault()]);
+  return complete(nameOf(file), layersOf(parseDocument(bytes, file), null));
 }
 
 /** For environs, whose values are latin1 without control characters, while a file's name may be anything. */
 function nameOf(file: string): string {
   return parsePath(file).name.replace(/[^\x20-\x7e]/gu, '_');
-}
-
-function shippedDefault(): Layer {
-  const document = parseJsonDocument(readPolicyFile(defaultPath), defaultPath);
-  return { file: validate(document), originOf: () => 'default' };
-}
-
-/** One format so far. What another one has to give is a `SourceDocument`. */
-function parse(bytes: Uint8Array, file: string): SourceDocument {
-  if (/\.ya?ml$/i.test(file)) {
-    const problem = 'expected JSON with comments: this version reads no YAML';
-    throw new PolicyError(file, [{ position: null, pointer: '', problem }]);
-  }
-  return parseJsonDocument(bytes, file);
-}
-
-function originIn(document: SourceDocument, pointer: string): string {
-  const { line, column } = positionAt(document.text, locate(document, pointer)?.nameStart ?? 0);
-  return `${document.file}:${line}:${column}`;
 }

@@ -1,10 +1,11 @@
 import type { Position } from './mistake.ts';
 
-/** A value as it was written, in whatever format: `start` and `end` are offsets into the text. */
-export type SourceNode = {
+/** Offsets into the text. */
+export type Place = { readonly start: number; readonly end: number };
+
+/** A value as it was written, in whatever format. */
+export type SourceNode = Place & {
   readonly value: unknown;
-  readonly start: number;
-  readonly end: number;
   /** In the order of the file, repeated names too; undefined if it is no object. */
   readonly members?: readonly SourceMember[];
   /** Undefined if it is no list. */
@@ -15,6 +16,17 @@ export type SourceMember = { readonly name: string; readonly nameStart: number; 
 
 /** A parsed policy file that still knows its text. */
 export type SourceDocument = { readonly file: string; readonly text: string; readonly root: SourceNode };
+
+/** Objects have no prototype here, so `__proto__` is a key like any other. Of a repeated key the last value counts. */
+export function objectNode(place: Place, members: readonly SourceMember[]): SourceNode {
+  const value: Record<string, unknown> = Object.create(null);
+  for (const { name, node } of members) value[name] = node.value;
+  return { ...place, value, members };
+}
+
+export function listNode(place: Place, elements: readonly SourceNode[]): SourceNode {
+  return { ...place, value: elements.map(({ value }) => value), elements };
+}
 
 /** Where a pointer leads: the value, and where its key stands (an element and the root have none: the value's start). */
 export type Located = { readonly node: SourceNode; readonly nameStart: number };
@@ -35,15 +47,22 @@ function child(node: SourceNode, name: string): Located | undefined {
   return element === undefined ? undefined : { node: element, nameStart: element.start };
 }
 
-/** Line ends are LF, CRLF and CR, as in the JSON parsers of editors. */
+/** LF, CRLF and CR, as in the JSON parsers of editors. */
+const lineEnds = /\r\n|\n|\r/g;
+
 export function positionAt(text: string, offset: number): Position {
   let line = 1;
   let lineStart = 0;
-  for (const { index, 0: lineEnd } of text.slice(0, offset).matchAll(/\r\n|\n|\r/g)) {
+  for (const { index, 0: lineEnd } of text.slice(0, offset).matchAll(lineEnds)) {
     line += 1;
     lineStart = index + lineEnd.length;
   }
   return { line, column: offset - lineStart + 1 };
+}
+
+/** The lines that `positionAt` counts, without their ends. */
+export function linesOf(text: string): readonly string[] {
+  return text.split(lineEnds);
 }
 
 /** RFC 6901 section 3. */

@@ -1,3 +1,7 @@
+import { caretBelow } from './caret.ts';
+import { excerpt } from './excerpt.ts';
+import { linesOf } from './locate.ts';
+
 /** A place in a text as editors count: both from 1, columns in UTF-16 code units. */
 export type Position = { readonly line: number; readonly column: number };
 
@@ -11,9 +15,17 @@ export type Mistake = {
   readonly problem: string;
 };
 
+/** What a message needs beside the mistakes. */
+type Context = {
+  /** Of the file, if it was read: each mistake that has a place then shows its line. */
+  readonly text?: string;
+  /** Mistakes beyond those listed. */
+  readonly more?: number;
+};
+
 /**
- * A policy was refused, whole. `message` is what the operator reads: one line for each mistake, `file:line:column` first,
- * so that editors and terminals can jump there.
+ * A policy was refused, whole. `message` is what the operator reads: for each mistake one line, `file:line:column` first, so
+ * that editors and terminals can jump there, and below it the line of the file with a caret.
  */
 export class PolicyError extends Error {
   override readonly name = 'PolicyError';
@@ -21,30 +33,21 @@ export class PolicyError extends Error {
   readonly source: string;
   readonly mistakes: readonly Mistake[];
 
-  /** `more` counts mistakes beyond those listed. */
-  constructor(source: string, mistakes: readonly Mistake[], more = 0) {
-    super(describe(source, mistakes, more));
+  constructor(source: string, mistakes: readonly Mistake[], context: Context = {}) {
+    super(describe(source, mistakes, context));
     this.source = source;
     this.mistakes = mistakes;
   }
 }
 
-function describe(source: string, mistakes: readonly Mistake[], more: number): string {
+function describe(source: string, mistakes: readonly Mistake[], { text, more = 0 }: Context): string {
   const name = excerpt(source, 200);
-  const lines = mistakes.map(({ position, pointer, problem }) => {
+  const fileLines = text === undefined ? [] : linesOf(text);
+  const lines = mistakes.flatMap(({ position, pointer, problem }) => {
     const place = position === null ? name : `${name}:${position.line}:${position.column}`;
-    return pointer === '' ? `${place}: ${problem}` : `${place}: ${excerpt(pointer, 100)}: ${problem}`;
+    const mistake = pointer === '' ? `${place}: ${problem}` : `${place}: ${excerpt(pointer, 100)}: ${problem}`;
+    return position === null ? [mistake] : [mistake, ...caretBelow(fileLines, position)];
   });
   if (more > 0) lines.push(`${name}: and ${more} more mistakes`);
   return lines.join('\n');
-}
-
-/** Text of a file as part of a message: one line, nothing that drives or reorders a terminal, cut where it is long. */
-export function excerpt(text: string, maxLength = 48): string {
-  const printable = text.slice(0, maxLength).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => {
-    const code = character.codePointAt(0) ?? 0;
-    return code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, '0')}`;
-  });
-  const isWhole = text.length <= maxLength && printable.length <= maxLength;
-  return isWhole ? printable : `${printable.slice(0, maxLength)}...`;
 }

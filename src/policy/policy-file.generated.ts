@@ -7,10 +7,12 @@ export type Size = number | string;
 /** Seconds, or a string such as `10s`. */
 export type Duration = number | string;
 
-/** What this server lets in, how much of it and for how long. A file may leave out any key: policies/default.json says the rest. */
+/** What this server lets in, how much of it and for how long. A file may leave out any key: the policy that it extends says the rest, in the end policies/default.json. */
 export type PolicyFile = {
   /** Where this schema is, for editors. The server does not read it. */
   readonly $schema?: string;
+  /** The policy that says what this file leaves out: the name of a shipped one, or the path of another file (`./base.json`, also YAML), relative to this file and, with all links resolved, inside the folder of the file that the server was given. The nearest file that has a value wins; a list is one value. At most 8 files. */
+  readonly extends?: string;
   /** What a request may look like. */
   readonly request?: {
     /** The request line: method, target and version. */
@@ -93,6 +95,7 @@ export type PolicyFile = {
 export type PolicyPointer =
   | ''
   | '/$schema'
+  | '/extends'
   | '/request'
   | '/request/line'
   | '/request/line/maxBytes'
@@ -128,8 +131,9 @@ export type PolicyPointer =
   | '/response/bufferBytes';
 
 export const policyKeys: Readonly<Record<PolicyPointer, PolicyKey>> = {
-  '': {"kind":"object","keys":["$schema","request","timeouts","keepAlive","connections","queue","response"]},
+  '': {"kind":"object","keys":["$schema","extends","request","timeouts","keepAlive","connections","queue","response"]},
   '/$schema': {"kind":"text","maxLength":2048},
+  '/extends': {"kind":"text","maxLength":1024},
   '/request': {"kind":"object","keys":["line","methods","target","hosts","fields","content","trailers"]},
   '/request/line': {"kind":"object","keys":["maxBytes"]},
   '/request/line/maxBytes': {"kind":"size","minimum":1,"maximum":65536},

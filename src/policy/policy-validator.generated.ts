@@ -40,7 +40,7 @@ var require_ucs2length = __commonJS({
 // <stdin>
 var validate = validate10;
 var stdin_default = validate10;
-var schema11 = { "$schema": "http://json-schema.org/draft-07/schema#", "title": "Portcullis policy", "description": "What this server lets in, how much of it and for how long. A file may leave out any key: policies/default.json says the rest.", "type": "object", "additionalProperties": false, "properties": { "$schema": { "description": "Where this schema is, for editors. The server does not read it.", "type": "string", "maxLength": 2048 }, "request": { "description": "What a request may look like.", "type": "object", "properties": { "line": { "description": "The request line: method, target and version.", "type": "object", "properties": { "maxBytes": { "description": "Longest request line, its CRLF not counted. Gunicorn's figure; Apache httpd has 8190, nginx a buffer of 8 KiB. The ceiling of 64 KiB holds whatever is asked for.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 65536, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 4094 } }, "additionalProperties": false }, "methods": { "description": "Methods that reach the application; others get 405. The default is what web applications use. CONNECT and TRACE cannot be listed: the one asks for a tunnel, the other sends credentials back.", "type": "array", "items": { "description": "a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)", "type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "SEARCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL", "BIND", "REBIND", "UNBIND", "LINK", "UNLINK", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH", "PURGE"] }, "minItems": 1, "maxItems": 32, "uniqueItems": true, "default": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] }, "target": { "description": "The path of the request target.", "type": "object", "properties": { "dotSegments": { "description": "Segments `.` and `..`, plain or percent-encoded. Browsers remove them before they send, so what arrives looks for files outside; nginx resolves them silently, which hides the attempt. `keep` leaves them to the application.", "type": "string", "enum": ["reject", "keep"], "default": "reject" }, "encodedSlash": { "description": "%2F and %5C in the path. Decoded, they move the borders between segments after the checks; Apache httpd refuses them by default too (AllowEncodedSlashes). `decode` gives the application a plain slash.", "type": "string", "enum": ["reject", "decode"], "default": "reject" } }, "additionalProperties": false }, "hosts": { "description": "Hosts that are served; another one gets 421. `*.example.com` stands for every name below example.com, at any depth. Empty: any host, because a server cannot guess its names; a public site lists them, against cache poisoning and DNS rebinding.", "type": "array", "items": { "description": 'a host name ("example.com"), a wildcard ("*.example.com") or an IP address ("192.0.2.1", "[2001:db8::1]"), without a port', "type": "string", "maxLength": 253, "pattern": "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" }, "maxItems": 1e4, "uniqueItems": true, "default": [] }, "fields": { "description": "The field section. Trailers count under the same limits.", "type": "object", "properties": { "maxCount": { "description": "Most field lines of one request. Gunicorn and Apache httpd have 100; browsers send about 20.", "type": "integer", "unit": "field lines", "minimum": 1, "maximum": 32768, "default": 100 }, "maxFieldBytes": { "description": "Longest field line as received, its CRLF not counted. Gunicorn's and Apache httpd's figure; nginx has a buffer of 8 KiB. Cookies are what comes near it.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 8190 }, "maxTotalBytes": { "description": "All field lines of one request together, each with its CRLF. Without it 100 fields of 8190 bytes may cost 800 kB of memory a connection. nginx allows 32 KiB, Node 16 KiB, Go 1 MiB.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "underscores": { "description": "Field names with an underscore or any byte outside A-Z, a-z, 0-9 and hyphen, which could pass for another field once they are environ keys (CVE-2024-45614). nginx and Gunicorn drop them. `reject` answers 400.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "content": { "description": "The content of a request.", "type": "object", "properties": { "maxBytes": { "description": "Most content of one request, chunked or not, transfer coding removed. nginx's client_max_body_size; Gunicorn has no limit.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" }, "memoryBytes": { "description": "Content of one request that may wait in memory for the application; the client is read no further until some of it is taken. nginx keeps 16 KiB and writes the rest to disk.", "type": ["integer", "string"], "unit": "bytes", "minimum": 4096, "maximum": 1073741824, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "delivery": { "description": "`stream`: the application starts when the head is checked and reads the content as it arrives.", "type": "string", "enum": ["stream"], "default": "stream" } }, "additionalProperties": false }, "trailers": { "description": "Trailer sections. Applications do not read them and merging them into the field section lets a client smuggle fields past the checks (RFC 9110 section 6.5.1), so they are read, checked and dropped, as in nginx. `reject` answers 400.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "timeouts": { "description": "How long each station of a request may take.", "type": "object", "properties": { "head": { "description": "From the first byte of a request head to its end, absolute, so that dribbled bytes reset nothing (Slowloris). nginx and Node allow 60 s, Apache httpd 20 to 40 s; a head fits in a few packets, even on a bad line.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "content": { "description": "Longest time without a byte of content. nginx allows 60 s, Apache httpd 20 s; 15 s outlasts four retransmissions of TCP (1, 2, 4 and 8 s).", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "15s" }, "write": { "description": "Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" }, "queue": { "description": "How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "worker": { "description": "From dispatch to the response head, then between pieces of the response; then 504 or a cut connection. Gunicorn's timeout. 0: no deadline.", "type": ["number", "string"], "unit": "seconds", "minimum": 0, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" } }, "additionalProperties": false }, "keepAlive": { "description": "Connections that stay open between requests.", "type": "object", "properties": { "idle": { "description": "How long an idle connection is kept. Node and Apache httpd have 5 s, Gunicorn 2 s, nginx 75 s; 5 s keeps a page with its parts on one connection and frees it soon after.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "5s" }, "maxRequests": { "description": "Requests of one connection before it is closed, so that no client stays on one edge for ever. nginx's keepalive_requests.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9, "default": 1e3 } }, "additionalProperties": false }, "connections": { "description": "Client connections.", "type": "object", "properties": { "max": { "description": "Connections open at once in one edge process; the next one gets 503. Gunicorn allows 1000 a worker, nginx 512; an idle connection costs little here. Has to stay below the limit of open files (ulimit -n). 1048576 is the kernel's own ceiling for one process.", "type": "integer", "unit": "connections", "minimum": 1, "maximum": 1048576, "default": 1e4 } }, "additionalProperties": false }, "queue": { "description": "Requests that wait for a worker.", "type": "object", "properties": { "max": { "description": "Requests that wait for a worker in one edge process; the next one gets 503. As many as the backlog: with Gunicorn alone they would wait in the kernel's queue of connections, which holds 2048 there too.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1048576, "default": 2048 } }, "additionalProperties": false }, "response": { "description": "What the application answers.", "type": "object", "properties": { "bufferBytes": { "description": "Content of one response that may wait in memory for its client; beyond it the application is held back. nginx has 64 KiB and then a file; 1 MiB frees the worker at once from nearly every page, and there is no file.", "type": ["integer", "string"], "unit": "bytes", "minimum": 4096, "maximum": 1073741824, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" } }, "additionalProperties": false } } };
+var schema11 = { "$schema": "http://json-schema.org/draft-07/schema#", "title": "Portcullis policy", "description": "What this server lets in, how much of it and for how long. A file may leave out any key: the policy that it extends says the rest, in the end policies/default.json.", "type": "object", "additionalProperties": false, "properties": { "$schema": { "description": "Where this schema is, for editors. The server does not read it.", "type": "string", "maxLength": 2048 }, "extends": { "description": "The policy that says what this file leaves out: the name of a shipped one, or the path of another file (`./base.json`, also YAML), relative to this file and, with all links resolved, inside the folder of the file that the server was given. The nearest file that has a value wins; a list is one value. At most 8 files.", "type": "string", "maxLength": 1024, "default": "default" }, "request": { "description": "What a request may look like.", "type": "object", "properties": { "line": { "description": "The request line: method, target and version.", "type": "object", "properties": { "maxBytes": { "description": "Longest request line, its CRLF not counted. Gunicorn's figure; Apache httpd has 8190, nginx a buffer of 8 KiB. The ceiling of 64 KiB holds whatever is asked for.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 65536, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 4094 } }, "additionalProperties": false }, "methods": { "description": "Methods that reach the application; others get 405. The default is what web applications use. CONNECT and TRACE cannot be listed: the one asks for a tunnel, the other sends credentials back.", "type": "array", "items": { "description": "a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)", "type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "SEARCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL", "BIND", "REBIND", "UNBIND", "LINK", "UNLINK", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH", "PURGE"] }, "minItems": 1, "maxItems": 32, "uniqueItems": true, "default": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] }, "target": { "description": "The path of the request target.", "type": "object", "properties": { "dotSegments": { "description": "Segments `.` and `..`, plain or percent-encoded. Browsers remove them before they send, so what arrives looks for files outside; nginx resolves them silently, which hides the attempt. `keep` leaves them to the application.", "type": "string", "enum": ["reject", "keep"], "default": "reject" }, "encodedSlash": { "description": "%2F and %5C in the path. Decoded, they move the borders between segments after the checks; Apache httpd refuses them by default too (AllowEncodedSlashes). `decode` gives the application a plain slash.", "type": "string", "enum": ["reject", "decode"], "default": "reject" } }, "additionalProperties": false }, "hosts": { "description": "Hosts that are served; another one gets 421. `*.example.com` stands for every name below example.com, at any depth. Empty: any host, because a server cannot guess its names; a public site lists them, against cache poisoning and DNS rebinding.", "type": "array", "items": { "description": 'a host name ("example.com"), a wildcard ("*.example.com") or an IP address ("192.0.2.1", "[2001:db8::1]"), without a port', "type": "string", "maxLength": 253, "pattern": "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" }, "maxItems": 1e4, "uniqueItems": true, "default": [] }, "fields": { "description": "The field section. Trailers count under the same limits.", "type": "object", "properties": { "maxCount": { "description": "Most field lines of one request. Gunicorn and Apache httpd have 100; browsers send about 20.", "type": "integer", "unit": "field lines", "minimum": 1, "maximum": 32768, "default": 100 }, "maxFieldBytes": { "description": "Longest field line as received, its CRLF not counted. Gunicorn's and Apache httpd's figure; nginx has a buffer of 8 KiB. Cookies are what comes near it.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 8190 }, "maxTotalBytes": { "description": "All field lines of one request together, each with its CRLF. Without it 100 fields of 8190 bytes may cost 800 kB of memory a connection. nginx allows 32 KiB, Node 16 KiB, Go 1 MiB.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "underscores": { "description": "Field names with an underscore or any byte outside A-Z, a-z, 0-9 and hyphen, which could pass for another field once they are environ keys (CVE-2024-45614). nginx and Gunicorn drop them. `reject` answers 400.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "content": { "description": "The content of a request.", "type": "object", "properties": { "maxBytes": { "description": "Most content of one request, chunked or not, transfer coding removed. nginx's client_max_body_size; Gunicorn has no limit.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" }, "memoryBytes": { "description": "Content of one request that may wait in memory for the application; the client is read no further until some of it is taken. nginx keeps 16 KiB and writes the rest to disk.", "type": ["integer", "string"], "unit": "bytes", "minimum": 4096, "maximum": 1073741824, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "delivery": { "description": "`stream`: the application starts when the head is checked and reads the content as it arrives.", "type": "string", "enum": ["stream"], "default": "stream" } }, "additionalProperties": false }, "trailers": { "description": "Trailer sections. Applications do not read them and merging them into the field section lets a client smuggle fields past the checks (RFC 9110 section 6.5.1), so they are read, checked and dropped, as in nginx. `reject` answers 400.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "timeouts": { "description": "How long each station of a request may take.", "type": "object", "properties": { "head": { "description": "From the first byte of a request head to its end, absolute, so that dribbled bytes reset nothing (Slowloris). nginx and Node allow 60 s, Apache httpd 20 to 40 s; a head fits in a few packets, even on a bad line.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "content": { "description": "Longest time without a byte of content. nginx allows 60 s, Apache httpd 20 s; 15 s outlasts four retransmissions of TCP (1, 2, 4 and 8 s).", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "15s" }, "write": { "description": "Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" }, "queue": { "description": "How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "worker": { "description": "From dispatch to the response head, then between pieces of the response; then 504 or a cut connection. Gunicorn's timeout. 0: no deadline.", "type": ["number", "string"], "unit": "seconds", "minimum": 0, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" } }, "additionalProperties": false }, "keepAlive": { "description": "Connections that stay open between requests.", "type": "object", "properties": { "idle": { "description": "How long an idle connection is kept. Node and Apache httpd have 5 s, Gunicorn 2 s, nginx 75 s; 5 s keeps a page with its parts on one connection and frees it soon after.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "5s" }, "maxRequests": { "description": "Requests of one connection before it is closed, so that no client stays on one edge for ever. nginx's keepalive_requests.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9, "default": 1e3 } }, "additionalProperties": false }, "connections": { "description": "Client connections.", "type": "object", "properties": { "max": { "description": "Connections open at once in one edge process; the next one gets 503. Gunicorn allows 1000 a worker, nginx 512; an idle connection costs little here. Has to stay below the limit of open files (ulimit -n). 1048576 is the kernel's own ceiling for one process.", "type": "integer", "unit": "connections", "minimum": 1, "maximum": 1048576, "default": 1e4 } }, "additionalProperties": false }, "queue": { "description": "Requests that wait for a worker.", "type": "object", "properties": { "max": { "description": "Requests that wait for a worker in one edge process; the next one gets 503. As many as the backlog: with Gunicorn alone they would wait in the kernel's queue of connections, which holds 2048 there too.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1048576, "default": 2048 } }, "additionalProperties": false }, "response": { "description": "What the application answers.", "type": "object", "properties": { "bufferBytes": { "description": "Content of one response that may wait in memory for its client; beyond it the application is held back. nginx has 64 KiB and then a file; 1 MiB frees the worker at once from nearly every page, and there is no file.", "type": ["integer", "string"], "unit": "bytes", "minimum": 4096, "maximum": 1073741824, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" } }, "additionalProperties": false } } };
 var func2 = require_ucs2length().default;
 var pattern0 = new RegExp("^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "u");
 var pattern1 = new RegExp("^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$", "u");
@@ -50,7 +50,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
   let errors = 0;
   if (data && typeof data == "object" && !Array.isArray(data)) {
     for (const key0 in data) {
-      if (!(key0 === "$schema" || key0 === "request" || key0 === "timeouts" || key0 === "keepAlive" || key0 === "connections" || key0 === "queue" || key0 === "response")) {
+      if (!(key0 === "$schema" || key0 === "extends" || key0 === "request" || key0 === "timeouts" || key0 === "keepAlive" || key0 === "connections" || key0 === "queue" || key0 === "response")) {
         const err0 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         if (vErrors === null) {
           vErrors = [err0];
@@ -82,68 +82,70 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
         errors++;
       }
     }
+    if (data.extends !== void 0) {
+      let data1 = data.extends;
+      if (typeof data1 === "string") {
+        if (func2(data1) > 1024) {
+          const err3 = { instancePath: instancePath + "/extends", schemaPath: "#/properties/extends/maxLength", keyword: "maxLength", params: { limit: 1024 } };
+          if (vErrors === null) {
+            vErrors = [err3];
+          } else {
+            vErrors.push(err3);
+          }
+          errors++;
+        }
+      } else {
+        const err4 = { instancePath: instancePath + "/extends", schemaPath: "#/properties/extends/type", keyword: "type", params: { type: "string" } };
+        if (vErrors === null) {
+          vErrors = [err4];
+        } else {
+          vErrors.push(err4);
+        }
+        errors++;
+      }
+    }
     if (data.request !== void 0) {
-      let data1 = data.request;
-      if (data1 && typeof data1 == "object" && !Array.isArray(data1)) {
-        for (const key1 in data1) {
+      let data2 = data.request;
+      if (data2 && typeof data2 == "object" && !Array.isArray(data2)) {
+        for (const key1 in data2) {
           if (!(key1 === "line" || key1 === "methods" || key1 === "target" || key1 === "hosts" || key1 === "fields" || key1 === "content" || key1 === "trailers")) {
-            const err3 = { instancePath: instancePath + "/request", schemaPath: "#/properties/request/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
+            const err5 = { instancePath: instancePath + "/request", schemaPath: "#/properties/request/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
             if (vErrors === null) {
-              vErrors = [err3];
+              vErrors = [err5];
             } else {
-              vErrors.push(err3);
+              vErrors.push(err5);
             }
             errors++;
           }
         }
-        if (data1.line !== void 0) {
-          let data2 = data1.line;
-          if (data2 && typeof data2 == "object" && !Array.isArray(data2)) {
-            for (const key2 in data2) {
+        if (data2.line !== void 0) {
+          let data3 = data2.line;
+          if (data3 && typeof data3 == "object" && !Array.isArray(data3)) {
+            for (const key2 in data3) {
               if (!(key2 === "maxBytes")) {
-                const err4 = { instancePath: instancePath + "/request/line", schemaPath: "#/properties/request/properties/line/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key2 } };
+                const err6 = { instancePath: instancePath + "/request/line", schemaPath: "#/properties/request/properties/line/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key2 } };
                 if (vErrors === null) {
-                  vErrors = [err4];
+                  vErrors = [err6];
                 } else {
-                  vErrors.push(err4);
+                  vErrors.push(err6);
                 }
                 errors++;
               }
             }
-            if (data2.maxBytes !== void 0) {
-              let data3 = data2.maxBytes;
-              if (!(typeof data3 == "number" && (!(data3 % 1) && !isNaN(data3)) && isFinite(data3)) && typeof data3 !== "string") {
-                const err5 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.line.properties.maxBytes.type } };
+            if (data3.maxBytes !== void 0) {
+              let data4 = data3.maxBytes;
+              if (!(typeof data4 == "number" && (!(data4 % 1) && !isNaN(data4)) && isFinite(data4)) && typeof data4 !== "string") {
+                const err7 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.line.properties.maxBytes.type } };
                 if (vErrors === null) {
-                  vErrors = [err5];
+                  vErrors = [err7];
                 } else {
-                  vErrors.push(err5);
+                  vErrors.push(err7);
                 }
                 errors++;
               }
-              if (typeof data3 == "number" && isFinite(data3)) {
-                if (data3 > 65536 || isNaN(data3)) {
-                  const err6 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65536 } };
-                  if (vErrors === null) {
-                    vErrors = [err6];
-                  } else {
-                    vErrors.push(err6);
-                  }
-                  errors++;
-                }
-                if (data3 < 1 || isNaN(data3)) {
-                  const err7 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                  if (vErrors === null) {
-                    vErrors = [err7];
-                  } else {
-                    vErrors.push(err7);
-                  }
-                  errors++;
-                }
-              }
-              if (typeof data3 === "string") {
-                if (!pattern0.test(data3)) {
-                  const err8 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+              if (typeof data4 == "number" && isFinite(data4)) {
+                if (data4 > 65536 || isNaN(data4)) {
+                  const err8 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65536 } };
                   if (vErrors === null) {
                     vErrors = [err8];
                   } else {
@@ -151,77 +153,97 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
+                if (data4 < 1 || isNaN(data4)) {
+                  const err9 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err9];
+                  } else {
+                    vErrors.push(err9);
+                  }
+                  errors++;
+                }
+              }
+              if (typeof data4 === "string") {
+                if (!pattern0.test(data4)) {
+                  const err10 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                  if (vErrors === null) {
+                    vErrors = [err10];
+                  } else {
+                    vErrors.push(err10);
+                  }
+                  errors++;
+                }
               }
             }
           } else {
-            const err9 = { instancePath: instancePath + "/request/line", schemaPath: "#/properties/request/properties/line/type", keyword: "type", params: { type: "object" } };
+            const err11 = { instancePath: instancePath + "/request/line", schemaPath: "#/properties/request/properties/line/type", keyword: "type", params: { type: "object" } };
             if (vErrors === null) {
-              vErrors = [err9];
+              vErrors = [err11];
             } else {
-              vErrors.push(err9);
+              vErrors.push(err11);
             }
             errors++;
           }
         }
-        if (data1.methods !== void 0) {
-          let data4 = data1.methods;
-          if (Array.isArray(data4)) {
-            if (data4.length > 32) {
-              const err10 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/maxItems", keyword: "maxItems", params: { limit: 32 } };
+        if (data2.methods !== void 0) {
+          let data5 = data2.methods;
+          if (Array.isArray(data5)) {
+            if (data5.length > 32) {
+              const err12 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/maxItems", keyword: "maxItems", params: { limit: 32 } };
               if (vErrors === null) {
-                vErrors = [err10];
+                vErrors = [err12];
               } else {
-                vErrors.push(err10);
+                vErrors.push(err12);
               }
               errors++;
             }
-            if (data4.length < 1) {
-              const err11 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/minItems", keyword: "minItems", params: { limit: 1 } };
+            if (data5.length < 1) {
+              const err13 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/minItems", keyword: "minItems", params: { limit: 1 } };
               if (vErrors === null) {
-                vErrors = [err11];
+                vErrors = [err13];
               } else {
-                vErrors.push(err11);
+                vErrors.push(err13);
               }
               errors++;
             }
-            const len0 = data4.length;
+            const len0 = data5.length;
             for (let i0 = 0; i0 < len0; i0++) {
-              let data5 = data4[i0];
-              if (typeof data5 !== "string") {
-                const err12 = { instancePath: instancePath + "/request/methods/" + i0, schemaPath: "#/properties/request/properties/methods/items/type", keyword: "type", params: { type: "string" } };
+              let data6 = data5[i0];
+              if (typeof data6 !== "string") {
+                const err14 = { instancePath: instancePath + "/request/methods/" + i0, schemaPath: "#/properties/request/properties/methods/items/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err12];
+                  vErrors = [err14];
                 } else {
-                  vErrors.push(err12);
+                  vErrors.push(err14);
                 }
                 errors++;
               }
-              if (!(data5 === "GET" || data5 === "HEAD" || data5 === "POST" || data5 === "PUT" || data5 === "PATCH" || data5 === "DELETE" || data5 === "OPTIONS" || data5 === "QUERY" || data5 === "SEARCH" || data5 === "PROPFIND" || data5 === "PROPPATCH" || data5 === "MKCOL" || data5 === "COPY" || data5 === "MOVE" || data5 === "LOCK" || data5 === "UNLOCK" || data5 === "REPORT" || data5 === "ACL" || data5 === "BIND" || data5 === "REBIND" || data5 === "UNBIND" || data5 === "LINK" || data5 === "UNLINK" || data5 === "MKACTIVITY" || data5 === "CHECKOUT" || data5 === "MERGE" || data5 === "MKCALENDAR" || data5 === "NOTIFY" || data5 === "SUBSCRIBE" || data5 === "UNSUBSCRIBE" || data5 === "M-SEARCH" || data5 === "PURGE")) {
-                const err13 = { instancePath: instancePath + "/request/methods/" + i0, schemaPath: "#/properties/request/properties/methods/items/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.methods.items.enum } };
+              if (!(data6 === "GET" || data6 === "HEAD" || data6 === "POST" || data6 === "PUT" || data6 === "PATCH" || data6 === "DELETE" || data6 === "OPTIONS" || data6 === "QUERY" || data6 === "SEARCH" || data6 === "PROPFIND" || data6 === "PROPPATCH" || data6 === "MKCOL" || data6 === "COPY" || data6 === "MOVE" || data6 === "LOCK" || data6 === "UNLOCK" || data6 === "REPORT" || data6 === "ACL" || data6 === "BIND" || data6 === "REBIND" || data6 === "UNBIND" || data6 === "LINK" || data6 === "UNLINK" || data6 === "MKACTIVITY" || data6 === "CHECKOUT" || data6 === "MERGE" || data6 === "MKCALENDAR" || data6 === "NOTIFY" || data6 === "SUBSCRIBE" || data6 === "UNSUBSCRIBE" || data6 === "M-SEARCH" || data6 === "PURGE")) {
+                const err15 = { instancePath: instancePath + "/request/methods/" + i0, schemaPath: "#/properties/request/properties/methods/items/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.methods.items.enum } };
                 if (vErrors === null) {
-                  vErrors = [err13];
+                  vErrors = [err15];
                 } else {
-                  vErrors.push(err13);
+                  vErrors.push(err15);
                 }
                 errors++;
               }
             }
-            let i1 = data4.length;
+            let i1 = data5.length;
             let j0;
             if (i1 > 1) {
               const indices0 = {};
               for (; i1--; ) {
-                let item0 = data4[i1];
+                let item0 = data5[i1];
                 if (typeof item0 !== "string") {
                   continue;
                 }
                 if (typeof indices0[item0] == "number") {
                   j0 = indices0[item0];
-                  const err14 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+                  const err16 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
                   if (vErrors === null) {
-                    vErrors = [err14];
+                    vErrors = [err16];
                   } else {
-                    vErrors.push(err14);
+                    vErrors.push(err16);
                   }
                   errors++;
                   break;
@@ -230,42 +252,21 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
             }
           } else {
-            const err15 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/type", keyword: "type", params: { type: "array" } };
+            const err17 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/type", keyword: "type", params: { type: "array" } };
             if (vErrors === null) {
-              vErrors = [err15];
+              vErrors = [err17];
             } else {
-              vErrors.push(err15);
+              vErrors.push(err17);
             }
             errors++;
           }
         }
-        if (data1.target !== void 0) {
-          let data6 = data1.target;
-          if (data6 && typeof data6 == "object" && !Array.isArray(data6)) {
-            for (const key3 in data6) {
+        if (data2.target !== void 0) {
+          let data7 = data2.target;
+          if (data7 && typeof data7 == "object" && !Array.isArray(data7)) {
+            for (const key3 in data7) {
               if (!(key3 === "dotSegments" || key3 === "encodedSlash")) {
-                const err16 = { instancePath: instancePath + "/request/target", schemaPath: "#/properties/request/properties/target/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key3 } };
-                if (vErrors === null) {
-                  vErrors = [err16];
-                } else {
-                  vErrors.push(err16);
-                }
-                errors++;
-              }
-            }
-            if (data6.dotSegments !== void 0) {
-              let data7 = data6.dotSegments;
-              if (typeof data7 !== "string") {
-                const err17 = { instancePath: instancePath + "/request/target/dotSegments", schemaPath: "#/properties/request/properties/target/properties/dotSegments/type", keyword: "type", params: { type: "string" } };
-                if (vErrors === null) {
-                  vErrors = [err17];
-                } else {
-                  vErrors.push(err17);
-                }
-                errors++;
-              }
-              if (!(data7 === "reject" || data7 === "keep")) {
-                const err18 = { instancePath: instancePath + "/request/target/dotSegments", schemaPath: "#/properties/request/properties/target/properties/dotSegments/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.target.properties.dotSegments.enum } };
+                const err18 = { instancePath: instancePath + "/request/target", schemaPath: "#/properties/request/properties/target/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key3 } };
                 if (vErrors === null) {
                   vErrors = [err18];
                 } else {
@@ -274,10 +275,10 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                 errors++;
               }
             }
-            if (data6.encodedSlash !== void 0) {
-              let data8 = data6.encodedSlash;
+            if (data7.dotSegments !== void 0) {
+              let data8 = data7.dotSegments;
               if (typeof data8 !== "string") {
-                const err19 = { instancePath: instancePath + "/request/target/encodedSlash", schemaPath: "#/properties/request/properties/target/properties/encodedSlash/type", keyword: "type", params: { type: "string" } };
+                const err19 = { instancePath: instancePath + "/request/target/dotSegments", schemaPath: "#/properties/request/properties/target/properties/dotSegments/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
                   vErrors = [err19];
                 } else {
@@ -285,8 +286,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                 }
                 errors++;
               }
-              if (!(data8 === "reject" || data8 === "decode")) {
-                const err20 = { instancePath: instancePath + "/request/target/encodedSlash", schemaPath: "#/properties/request/properties/target/properties/encodedSlash/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.target.properties.encodedSlash.enum } };
+              if (!(data8 === "reject" || data8 === "keep")) {
+                const err20 = { instancePath: instancePath + "/request/target/dotSegments", schemaPath: "#/properties/request/properties/target/properties/dotSegments/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.target.properties.dotSegments.enum } };
                 if (vErrors === null) {
                   vErrors = [err20];
                 } else {
@@ -295,76 +296,97 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                 errors++;
               }
             }
-          } else {
-            const err21 = { instancePath: instancePath + "/request/target", schemaPath: "#/properties/request/properties/target/type", keyword: "type", params: { type: "object" } };
-            if (vErrors === null) {
-              vErrors = [err21];
-            } else {
-              vErrors.push(err21);
-            }
-            errors++;
-          }
-        }
-        if (data1.hosts !== void 0) {
-          let data9 = data1.hosts;
-          if (Array.isArray(data9)) {
-            if (data9.length > 1e4) {
-              const err22 = { instancePath: instancePath + "/request/hosts", schemaPath: "#/properties/request/properties/hosts/maxItems", keyword: "maxItems", params: { limit: 1e4 } };
-              if (vErrors === null) {
-                vErrors = [err22];
-              } else {
-                vErrors.push(err22);
-              }
-              errors++;
-            }
-            const len1 = data9.length;
-            for (let i2 = 0; i2 < len1; i2++) {
-              let data10 = data9[i2];
-              if (typeof data10 === "string") {
-                if (func2(data10) > 253) {
-                  const err23 = { instancePath: instancePath + "/request/hosts/" + i2, schemaPath: "#/properties/request/properties/hosts/items/maxLength", keyword: "maxLength", params: { limit: 253 } };
-                  if (vErrors === null) {
-                    vErrors = [err23];
-                  } else {
-                    vErrors.push(err23);
-                  }
-                  errors++;
-                }
-                if (!pattern1.test(data10)) {
-                  const err24 = { instancePath: instancePath + "/request/hosts/" + i2, schemaPath: "#/properties/request/properties/hosts/items/pattern", keyword: "pattern", params: { pattern: "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" } };
-                  if (vErrors === null) {
-                    vErrors = [err24];
-                  } else {
-                    vErrors.push(err24);
-                  }
-                  errors++;
-                }
-              } else {
-                const err25 = { instancePath: instancePath + "/request/hosts/" + i2, schemaPath: "#/properties/request/properties/hosts/items/type", keyword: "type", params: { type: "string" } };
+            if (data7.encodedSlash !== void 0) {
+              let data9 = data7.encodedSlash;
+              if (typeof data9 !== "string") {
+                const err21 = { instancePath: instancePath + "/request/target/encodedSlash", schemaPath: "#/properties/request/properties/target/properties/encodedSlash/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err25];
+                  vErrors = [err21];
                 } else {
-                  vErrors.push(err25);
+                  vErrors.push(err21);
+                }
+                errors++;
+              }
+              if (!(data9 === "reject" || data9 === "decode")) {
+                const err22 = { instancePath: instancePath + "/request/target/encodedSlash", schemaPath: "#/properties/request/properties/target/properties/encodedSlash/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.target.properties.encodedSlash.enum } };
+                if (vErrors === null) {
+                  vErrors = [err22];
+                } else {
+                  vErrors.push(err22);
                 }
                 errors++;
               }
             }
-            let i3 = data9.length;
+          } else {
+            const err23 = { instancePath: instancePath + "/request/target", schemaPath: "#/properties/request/properties/target/type", keyword: "type", params: { type: "object" } };
+            if (vErrors === null) {
+              vErrors = [err23];
+            } else {
+              vErrors.push(err23);
+            }
+            errors++;
+          }
+        }
+        if (data2.hosts !== void 0) {
+          let data10 = data2.hosts;
+          if (Array.isArray(data10)) {
+            if (data10.length > 1e4) {
+              const err24 = { instancePath: instancePath + "/request/hosts", schemaPath: "#/properties/request/properties/hosts/maxItems", keyword: "maxItems", params: { limit: 1e4 } };
+              if (vErrors === null) {
+                vErrors = [err24];
+              } else {
+                vErrors.push(err24);
+              }
+              errors++;
+            }
+            const len1 = data10.length;
+            for (let i2 = 0; i2 < len1; i2++) {
+              let data11 = data10[i2];
+              if (typeof data11 === "string") {
+                if (func2(data11) > 253) {
+                  const err25 = { instancePath: instancePath + "/request/hosts/" + i2, schemaPath: "#/properties/request/properties/hosts/items/maxLength", keyword: "maxLength", params: { limit: 253 } };
+                  if (vErrors === null) {
+                    vErrors = [err25];
+                  } else {
+                    vErrors.push(err25);
+                  }
+                  errors++;
+                }
+                if (!pattern1.test(data11)) {
+                  const err26 = { instancePath: instancePath + "/request/hosts/" + i2, schemaPath: "#/properties/request/properties/hosts/items/pattern", keyword: "pattern", params: { pattern: "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" } };
+                  if (vErrors === null) {
+                    vErrors = [err26];
+                  } else {
+                    vErrors.push(err26);
+                  }
+                  errors++;
+                }
+              } else {
+                const err27 = { instancePath: instancePath + "/request/hosts/" + i2, schemaPath: "#/properties/request/properties/hosts/items/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err27];
+                } else {
+                  vErrors.push(err27);
+                }
+                errors++;
+              }
+            }
+            let i3 = data10.length;
             let j1;
             if (i3 > 1) {
               const indices1 = {};
               for (; i3--; ) {
-                let item1 = data9[i3];
+                let item1 = data10[i3];
                 if (typeof item1 !== "string") {
                   continue;
                 }
                 if (typeof indices1[item1] == "number") {
                   j1 = indices1[item1];
-                  const err26 = { instancePath: instancePath + "/request/hosts", schemaPath: "#/properties/request/properties/hosts/uniqueItems", keyword: "uniqueItems", params: { i: i3, j: j1 } };
+                  const err28 = { instancePath: instancePath + "/request/hosts", schemaPath: "#/properties/request/properties/hosts/uniqueItems", keyword: "uniqueItems", params: { i: i3, j: j1 } };
                   if (vErrors === null) {
-                    vErrors = [err26];
+                    vErrors = [err28];
                   } else {
-                    vErrors.push(err26);
+                    vErrors.push(err28);
                   }
                   errors++;
                   break;
@@ -373,75 +395,52 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
             }
           } else {
-            const err27 = { instancePath: instancePath + "/request/hosts", schemaPath: "#/properties/request/properties/hosts/type", keyword: "type", params: { type: "array" } };
+            const err29 = { instancePath: instancePath + "/request/hosts", schemaPath: "#/properties/request/properties/hosts/type", keyword: "type", params: { type: "array" } };
             if (vErrors === null) {
-              vErrors = [err27];
+              vErrors = [err29];
             } else {
-              vErrors.push(err27);
+              vErrors.push(err29);
             }
             errors++;
           }
         }
-        if (data1.fields !== void 0) {
-          let data11 = data1.fields;
-          if (data11 && typeof data11 == "object" && !Array.isArray(data11)) {
-            for (const key4 in data11) {
+        if (data2.fields !== void 0) {
+          let data12 = data2.fields;
+          if (data12 && typeof data12 == "object" && !Array.isArray(data12)) {
+            for (const key4 in data12) {
               if (!(key4 === "maxCount" || key4 === "maxFieldBytes" || key4 === "maxTotalBytes" || key4 === "underscores")) {
-                const err28 = { instancePath: instancePath + "/request/fields", schemaPath: "#/properties/request/properties/fields/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key4 } };
+                const err30 = { instancePath: instancePath + "/request/fields", schemaPath: "#/properties/request/properties/fields/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key4 } };
                 if (vErrors === null) {
-                  vErrors = [err28];
+                  vErrors = [err30];
                 } else {
-                  vErrors.push(err28);
+                  vErrors.push(err30);
                 }
                 errors++;
               }
             }
-            if (data11.maxCount !== void 0) {
-              let data12 = data11.maxCount;
-              if (!(typeof data12 == "number" && (!(data12 % 1) && !isNaN(data12)) && isFinite(data12))) {
-                const err29 = { instancePath: instancePath + "/request/fields/maxCount", schemaPath: "#/properties/request/properties/fields/properties/maxCount/type", keyword: "type", params: { type: "integer" } };
+            if (data12.maxCount !== void 0) {
+              let data13 = data12.maxCount;
+              if (!(typeof data13 == "number" && (!(data13 % 1) && !isNaN(data13)) && isFinite(data13))) {
+                const err31 = { instancePath: instancePath + "/request/fields/maxCount", schemaPath: "#/properties/request/properties/fields/properties/maxCount/type", keyword: "type", params: { type: "integer" } };
                 if (vErrors === null) {
-                  vErrors = [err29];
+                  vErrors = [err31];
                 } else {
-                  vErrors.push(err29);
-                }
-                errors++;
-              }
-              if (typeof data12 == "number" && isFinite(data12)) {
-                if (data12 > 32768 || isNaN(data12)) {
-                  const err30 = { instancePath: instancePath + "/request/fields/maxCount", schemaPath: "#/properties/request/properties/fields/properties/maxCount/maximum", keyword: "maximum", params: { comparison: "<=", limit: 32768 } };
-                  if (vErrors === null) {
-                    vErrors = [err30];
-                  } else {
-                    vErrors.push(err30);
-                  }
-                  errors++;
-                }
-                if (data12 < 1 || isNaN(data12)) {
-                  const err31 = { instancePath: instancePath + "/request/fields/maxCount", schemaPath: "#/properties/request/properties/fields/properties/maxCount/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                  if (vErrors === null) {
-                    vErrors = [err31];
-                  } else {
-                    vErrors.push(err31);
-                  }
-                  errors++;
-                }
-              }
-            }
-            if (data11.maxFieldBytes !== void 0) {
-              let data13 = data11.maxFieldBytes;
-              if (!(typeof data13 == "number" && (!(data13 % 1) && !isNaN(data13)) && isFinite(data13)) && typeof data13 !== "string") {
-                const err32 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.fields.properties.maxFieldBytes.type } };
-                if (vErrors === null) {
-                  vErrors = [err32];
-                } else {
-                  vErrors.push(err32);
+                  vErrors.push(err31);
                 }
                 errors++;
               }
               if (typeof data13 == "number" && isFinite(data13)) {
-                if (data13 > 16777216 || isNaN(data13)) {
-                  const err33 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
+                if (data13 > 32768 || isNaN(data13)) {
+                  const err32 = { instancePath: instancePath + "/request/fields/maxCount", schemaPath: "#/properties/request/properties/fields/properties/maxCount/maximum", keyword: "maximum", params: { comparison: "<=", limit: 32768 } };
+                  if (vErrors === null) {
+                    vErrors = [err32];
+                  } else {
+                    vErrors.push(err32);
+                  }
+                  errors++;
+                }
+                if (data13 < 1 || isNaN(data13)) {
+                  const err33 = { instancePath: instancePath + "/request/fields/maxCount", schemaPath: "#/properties/request/properties/fields/properties/maxCount/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
                   if (vErrors === null) {
                     vErrors = [err33];
                   } else {
@@ -449,19 +448,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
-                if (data13 < 1 || isNaN(data13)) {
-                  const err34 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                  if (vErrors === null) {
-                    vErrors = [err34];
-                  } else {
-                    vErrors.push(err34);
-                  }
-                  errors++;
-                }
               }
-              if (typeof data13 === "string") {
-                if (!pattern0.test(data13)) {
-                  const err35 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+            }
+            if (data12.maxFieldBytes !== void 0) {
+              let data14 = data12.maxFieldBytes;
+              if (!(typeof data14 == "number" && (!(data14 % 1) && !isNaN(data14)) && isFinite(data14)) && typeof data14 !== "string") {
+                const err34 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.fields.properties.maxFieldBytes.type } };
+                if (vErrors === null) {
+                  vErrors = [err34];
+                } else {
+                  vErrors.push(err34);
+                }
+                errors++;
+              }
+              if (typeof data14 == "number" && isFinite(data14)) {
+                if (data14 > 16777216 || isNaN(data14)) {
+                  const err35 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
                   if (vErrors === null) {
                     vErrors = [err35];
                   } else {
@@ -469,22 +471,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
-              }
-            }
-            if (data11.maxTotalBytes !== void 0) {
-              let data14 = data11.maxTotalBytes;
-              if (!(typeof data14 == "number" && (!(data14 % 1) && !isNaN(data14)) && isFinite(data14)) && typeof data14 !== "string") {
-                const err36 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.fields.properties.maxTotalBytes.type } };
-                if (vErrors === null) {
-                  vErrors = [err36];
-                } else {
-                  vErrors.push(err36);
+                if (data14 < 1 || isNaN(data14)) {
+                  const err36 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err36];
+                  } else {
+                    vErrors.push(err36);
+                  }
+                  errors++;
                 }
-                errors++;
               }
-              if (typeof data14 == "number" && isFinite(data14)) {
-                if (data14 > 16777216 || isNaN(data14)) {
-                  const err37 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
+              if (typeof data14 === "string") {
+                if (!pattern0.test(data14)) {
+                  const err37 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
                   if (vErrors === null) {
                     vErrors = [err37];
                   } else {
@@ -492,19 +491,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
-                if (data14 < 1 || isNaN(data14)) {
-                  const err38 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                  if (vErrors === null) {
-                    vErrors = [err38];
-                  } else {
-                    vErrors.push(err38);
-                  }
-                  errors++;
-                }
               }
-              if (typeof data14 === "string") {
-                if (!pattern0.test(data14)) {
-                  const err39 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+            }
+            if (data12.maxTotalBytes !== void 0) {
+              let data15 = data12.maxTotalBytes;
+              if (!(typeof data15 == "number" && (!(data15 % 1) && !isNaN(data15)) && isFinite(data15)) && typeof data15 !== "string") {
+                const err38 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.fields.properties.maxTotalBytes.type } };
+                if (vErrors === null) {
+                  vErrors = [err38];
+                } else {
+                  vErrors.push(err38);
+                }
+                errors++;
+              }
+              if (typeof data15 == "number" && isFinite(data15)) {
+                if (data15 > 16777216 || isNaN(data15)) {
+                  const err39 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
                   if (vErrors === null) {
                     vErrors = [err39];
                   } else {
@@ -512,45 +514,41 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
+                if (data15 < 1 || isNaN(data15)) {
+                  const err40 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err40];
+                  } else {
+                    vErrors.push(err40);
+                  }
+                  errors++;
+                }
+              }
+              if (typeof data15 === "string") {
+                if (!pattern0.test(data15)) {
+                  const err41 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                  if (vErrors === null) {
+                    vErrors = [err41];
+                  } else {
+                    vErrors.push(err41);
+                  }
+                  errors++;
+                }
               }
             }
-            if (data11.underscores !== void 0) {
-              let data15 = data11.underscores;
-              if (typeof data15 !== "string") {
-                const err40 = { instancePath: instancePath + "/request/fields/underscores", schemaPath: "#/properties/request/properties/fields/properties/underscores/type", keyword: "type", params: { type: "string" } };
+            if (data12.underscores !== void 0) {
+              let data16 = data12.underscores;
+              if (typeof data16 !== "string") {
+                const err42 = { instancePath: instancePath + "/request/fields/underscores", schemaPath: "#/properties/request/properties/fields/properties/underscores/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err40];
+                  vErrors = [err42];
                 } else {
-                  vErrors.push(err40);
+                  vErrors.push(err42);
                 }
                 errors++;
               }
-              if (!(data15 === "drop" || data15 === "reject")) {
-                const err41 = { instancePath: instancePath + "/request/fields/underscores", schemaPath: "#/properties/request/properties/fields/properties/underscores/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.fields.properties.underscores.enum } };
-                if (vErrors === null) {
-                  vErrors = [err41];
-                } else {
-                  vErrors.push(err41);
-                }
-                errors++;
-              }
-            }
-          } else {
-            const err42 = { instancePath: instancePath + "/request/fields", schemaPath: "#/properties/request/properties/fields/type", keyword: "type", params: { type: "object" } };
-            if (vErrors === null) {
-              vErrors = [err42];
-            } else {
-              vErrors.push(err42);
-            }
-            errors++;
-          }
-        }
-        if (data1.content !== void 0) {
-          let data16 = data1.content;
-          if (data16 && typeof data16 == "object" && !Array.isArray(data16)) {
-            for (const key5 in data16) {
-              if (!(key5 === "maxBytes" || key5 === "memoryBytes" || key5 === "delivery")) {
-                const err43 = { instancePath: instancePath + "/request/content", schemaPath: "#/properties/request/properties/content/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key5 } };
+              if (!(data16 === "drop" || data16 === "reject")) {
+                const err43 = { instancePath: instancePath + "/request/fields/underscores", schemaPath: "#/properties/request/properties/fields/properties/underscores/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.fields.properties.underscores.enum } };
                 if (vErrors === null) {
                   vErrors = [err43];
                 } else {
@@ -559,40 +557,44 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                 errors++;
               }
             }
-            if (data16.maxBytes !== void 0) {
-              let data17 = data16.maxBytes;
-              if (!(typeof data17 == "number" && (!(data17 % 1) && !isNaN(data17)) && isFinite(data17)) && typeof data17 !== "string") {
-                const err44 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.content.properties.maxBytes.type } };
+          } else {
+            const err44 = { instancePath: instancePath + "/request/fields", schemaPath: "#/properties/request/properties/fields/type", keyword: "type", params: { type: "object" } };
+            if (vErrors === null) {
+              vErrors = [err44];
+            } else {
+              vErrors.push(err44);
+            }
+            errors++;
+          }
+        }
+        if (data2.content !== void 0) {
+          let data17 = data2.content;
+          if (data17 && typeof data17 == "object" && !Array.isArray(data17)) {
+            for (const key5 in data17) {
+              if (!(key5 === "maxBytes" || key5 === "memoryBytes" || key5 === "delivery")) {
+                const err45 = { instancePath: instancePath + "/request/content", schemaPath: "#/properties/request/properties/content/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key5 } };
                 if (vErrors === null) {
-                  vErrors = [err44];
+                  vErrors = [err45];
                 } else {
-                  vErrors.push(err44);
+                  vErrors.push(err45);
                 }
                 errors++;
               }
-              if (typeof data17 == "number" && isFinite(data17)) {
-                if (data17 > 1099511627776 || isNaN(data17)) {
-                  const err45 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
-                  if (vErrors === null) {
-                    vErrors = [err45];
-                  } else {
-                    vErrors.push(err45);
-                  }
-                  errors++;
+            }
+            if (data17.maxBytes !== void 0) {
+              let data18 = data17.maxBytes;
+              if (!(typeof data18 == "number" && (!(data18 % 1) && !isNaN(data18)) && isFinite(data18)) && typeof data18 !== "string") {
+                const err46 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.content.properties.maxBytes.type } };
+                if (vErrors === null) {
+                  vErrors = [err46];
+                } else {
+                  vErrors.push(err46);
                 }
-                if (data17 < 1 || isNaN(data17)) {
-                  const err46 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                  if (vErrors === null) {
-                    vErrors = [err46];
-                  } else {
-                    vErrors.push(err46);
-                  }
-                  errors++;
-                }
+                errors++;
               }
-              if (typeof data17 === "string") {
-                if (!pattern0.test(data17)) {
-                  const err47 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+              if (typeof data18 == "number" && isFinite(data18)) {
+                if (data18 > 1099511627776 || isNaN(data18)) {
+                  const err47 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
                   if (vErrors === null) {
                     vErrors = [err47];
                   } else {
@@ -600,22 +602,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
-              }
-            }
-            if (data16.memoryBytes !== void 0) {
-              let data18 = data16.memoryBytes;
-              if (!(typeof data18 == "number" && (!(data18 % 1) && !isNaN(data18)) && isFinite(data18)) && typeof data18 !== "string") {
-                const err48 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.content.properties.memoryBytes.type } };
-                if (vErrors === null) {
-                  vErrors = [err48];
-                } else {
-                  vErrors.push(err48);
+                if (data18 < 1 || isNaN(data18)) {
+                  const err48 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err48];
+                  } else {
+                    vErrors.push(err48);
+                  }
+                  errors++;
                 }
-                errors++;
               }
-              if (typeof data18 == "number" && isFinite(data18)) {
-                if (data18 > 1073741824 || isNaN(data18)) {
-                  const err49 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1073741824 } };
+              if (typeof data18 === "string") {
+                if (!pattern0.test(data18)) {
+                  const err49 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
                   if (vErrors === null) {
                     vErrors = [err49];
                   } else {
@@ -623,19 +622,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
-                if (data18 < 4096 || isNaN(data18)) {
-                  const err50 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 4096 } };
-                  if (vErrors === null) {
-                    vErrors = [err50];
-                  } else {
-                    vErrors.push(err50);
-                  }
-                  errors++;
-                }
               }
-              if (typeof data18 === "string") {
-                if (!pattern0.test(data18)) {
-                  const err51 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+            }
+            if (data17.memoryBytes !== void 0) {
+              let data19 = data17.memoryBytes;
+              if (!(typeof data19 == "number" && (!(data19 % 1) && !isNaN(data19)) && isFinite(data19)) && typeof data19 !== "string") {
+                const err50 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.content.properties.memoryBytes.type } };
+                if (vErrors === null) {
+                  vErrors = [err50];
+                } else {
+                  vErrors.push(err50);
+                }
+                errors++;
+              }
+              if (typeof data19 == "number" && isFinite(data19)) {
+                if (data19 > 1073741824 || isNaN(data19)) {
+                  const err51 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1073741824 } };
                   if (vErrors === null) {
                     vErrors = [err51];
                   } else {
@@ -643,52 +645,51 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
+                if (data19 < 4096 || isNaN(data19)) {
+                  const err52 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 4096 } };
+                  if (vErrors === null) {
+                    vErrors = [err52];
+                  } else {
+                    vErrors.push(err52);
+                  }
+                  errors++;
+                }
+              }
+              if (typeof data19 === "string") {
+                if (!pattern0.test(data19)) {
+                  const err53 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                  if (vErrors === null) {
+                    vErrors = [err53];
+                  } else {
+                    vErrors.push(err53);
+                  }
+                  errors++;
+                }
               }
             }
-            if (data16.delivery !== void 0) {
-              let data19 = data16.delivery;
-              if (typeof data19 !== "string") {
-                const err52 = { instancePath: instancePath + "/request/content/delivery", schemaPath: "#/properties/request/properties/content/properties/delivery/type", keyword: "type", params: { type: "string" } };
+            if (data17.delivery !== void 0) {
+              let data20 = data17.delivery;
+              if (typeof data20 !== "string") {
+                const err54 = { instancePath: instancePath + "/request/content/delivery", schemaPath: "#/properties/request/properties/content/properties/delivery/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err52];
+                  vErrors = [err54];
                 } else {
-                  vErrors.push(err52);
+                  vErrors.push(err54);
                 }
                 errors++;
               }
-              if (!(data19 === "stream")) {
-                const err53 = { instancePath: instancePath + "/request/content/delivery", schemaPath: "#/properties/request/properties/content/properties/delivery/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.content.properties.delivery.enum } };
+              if (!(data20 === "stream")) {
+                const err55 = { instancePath: instancePath + "/request/content/delivery", schemaPath: "#/properties/request/properties/content/properties/delivery/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.content.properties.delivery.enum } };
                 if (vErrors === null) {
-                  vErrors = [err53];
+                  vErrors = [err55];
                 } else {
-                  vErrors.push(err53);
+                  vErrors.push(err55);
                 }
                 errors++;
               }
             }
           } else {
-            const err54 = { instancePath: instancePath + "/request/content", schemaPath: "#/properties/request/properties/content/type", keyword: "type", params: { type: "object" } };
-            if (vErrors === null) {
-              vErrors = [err54];
-            } else {
-              vErrors.push(err54);
-            }
-            errors++;
-          }
-        }
-        if (data1.trailers !== void 0) {
-          let data20 = data1.trailers;
-          if (typeof data20 !== "string") {
-            const err55 = { instancePath: instancePath + "/request/trailers", schemaPath: "#/properties/request/properties/trailers/type", keyword: "type", params: { type: "string" } };
-            if (vErrors === null) {
-              vErrors = [err55];
-            } else {
-              vErrors.push(err55);
-            }
-            errors++;
-          }
-          if (!(data20 === "drop" || data20 === "reject")) {
-            const err56 = { instancePath: instancePath + "/request/trailers", schemaPath: "#/properties/request/properties/trailers/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.trailers.enum } };
+            const err56 = { instancePath: instancePath + "/request/content", schemaPath: "#/properties/request/properties/content/type", keyword: "type", params: { type: "object" } };
             if (vErrors === null) {
               vErrors = [err56];
             } else {
@@ -697,22 +698,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
-      } else {
-        const err57 = { instancePath: instancePath + "/request", schemaPath: "#/properties/request/type", keyword: "type", params: { type: "object" } };
-        if (vErrors === null) {
-          vErrors = [err57];
-        } else {
-          vErrors.push(err57);
-        }
-        errors++;
-      }
-    }
-    if (data.timeouts !== void 0) {
-      let data21 = data.timeouts;
-      if (data21 && typeof data21 == "object" && !Array.isArray(data21)) {
-        for (const key6 in data21) {
-          if (!(key6 === "head" || key6 === "content" || key6 === "write" || key6 === "queue" || key6 === "worker")) {
-            const err58 = { instancePath: instancePath + "/timeouts", schemaPath: "#/properties/timeouts/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key6 } };
+        if (data2.trailers !== void 0) {
+          let data21 = data2.trailers;
+          if (typeof data21 !== "string") {
+            const err57 = { instancePath: instancePath + "/request/trailers", schemaPath: "#/properties/request/properties/trailers/type", keyword: "type", params: { type: "string" } };
+            if (vErrors === null) {
+              vErrors = [err57];
+            } else {
+              vErrors.push(err57);
+            }
+            errors++;
+          }
+          if (!(data21 === "drop" || data21 === "reject")) {
+            const err58 = { instancePath: instancePath + "/request/trailers", schemaPath: "#/properties/request/properties/trailers/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.trailers.enum } };
             if (vErrors === null) {
               vErrors = [err58];
             } else {
@@ -721,40 +719,44 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
-        if (data21.head !== void 0) {
-          let data22 = data21.head;
-          if (!(typeof data22 == "number" && isFinite(data22)) && typeof data22 !== "string") {
-            const err59 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.head.type } };
+      } else {
+        const err59 = { instancePath: instancePath + "/request", schemaPath: "#/properties/request/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err59];
+        } else {
+          vErrors.push(err59);
+        }
+        errors++;
+      }
+    }
+    if (data.timeouts !== void 0) {
+      let data22 = data.timeouts;
+      if (data22 && typeof data22 == "object" && !Array.isArray(data22)) {
+        for (const key6 in data22) {
+          if (!(key6 === "head" || key6 === "content" || key6 === "write" || key6 === "queue" || key6 === "worker")) {
+            const err60 = { instancePath: instancePath + "/timeouts", schemaPath: "#/properties/timeouts/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key6 } };
             if (vErrors === null) {
-              vErrors = [err59];
+              vErrors = [err60];
             } else {
-              vErrors.push(err59);
+              vErrors.push(err60);
             }
             errors++;
           }
-          if (typeof data22 == "number" && isFinite(data22)) {
-            if (data22 > 2073600 || isNaN(data22)) {
-              const err60 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
-              if (vErrors === null) {
-                vErrors = [err60];
-              } else {
-                vErrors.push(err60);
-              }
-              errors++;
+        }
+        if (data22.head !== void 0) {
+          let data23 = data22.head;
+          if (!(typeof data23 == "number" && isFinite(data23)) && typeof data23 !== "string") {
+            const err61 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.head.type } };
+            if (vErrors === null) {
+              vErrors = [err61];
+            } else {
+              vErrors.push(err61);
             }
-            if (data22 < 1e-3 || isNaN(data22)) {
-              const err61 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-              if (vErrors === null) {
-                vErrors = [err61];
-              } else {
-                vErrors.push(err61);
-              }
-              errors++;
-            }
+            errors++;
           }
-          if (typeof data22 === "string") {
-            if (!pattern6.test(data22)) {
-              const err62 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+          if (typeof data23 == "number" && isFinite(data23)) {
+            if (data23 > 2073600 || isNaN(data23)) {
+              const err62 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
               if (vErrors === null) {
                 vErrors = [err62];
               } else {
@@ -762,22 +764,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          }
-        }
-        if (data21.content !== void 0) {
-          let data23 = data21.content;
-          if (!(typeof data23 == "number" && isFinite(data23)) && typeof data23 !== "string") {
-            const err63 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.content.type } };
-            if (vErrors === null) {
-              vErrors = [err63];
-            } else {
-              vErrors.push(err63);
+            if (data23 < 1e-3 || isNaN(data23)) {
+              const err63 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+              if (vErrors === null) {
+                vErrors = [err63];
+              } else {
+                vErrors.push(err63);
+              }
+              errors++;
             }
-            errors++;
           }
-          if (typeof data23 == "number" && isFinite(data23)) {
-            if (data23 > 2073600 || isNaN(data23)) {
-              const err64 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+          if (typeof data23 === "string") {
+            if (!pattern6.test(data23)) {
+              const err64 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
               if (vErrors === null) {
                 vErrors = [err64];
               } else {
@@ -785,19 +784,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data23 < 1e-3 || isNaN(data23)) {
-              const err65 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-              if (vErrors === null) {
-                vErrors = [err65];
-              } else {
-                vErrors.push(err65);
-              }
-              errors++;
-            }
           }
-          if (typeof data23 === "string") {
-            if (!pattern6.test(data23)) {
-              const err66 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+        }
+        if (data22.content !== void 0) {
+          let data24 = data22.content;
+          if (!(typeof data24 == "number" && isFinite(data24)) && typeof data24 !== "string") {
+            const err65 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.content.type } };
+            if (vErrors === null) {
+              vErrors = [err65];
+            } else {
+              vErrors.push(err65);
+            }
+            errors++;
+          }
+          if (typeof data24 == "number" && isFinite(data24)) {
+            if (data24 > 2073600 || isNaN(data24)) {
+              const err66 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
               if (vErrors === null) {
                 vErrors = [err66];
               } else {
@@ -805,22 +807,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          }
-        }
-        if (data21.write !== void 0) {
-          let data24 = data21.write;
-          if (!(typeof data24 == "number" && isFinite(data24)) && typeof data24 !== "string") {
-            const err67 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.write.type } };
-            if (vErrors === null) {
-              vErrors = [err67];
-            } else {
-              vErrors.push(err67);
+            if (data24 < 1e-3 || isNaN(data24)) {
+              const err67 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+              if (vErrors === null) {
+                vErrors = [err67];
+              } else {
+                vErrors.push(err67);
+              }
+              errors++;
             }
-            errors++;
           }
-          if (typeof data24 == "number" && isFinite(data24)) {
-            if (data24 > 2073600 || isNaN(data24)) {
-              const err68 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+          if (typeof data24 === "string") {
+            if (!pattern6.test(data24)) {
+              const err68 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
               if (vErrors === null) {
                 vErrors = [err68];
               } else {
@@ -828,19 +827,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data24 < 1e-3 || isNaN(data24)) {
-              const err69 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-              if (vErrors === null) {
-                vErrors = [err69];
-              } else {
-                vErrors.push(err69);
-              }
-              errors++;
-            }
           }
-          if (typeof data24 === "string") {
-            if (!pattern6.test(data24)) {
-              const err70 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+        }
+        if (data22.write !== void 0) {
+          let data25 = data22.write;
+          if (!(typeof data25 == "number" && isFinite(data25)) && typeof data25 !== "string") {
+            const err69 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.write.type } };
+            if (vErrors === null) {
+              vErrors = [err69];
+            } else {
+              vErrors.push(err69);
+            }
+            errors++;
+          }
+          if (typeof data25 == "number" && isFinite(data25)) {
+            if (data25 > 2073600 || isNaN(data25)) {
+              const err70 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
               if (vErrors === null) {
                 vErrors = [err70];
               } else {
@@ -848,22 +850,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          }
-        }
-        if (data21.queue !== void 0) {
-          let data25 = data21.queue;
-          if (!(typeof data25 == "number" && isFinite(data25)) && typeof data25 !== "string") {
-            const err71 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.queue.type } };
-            if (vErrors === null) {
-              vErrors = [err71];
-            } else {
-              vErrors.push(err71);
+            if (data25 < 1e-3 || isNaN(data25)) {
+              const err71 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+              if (vErrors === null) {
+                vErrors = [err71];
+              } else {
+                vErrors.push(err71);
+              }
+              errors++;
             }
-            errors++;
           }
-          if (typeof data25 == "number" && isFinite(data25)) {
-            if (data25 > 2073600 || isNaN(data25)) {
-              const err72 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+          if (typeof data25 === "string") {
+            if (!pattern6.test(data25)) {
+              const err72 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
               if (vErrors === null) {
                 vErrors = [err72];
               } else {
@@ -871,19 +870,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data25 < 1e-3 || isNaN(data25)) {
-              const err73 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-              if (vErrors === null) {
-                vErrors = [err73];
-              } else {
-                vErrors.push(err73);
-              }
-              errors++;
-            }
           }
-          if (typeof data25 === "string") {
-            if (!pattern6.test(data25)) {
-              const err74 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+        }
+        if (data22.queue !== void 0) {
+          let data26 = data22.queue;
+          if (!(typeof data26 == "number" && isFinite(data26)) && typeof data26 !== "string") {
+            const err73 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.queue.type } };
+            if (vErrors === null) {
+              vErrors = [err73];
+            } else {
+              vErrors.push(err73);
+            }
+            errors++;
+          }
+          if (typeof data26 == "number" && isFinite(data26)) {
+            if (data26 > 2073600 || isNaN(data26)) {
+              const err74 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
               if (vErrors === null) {
                 vErrors = [err74];
               } else {
@@ -891,22 +893,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          }
-        }
-        if (data21.worker !== void 0) {
-          let data26 = data21.worker;
-          if (!(typeof data26 == "number" && isFinite(data26)) && typeof data26 !== "string") {
-            const err75 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.worker.type } };
-            if (vErrors === null) {
-              vErrors = [err75];
-            } else {
-              vErrors.push(err75);
+            if (data26 < 1e-3 || isNaN(data26)) {
+              const err75 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+              if (vErrors === null) {
+                vErrors = [err75];
+              } else {
+                vErrors.push(err75);
+              }
+              errors++;
             }
-            errors++;
           }
-          if (typeof data26 == "number" && isFinite(data26)) {
-            if (data26 > 2073600 || isNaN(data26)) {
-              const err76 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+          if (typeof data26 === "string") {
+            if (!pattern6.test(data26)) {
+              const err76 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
               if (vErrors === null) {
                 vErrors = [err76];
               } else {
@@ -914,19 +913,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data26 < 0 || isNaN(data26)) {
-              const err77 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
-              if (vErrors === null) {
-                vErrors = [err77];
-              } else {
-                vErrors.push(err77);
-              }
-              errors++;
-            }
           }
-          if (typeof data26 === "string") {
-            if (!pattern6.test(data26)) {
-              const err78 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+        }
+        if (data22.worker !== void 0) {
+          let data27 = data22.worker;
+          if (!(typeof data27 == "number" && isFinite(data27)) && typeof data27 !== "string") {
+            const err77 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.worker.type } };
+            if (vErrors === null) {
+              vErrors = [err77];
+            } else {
+              vErrors.push(err77);
+            }
+            errors++;
+          }
+          if (typeof data27 == "number" && isFinite(data27)) {
+            if (data27 > 2073600 || isNaN(data27)) {
+              const err78 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
               if (vErrors === null) {
                 vErrors = [err78];
               } else {
@@ -934,66 +936,66 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
+            if (data27 < 0 || isNaN(data27)) {
+              const err79 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+              if (vErrors === null) {
+                vErrors = [err79];
+              } else {
+                vErrors.push(err79);
+              }
+              errors++;
+            }
+          }
+          if (typeof data27 === "string") {
+            if (!pattern6.test(data27)) {
+              const err80 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+              if (vErrors === null) {
+                vErrors = [err80];
+              } else {
+                vErrors.push(err80);
+              }
+              errors++;
+            }
           }
         }
       } else {
-        const err79 = { instancePath: instancePath + "/timeouts", schemaPath: "#/properties/timeouts/type", keyword: "type", params: { type: "object" } };
+        const err81 = { instancePath: instancePath + "/timeouts", schemaPath: "#/properties/timeouts/type", keyword: "type", params: { type: "object" } };
         if (vErrors === null) {
-          vErrors = [err79];
+          vErrors = [err81];
         } else {
-          vErrors.push(err79);
+          vErrors.push(err81);
         }
         errors++;
       }
     }
     if (data.keepAlive !== void 0) {
-      let data27 = data.keepAlive;
-      if (data27 && typeof data27 == "object" && !Array.isArray(data27)) {
-        for (const key7 in data27) {
+      let data28 = data.keepAlive;
+      if (data28 && typeof data28 == "object" && !Array.isArray(data28)) {
+        for (const key7 in data28) {
           if (!(key7 === "idle" || key7 === "maxRequests")) {
-            const err80 = { instancePath: instancePath + "/keepAlive", schemaPath: "#/properties/keepAlive/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key7 } };
+            const err82 = { instancePath: instancePath + "/keepAlive", schemaPath: "#/properties/keepAlive/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key7 } };
             if (vErrors === null) {
-              vErrors = [err80];
+              vErrors = [err82];
             } else {
-              vErrors.push(err80);
+              vErrors.push(err82);
             }
             errors++;
           }
         }
-        if (data27.idle !== void 0) {
-          let data28 = data27.idle;
-          if (!(typeof data28 == "number" && isFinite(data28)) && typeof data28 !== "string") {
-            const err81 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/type", keyword: "type", params: { type: schema11.properties.keepAlive.properties.idle.type } };
+        if (data28.idle !== void 0) {
+          let data29 = data28.idle;
+          if (!(typeof data29 == "number" && isFinite(data29)) && typeof data29 !== "string") {
+            const err83 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/type", keyword: "type", params: { type: schema11.properties.keepAlive.properties.idle.type } };
             if (vErrors === null) {
-              vErrors = [err81];
+              vErrors = [err83];
             } else {
-              vErrors.push(err81);
+              vErrors.push(err83);
             }
             errors++;
           }
-          if (typeof data28 == "number" && isFinite(data28)) {
-            if (data28 > 2073600 || isNaN(data28)) {
-              const err82 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
-              if (vErrors === null) {
-                vErrors = [err82];
-              } else {
-                vErrors.push(err82);
-              }
-              errors++;
-            }
-            if (data28 < 1e-3 || isNaN(data28)) {
-              const err83 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-              if (vErrors === null) {
-                vErrors = [err83];
-              } else {
-                vErrors.push(err83);
-              }
-              errors++;
-            }
-          }
-          if (typeof data28 === "string") {
-            if (!pattern6.test(data28)) {
-              const err84 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+          if (typeof data29 == "number" && isFinite(data29)) {
+            if (data29 > 2073600 || isNaN(data29)) {
+              const err84 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
               if (vErrors === null) {
                 vErrors = [err84];
               } else {
@@ -1001,22 +1003,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          }
-        }
-        if (data27.maxRequests !== void 0) {
-          let data29 = data27.maxRequests;
-          if (!(typeof data29 == "number" && (!(data29 % 1) && !isNaN(data29)) && isFinite(data29))) {
-            const err85 = { instancePath: instancePath + "/keepAlive/maxRequests", schemaPath: "#/properties/keepAlive/properties/maxRequests/type", keyword: "type", params: { type: "integer" } };
-            if (vErrors === null) {
-              vErrors = [err85];
-            } else {
-              vErrors.push(err85);
+            if (data29 < 1e-3 || isNaN(data29)) {
+              const err85 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+              if (vErrors === null) {
+                vErrors = [err85];
+              } else {
+                vErrors.push(err85);
+              }
+              errors++;
             }
-            errors++;
           }
-          if (typeof data29 == "number" && isFinite(data29)) {
-            if (data29 > 1e9 || isNaN(data29)) {
-              const err86 = { instancePath: instancePath + "/keepAlive/maxRequests", schemaPath: "#/properties/keepAlive/properties/maxRequests/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+          if (typeof data29 === "string") {
+            if (!pattern6.test(data29)) {
+              const err86 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
               if (vErrors === null) {
                 vErrors = [err86];
               } else {
@@ -1024,187 +1023,190 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data29 < 1 || isNaN(data29)) {
-              const err87 = { instancePath: instancePath + "/keepAlive/maxRequests", schemaPath: "#/properties/keepAlive/properties/maxRequests/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+          }
+        }
+        if (data28.maxRequests !== void 0) {
+          let data30 = data28.maxRequests;
+          if (!(typeof data30 == "number" && (!(data30 % 1) && !isNaN(data30)) && isFinite(data30))) {
+            const err87 = { instancePath: instancePath + "/keepAlive/maxRequests", schemaPath: "#/properties/keepAlive/properties/maxRequests/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err87];
+            } else {
+              vErrors.push(err87);
+            }
+            errors++;
+          }
+          if (typeof data30 == "number" && isFinite(data30)) {
+            if (data30 > 1e9 || isNaN(data30)) {
+              const err88 = { instancePath: instancePath + "/keepAlive/maxRequests", schemaPath: "#/properties/keepAlive/properties/maxRequests/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
               if (vErrors === null) {
-                vErrors = [err87];
+                vErrors = [err88];
               } else {
-                vErrors.push(err87);
+                vErrors.push(err88);
+              }
+              errors++;
+            }
+            if (data30 < 1 || isNaN(data30)) {
+              const err89 = { instancePath: instancePath + "/keepAlive/maxRequests", schemaPath: "#/properties/keepAlive/properties/maxRequests/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+              if (vErrors === null) {
+                vErrors = [err89];
+              } else {
+                vErrors.push(err89);
               }
               errors++;
             }
           }
         }
       } else {
-        const err88 = { instancePath: instancePath + "/keepAlive", schemaPath: "#/properties/keepAlive/type", keyword: "type", params: { type: "object" } };
+        const err90 = { instancePath: instancePath + "/keepAlive", schemaPath: "#/properties/keepAlive/type", keyword: "type", params: { type: "object" } };
         if (vErrors === null) {
-          vErrors = [err88];
+          vErrors = [err90];
         } else {
-          vErrors.push(err88);
+          vErrors.push(err90);
         }
         errors++;
       }
     }
     if (data.connections !== void 0) {
-      let data30 = data.connections;
-      if (data30 && typeof data30 == "object" && !Array.isArray(data30)) {
-        for (const key8 in data30) {
+      let data31 = data.connections;
+      if (data31 && typeof data31 == "object" && !Array.isArray(data31)) {
+        for (const key8 in data31) {
           if (!(key8 === "max")) {
-            const err89 = { instancePath: instancePath + "/connections", schemaPath: "#/properties/connections/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key8 } };
+            const err91 = { instancePath: instancePath + "/connections", schemaPath: "#/properties/connections/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key8 } };
             if (vErrors === null) {
-              vErrors = [err89];
+              vErrors = [err91];
             } else {
-              vErrors.push(err89);
+              vErrors.push(err91);
             }
             errors++;
           }
         }
-        if (data30.max !== void 0) {
-          let data31 = data30.max;
-          if (!(typeof data31 == "number" && (!(data31 % 1) && !isNaN(data31)) && isFinite(data31))) {
-            const err90 = { instancePath: instancePath + "/connections/max", schemaPath: "#/properties/connections/properties/max/type", keyword: "type", params: { type: "integer" } };
+        if (data31.max !== void 0) {
+          let data32 = data31.max;
+          if (!(typeof data32 == "number" && (!(data32 % 1) && !isNaN(data32)) && isFinite(data32))) {
+            const err92 = { instancePath: instancePath + "/connections/max", schemaPath: "#/properties/connections/properties/max/type", keyword: "type", params: { type: "integer" } };
             if (vErrors === null) {
-              vErrors = [err90];
+              vErrors = [err92];
             } else {
-              vErrors.push(err90);
+              vErrors.push(err92);
             }
             errors++;
           }
-          if (typeof data31 == "number" && isFinite(data31)) {
-            if (data31 > 1048576 || isNaN(data31)) {
-              const err91 = { instancePath: instancePath + "/connections/max", schemaPath: "#/properties/connections/properties/max/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1048576 } };
+          if (typeof data32 == "number" && isFinite(data32)) {
+            if (data32 > 1048576 || isNaN(data32)) {
+              const err93 = { instancePath: instancePath + "/connections/max", schemaPath: "#/properties/connections/properties/max/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1048576 } };
               if (vErrors === null) {
-                vErrors = [err91];
+                vErrors = [err93];
               } else {
-                vErrors.push(err91);
+                vErrors.push(err93);
               }
               errors++;
             }
-            if (data31 < 1 || isNaN(data31)) {
-              const err92 = { instancePath: instancePath + "/connections/max", schemaPath: "#/properties/connections/properties/max/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+            if (data32 < 1 || isNaN(data32)) {
+              const err94 = { instancePath: instancePath + "/connections/max", schemaPath: "#/properties/connections/properties/max/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
               if (vErrors === null) {
-                vErrors = [err92];
+                vErrors = [err94];
               } else {
-                vErrors.push(err92);
+                vErrors.push(err94);
               }
               errors++;
             }
           }
         }
       } else {
-        const err93 = { instancePath: instancePath + "/connections", schemaPath: "#/properties/connections/type", keyword: "type", params: { type: "object" } };
+        const err95 = { instancePath: instancePath + "/connections", schemaPath: "#/properties/connections/type", keyword: "type", params: { type: "object" } };
         if (vErrors === null) {
-          vErrors = [err93];
+          vErrors = [err95];
         } else {
-          vErrors.push(err93);
+          vErrors.push(err95);
         }
         errors++;
       }
     }
     if (data.queue !== void 0) {
-      let data32 = data.queue;
-      if (data32 && typeof data32 == "object" && !Array.isArray(data32)) {
-        for (const key9 in data32) {
+      let data33 = data.queue;
+      if (data33 && typeof data33 == "object" && !Array.isArray(data33)) {
+        for (const key9 in data33) {
           if (!(key9 === "max")) {
-            const err94 = { instancePath: instancePath + "/queue", schemaPath: "#/properties/queue/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key9 } };
+            const err96 = { instancePath: instancePath + "/queue", schemaPath: "#/properties/queue/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key9 } };
             if (vErrors === null) {
-              vErrors = [err94];
+              vErrors = [err96];
             } else {
-              vErrors.push(err94);
+              vErrors.push(err96);
             }
             errors++;
           }
         }
-        if (data32.max !== void 0) {
-          let data33 = data32.max;
-          if (!(typeof data33 == "number" && (!(data33 % 1) && !isNaN(data33)) && isFinite(data33))) {
-            const err95 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/type", keyword: "type", params: { type: "integer" } };
+        if (data33.max !== void 0) {
+          let data34 = data33.max;
+          if (!(typeof data34 == "number" && (!(data34 % 1) && !isNaN(data34)) && isFinite(data34))) {
+            const err97 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/type", keyword: "type", params: { type: "integer" } };
             if (vErrors === null) {
-              vErrors = [err95];
+              vErrors = [err97];
             } else {
-              vErrors.push(err95);
+              vErrors.push(err97);
             }
             errors++;
           }
-          if (typeof data33 == "number" && isFinite(data33)) {
-            if (data33 > 1048576 || isNaN(data33)) {
-              const err96 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1048576 } };
+          if (typeof data34 == "number" && isFinite(data34)) {
+            if (data34 > 1048576 || isNaN(data34)) {
+              const err98 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1048576 } };
               if (vErrors === null) {
-                vErrors = [err96];
+                vErrors = [err98];
               } else {
-                vErrors.push(err96);
+                vErrors.push(err98);
               }
               errors++;
             }
-            if (data33 < 1 || isNaN(data33)) {
-              const err97 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+            if (data34 < 1 || isNaN(data34)) {
+              const err99 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
               if (vErrors === null) {
-                vErrors = [err97];
+                vErrors = [err99];
               } else {
-                vErrors.push(err97);
+                vErrors.push(err99);
               }
               errors++;
             }
           }
         }
       } else {
-        const err98 = { instancePath: instancePath + "/queue", schemaPath: "#/properties/queue/type", keyword: "type", params: { type: "object" } };
+        const err100 = { instancePath: instancePath + "/queue", schemaPath: "#/properties/queue/type", keyword: "type", params: { type: "object" } };
         if (vErrors === null) {
-          vErrors = [err98];
+          vErrors = [err100];
         } else {
-          vErrors.push(err98);
+          vErrors.push(err100);
         }
         errors++;
       }
     }
     if (data.response !== void 0) {
-      let data34 = data.response;
-      if (data34 && typeof data34 == "object" && !Array.isArray(data34)) {
-        for (const key10 in data34) {
+      let data35 = data.response;
+      if (data35 && typeof data35 == "object" && !Array.isArray(data35)) {
+        for (const key10 in data35) {
           if (!(key10 === "bufferBytes")) {
-            const err99 = { instancePath: instancePath + "/response", schemaPath: "#/properties/response/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key10 } };
+            const err101 = { instancePath: instancePath + "/response", schemaPath: "#/properties/response/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key10 } };
             if (vErrors === null) {
-              vErrors = [err99];
+              vErrors = [err101];
             } else {
-              vErrors.push(err99);
+              vErrors.push(err101);
             }
             errors++;
           }
         }
-        if (data34.bufferBytes !== void 0) {
-          let data35 = data34.bufferBytes;
-          if (!(typeof data35 == "number" && (!(data35 % 1) && !isNaN(data35)) && isFinite(data35)) && typeof data35 !== "string") {
-            const err100 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/type", keyword: "type", params: { type: schema11.properties.response.properties.bufferBytes.type } };
+        if (data35.bufferBytes !== void 0) {
+          let data36 = data35.bufferBytes;
+          if (!(typeof data36 == "number" && (!(data36 % 1) && !isNaN(data36)) && isFinite(data36)) && typeof data36 !== "string") {
+            const err102 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/type", keyword: "type", params: { type: schema11.properties.response.properties.bufferBytes.type } };
             if (vErrors === null) {
-              vErrors = [err100];
+              vErrors = [err102];
             } else {
-              vErrors.push(err100);
+              vErrors.push(err102);
             }
             errors++;
           }
-          if (typeof data35 == "number" && isFinite(data35)) {
-            if (data35 > 1073741824 || isNaN(data35)) {
-              const err101 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1073741824 } };
-              if (vErrors === null) {
-                vErrors = [err101];
-              } else {
-                vErrors.push(err101);
-              }
-              errors++;
-            }
-            if (data35 < 4096 || isNaN(data35)) {
-              const err102 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 4096 } };
-              if (vErrors === null) {
-                vErrors = [err102];
-              } else {
-                vErrors.push(err102);
-              }
-              errors++;
-            }
-          }
-          if (typeof data35 === "string") {
-            if (!pattern0.test(data35)) {
-              const err103 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+          if (typeof data36 == "number" && isFinite(data36)) {
+            if (data36 > 1073741824 || isNaN(data36)) {
+              const err103 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1073741824 } };
               if (vErrors === null) {
                 vErrors = [err103];
               } else {
@@ -1212,24 +1214,44 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
+            if (data36 < 4096 || isNaN(data36)) {
+              const err104 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 4096 } };
+              if (vErrors === null) {
+                vErrors = [err104];
+              } else {
+                vErrors.push(err104);
+              }
+              errors++;
+            }
+          }
+          if (typeof data36 === "string") {
+            if (!pattern0.test(data36)) {
+              const err105 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+              if (vErrors === null) {
+                vErrors = [err105];
+              } else {
+                vErrors.push(err105);
+              }
+              errors++;
+            }
           }
         }
       } else {
-        const err104 = { instancePath: instancePath + "/response", schemaPath: "#/properties/response/type", keyword: "type", params: { type: "object" } };
+        const err106 = { instancePath: instancePath + "/response", schemaPath: "#/properties/response/type", keyword: "type", params: { type: "object" } };
         if (vErrors === null) {
-          vErrors = [err104];
+          vErrors = [err106];
         } else {
-          vErrors.push(err104);
+          vErrors.push(err106);
         }
         errors++;
       }
     }
   } else {
-    const err105 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    const err107 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     if (vErrors === null) {
-      vErrors = [err105];
+      vErrors = [err107];
     } else {
-      vErrors.push(err105);
+      vErrors.push(err107);
     }
     errors++;
   }

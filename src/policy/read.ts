@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { PolicyError } from './mistake.ts';
 
 /** A policy of ten thousand hosts has 300 kB. What is larger was not written as a policy. */
@@ -12,20 +12,37 @@ const systemErrors: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'the name is too long',
 };
 
+/** The path with all links resolved. Throws `PolicyError` if it leads nowhere. */
+export function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    throw unreadable(path, systemProblem(error));
+  }
+}
+
 /** The bytes of a policy file. Throws `PolicyError` if it cannot be read, is no regular file, or is too large. */
 export function readPolicyFile(path: string): Uint8Array {
+  return readRegularFile(path, 0);
+}
+
+/** The same of a path that `realPathOf` gave and somebody has approved: a link that took its place since is not followed. */
+export function readRealFile(path: string): Uint8Array {
+  return readRegularFile(path, constants.O_NOFOLLOW);
+}
+
+function readRegularFile(path: string, flags: number): Uint8Array {
   let descriptor: number | undefined;
   try {
     // Without O_NONBLOCK, the open of a named pipe would wait for a writer for ever.
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
     const file = fstatSync(descriptor);
     if (file.isDirectory()) throw unreadable(path, 'this is a directory, not a policy file');
     if (!file.isFile()) throw unreadable(path, 'this is not a regular file');
     return readAtMost(descriptor, path);
   } catch (error) {
     if (error instanceof PolicyError) throw error;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw unreadable(path, systemErrors[code] ?? `it cannot be read (${code})`);
+    throw unreadable(path, systemProblem(error));
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
   }
@@ -41,6 +58,11 @@ function readAtMost(descriptor: number, path: string): Uint8Array {
     length += received;
   }
   throw unreadable(path, `larger than ${maxFileBytes} bytes, which no policy is`);
+}
+
+function systemProblem(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  return systemErrors[code] ?? `it cannot be read (${code})`;
 }
 
 function unreadable(path: string, problem: string): PolicyError {

@@ -1,6 +1,7 @@
 import { nearestNames } from '../suggestion/nearest-name.ts';
+import { excerpt } from './excerpt.ts';
 import { escapeSegment, locate, positionAt, type SourceDocument, type SourceNode } from './locate.ts';
-import { excerpt, type Mistake, PolicyError } from './mistake.ts';
+import { type Mistake, PolicyError } from './mistake.ts';
 import { type PolicyFile, policyKeys } from './policy-file.generated.ts';
 import { expectation, knownKeys, type PolicyKey } from './policy-key.ts';
 import { schemaErrors } from './policy-validator.generated.ts';
@@ -33,7 +34,7 @@ export function validate(document: SourceDocument): PolicyFile {
     ...repeated.slice(0, maxMistakes).map((key) => repetition(document, key)),
     ...errors.slice(0, maxMistakes).map((error) => violation(document, error)),
   ].sort((left, right) => left.offset - right.offset);
-  throw new PolicyError(document.file, mistakes, count - mistakes.length);
+  throw new PolicyError(document.file, mistakes, { text: document.text, more: count - mistakes.length });
 }
 
 /** So that the schema's `minimum` and `maximum` hold for "64KiB" and "10s" too. What cannot be read stays a string. */
@@ -126,5 +127,6 @@ function unknownKey(objectPointer: string, name: string): string {
 function source({ text }: SourceDocument, node: SourceNode): string {
   if (node.members !== undefined) return 'an object';
   if (node.elements !== undefined) return node.elements.length === 0 ? 'an empty list' : 'a list';
+  if (node.start === node.end) return 'nothing';
   return excerpt(text.slice(node.start, Math.min(node.end, node.start + 100)));
 }

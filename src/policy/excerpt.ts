@@ -1,0 +1,14 @@
+/** Text of a file as part of a message: one line, nothing that drives or reorders a terminal, cut where it is long. */
+export function excerpt(text: string, maxLength = 48): string {
+  const shown = printable(text.slice(0, maxLength));
+  const isWhole = text.length <= maxLength && shown.length <= maxLength;
+  return isWhole ? shown : `${shown.slice(0, maxLength)}...`;
+}
+
+/** The text with an escape for each character that is none of its own line: controls, line ends, directions, halves. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    return code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, '0')}`;
+  });
+}
