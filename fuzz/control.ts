@@ -53,6 +53,9 @@ export function withControl(bytes: Uint8Array, options: { readonly peerEnds?: bo
 }
 
 const BYTE_BY_BYTE = 32;
+/** Added to a choice of cuts, it is none of single bytes. */
+export const FEW_READS = 32;
+export const LONGEST_PIECE = 256;
 
 /** The reads that bytes come in, always the same for the same choice: single bytes, or a few and a few hundred in turn. */
 export function cutAt(bytes: Uint8Array, choice: number): Uint8Array[] {

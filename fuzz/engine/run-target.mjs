@@ -1,19 +1,10 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bundleTarget } from './bundle.mjs';
+import { minimize } from './minimize.mjs';
 
 /**
  * One run of a fuzz target under jazzer.js (libFuzzer). Each target is `fuzz/NAME.fuzz.ts`, whose `fuzz(data)` throws
@@ -32,9 +23,8 @@ const maxInputBytes = { policy: 4096 };
 const defaultMaxInputBytes = 1024;
 /** Literals that inputs may hold, where not `fuzz/NAME.dict`. */
 const dictionaries = { 'request-parser': 'http', environ: 'http' };
-/** An input that takes longer is a finding: most take some microseconds. In seconds. */
-const slowestInput = 10;
-const minimizeSeconds = 20;
+/** An input that takes longer is a finding: most take some microseconds. */
+const slowestInputMs = 30_000;
 const mostMemoryMiB = 2048;
 
 /** Fuzzes for `seconds`. `text` has the figures, or what was found and where the case lies that repeats it. */
@@ -55,7 +45,6 @@ export async function fuzzTarget(target, seconds) {
     [
       `-max_total_time=${seconds}`,
       `-max_len=${maxInputBytes[target] ?? defaultMaxInputBytes}`,
-      `-timeout=${slowestInput}`,
       `-rss_limit_mb=${mostMemoryMiB}`,
       `-artifact_prefix=${found}`,
       '-use_value_profile=1',
@@ -64,9 +53,10 @@ export async function fuzzTarget(target, seconds) {
     ],
     `${work}${target}.log`,
   );
-  if (output.status !== 0)
-    return { passed: false, text: await reportFinding(target, bundle, found, regressions, output) };
+  if (output.status !== 0) return { passed: false, text: await reportFinding(target, found, output) };
   if (!/INITED cov: \d/.test(output.text)) return { passed: false, text: 'ran without coverage' };
+  const late = await findingIn(target, corpus);
+  if (late !== undefined) return { passed: false, text: await saveFinding(target, late.bytes, late.said) };
   return { passed: true, text: figures(output.text) };
 }
 
@@ -74,7 +64,8 @@ export async function fuzzTarget(target, seconds) {
 async function jazzer(bundle, folders, libFuzzerOptions, log) {
   const preload = ['--import', `${root}fuzz/engine/preload.mjs`];
   const cli = `${root}node_modules/@jazzer.js/core/dist/cli.js`;
-  const options = ['--sync', '--disableBugDetectors=.*', '--', ...libFuzzerOptions];
+  // jazzer.js puts a time-out of its own behind libFuzzer's options.
+  const options = ['--sync', '--disableBugDetectors=.*', `--timeout=${slowestInputMs}`, '--', ...libFuzzerOptions];
   const output = openSync(log, 'w');
   const child = spawn(process.execPath, [...preload, cli, bundle, ...folders, ...options], {
     cwd: work,
@@ -95,28 +86,44 @@ function figures(text) {
   return `nothing found in ${runs} executions, ${seconds} s, ${perSecond}/s; cov ${covered}, features ${features}, corpus ${inputs}, ${last(/peak_rss_mb:\s+(\d+)/g)} MiB`;
 }
 
-/** The input, made as small as it gets in a few seconds, becomes a named regression case. */
-async function reportFinding(target, bundle, found, regressions, { status, text }) {
+/** What the run has learnt, once more: what a target checks of many inputs at once may have waited when the run ended. */
+async function findingIn(target, corpus) {
+  const { fuzz, finish } = await import(`../${target}.fuzz.ts`);
+  for (const name of readdirSync(corpus)) {
+    const bytes = readFileSync(corpus + name);
+    try {
+      fuzz(bytes);
+    } catch (error) {
+      return { bytes: inputOf(error.message) ?? bytes, said: error.message };
+    }
+  }
+  try {
+    finish?.();
+  } catch (error) {
+    return { bytes: inputOf(error.message) ?? Buffer.alloc(0), said: error.message };
+  }
+  return undefined;
+}
+
+/** An input that waited for another parser is carried by the message. */
+function inputOf(message) {
+  const carried = /^input: (\S+)$/m.exec(message)?.[1];
+  return carried === undefined ? undefined : Buffer.from(carried, 'base64');
+}
+
+async function reportFinding(target, found, { status, text }) {
   const artifact = readdirSync(found).find((name) => /^(crash|timeout|oom)-/.test(name));
   if (artifact === undefined) return `ended with ${status}\n${text.slice(-4000)}`;
   const said = /Uncaught Exception: (?:Error: )?([^\n]*)/.exec(text)?.[1] ?? artifact;
-  const original = `${found}${artifact}`;
-  // Inputs that wait for another parser are found later than they ran: the message carries them.
-  const carried = /^input: (\S+)$/m.exec(text)?.[1];
-  if (carried !== undefined) writeFileSync(original, Buffer.from(carried, 'base64'));
-  const smallest = carried === undefined ? await minimize(bundle, original) : original;
-  mkdirSync(regressions, { recursive: true });
-  const bytes = readFileSync(smallest);
-  const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 8);
-  const invariant = /^[a-z0-9-]+(?=:)/.exec(said)?.[0] ?? artifact.split('-')[0];
-  const name = `${invariant}-${hash}`;
-  copyFileSync(smallest, `${regressions}${name}`);
-  return `FOUND ${said}\n${text.slice(-2000)}\ncase: fuzz/regressions/${target}/${name} (${bytes.length} bytes)`;
+  return saveFinding(target, inputOf(text) ?? readFileSync(`${found}${artifact}`), `${said}\n${text.slice(-2000)}`);
 }
 
-async function minimize(bundle, original) {
-  const smallest = `${original}.min`;
-  const options = ['-minimize_crash=1', `-max_total_time=${minimizeSeconds}`, `-exact_artifact_path=${smallest}`];
-  await jazzer(bundle, [original], options, `${original}.log`);
-  return existsSync(smallest) ? smallest : original;
+/** The input, made as small as it gets in some seconds, becomes a named regression case. */
+async function saveFinding(target, bytes, said) {
+  const invariant = /^[a-z0-9-]+(?=[:-])/.exec(said)?.[0] ?? 'finding';
+  const smallest = await minimize(target, bytes);
+  const name = `${invariant}-${createHash('sha256').update(smallest).digest('hex').slice(0, 8)}`;
+  mkdirSync(`${root}fuzz/regressions/${target}`, { recursive: true });
+  writeFileSync(`${root}fuzz/regressions/${target}/${name}`, smallest);
+  return `FOUND ${said}\ncase: fuzz/regressions/${target}/${name} (${smallest.length} of ${bytes.length} bytes)`;
 }

@@ -5,8 +5,8 @@ import { knownDifferences, shownBy } from './known-differences.ts';
 export type OracleName = 'node' | 'h11';
 
 /**
- * Where two readers of the same bytes understood different requests, in words; undefined where they agree. Only what both
- * accept is compared: a reader that refused, or that closed, says nothing about what follows.
+ * Where two readers of the same bytes understood different requests, in words; undefined where they agree. A reader that
+ * closed says nothing about what follows, nor does one that refused; but what we accept, Node's parser may not refuse.
  */
 export function disagreement(
   ours: Reading,
@@ -21,7 +21,9 @@ export function disagreement(
     const part = differingPart(shownBy(oracle, mine, known), other);
     if (part !== undefined) return `request ${index + 1} has another ${part}`;
   }
-  if (ours.messages.length > both && waits(theirs)) return `we saw ${ours.messages.length} requests, they ${both}`;
+  const isStricter = oracle === 'node' && theirs.end === 'refused';
+  if (ours.messages.length > both && (waits(theirs) || isStricter))
+    return `we saw ${ours.messages.length} requests, they ${both}`;
   if (theirs.messages.length > both && waits(ours)) return `they saw ${theirs.messages.length} requests, we ${both}`;
   return undefined;
 }

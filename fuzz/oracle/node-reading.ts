@@ -55,7 +55,11 @@ export function nodeReading(bytes: Uint8Array): Reading {
   const result = parser.execute(bytes);
   consumed = typeof result === 'number' ? result : 0;
   parser.close();
-  if (typeof result !== 'number') return { messages, end: 'refused' };
+  if (typeof result !== 'number') {
+    // It takes `Proxy-Connection: close`, even in a trailer, for the end of the connection; RFC 9112 section 9.3 does not.
+    const isClosed = 'code' in result && result.code === 'HPE_CLOSED_CONNECTION';
+    return { messages, end: isClosed ? 'closed' : 'refused' };
+  }
   if (upgraded && consumed < bytes.length) {
     const rest = nodeReading(bytes.subarray(consumed));
     return { messages: [...messages, ...rest.messages], end: rest.end };

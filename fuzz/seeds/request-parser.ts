@@ -6,12 +6,19 @@ import { grammarMade } from './grammar.ts';
 const LONGEST = 2000;
 
 const GRAMMAR_MADE = 500;
+/** More framing than content: what the bounds on chunk extensions are for. */
+const extensions = [2, 6, 12, 20].map((count) =>
+  Buffer.from(
+    `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${'1;aaaaaaaaaaaaaaa=b\r\na\r\n'.repeat(count)}0\r\n\r\n`,
+  ),
+);
 
 /** The corpus, the tests' own cases and what the grammar makes, under the default policy's limits and the small ones. */
 export function seeds(): Seed[] {
   const requests = [
     ...corpusRequests().map(({ bytes, peerEnds }) => withControl(bytes, { peerEnds })),
     ...requestsOfCases().map((bytes) => withControl(bytes)),
+    ...extensions.map((bytes) => withControl(bytes)),
     ...grammarMade(GRAMMAR_MADE),
   ].filter(({ length }) => length <= LONGEST);
   return requests.flatMap((bytes, index) => {

@@ -76,7 +76,7 @@ describe('a reading that differs', () => {
     ['field value', { ...ours, messages: [{ ...message, fields: [['host', 'b']] }] }, /value in field 1/],
     ['number of requests: more', { ...ours, messages: [message, message] }, /they saw 2 requests, we 1/],
     ['number of requests: fewer', { messages: [], end: 'within' }, /we saw 1 requests, they 0/],
-    ['refusal', { messages: [], end: 'refused' }, undefined],
+    ['refusal, where it is Node’s parser', { messages: [], end: 'refused' }, /we saw 1 requests, they 0/],
     ['close', { messages: [], end: 'closed' }, undefined],
   ];
   for (const [what, theirs, said] of others) {
@@ -86,4 +86,8 @@ describe('a reading that differs', () => {
       else assert.match(difference ?? '', said);
     });
   }
+
+  it('in the refusal of another parser is none of acceptance', () => {
+    assert.equal(disagreement(ours, 'h11', { messages: [], end: 'refused' }), undefined);
+  });
 });

@@ -3,6 +3,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { Seed } from '../../fuzz/seeds/cases.ts';
 
+/** `finish`: for what a target checks of many inputs at once. */
+type Target = { readonly fuzz: (data: Buffer) => void; readonly finish?: () => void };
+
 /** Without the fuzzing engine: every seed, and every input that once broke an invariant, holds to all of them. */
 const folder = new URL('../../fuzz/', import.meta.url);
 const targets = readdirSync(folder)
@@ -16,13 +19,14 @@ describe('the fuzz targets', () => {
 
   for (const target of targets) {
     it(`${target} holds for its seeds and for all that was ever found`, async () => {
-      const { fuzz } = (await import(`../../fuzz/${target}.fuzz.ts`)) as { fuzz: (data: Buffer) => void };
+      const { fuzz, finish } = (await import(`../../fuzz/${target}.fuzz.ts`)) as Target;
       const { seeds } = (await import(`../../fuzz/seeds/${target}.ts`)) as { seeds: () => readonly Seed[] };
       const inputs = [...seeds(), ...regressions(target)];
       assert.ok(inputs.length > 0);
       for (const { name, bytes } of inputs) {
         assert.doesNotThrow(() => fuzz(Buffer.from(bytes)), name);
       }
+      assert.doesNotThrow(() => finish?.());
     });
   }
 });

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { readControl } from '../../fuzz/control.ts';
 import { fuzz as fuzzEnviron } from '../../fuzz/environ.fuzz.ts';
 import { readRequests } from '../../fuzz/reading.ts';
-import { fuzz as fuzzRequestParser, h11 } from '../../fuzz/request-parser.fuzz.ts';
+import { finish, fuzz as fuzzRequestParser } from '../../fuzz/request-parser.fuzz.ts';
 import { connections, grammarMade } from '../../fuzz/seeds/grammar.ts';
 
 /** A fixed seed as a gate, and another one each time, which a failure prints. */
@@ -17,7 +17,7 @@ describe('requests made after the grammar', () => {
   for (const { what, options } of runs) {
     it(`hold to the invariants of the request parser: ${what}`, () => {
       fc.assert(fc.property(connections, fuzzRequestParser), options);
-      h11.ask();
+      finish();
     });
 
     it(`hold to the invariants of the environ: ${what}`, () => {
