@@ -100,7 +100,9 @@ function checkLimits({ messages }: OwnReading, control: Control): void {
 
 /** The same once more and once more on a kept connection is three times the same: buffers are its own, state is new. */
 function checkKept(reading: OwnReading, bytes: Uint8Array, control: Control): void {
-  if (reading.end !== 'between' || reading.rejections.length > 0) return;
+  // Behind an empty line another one would be one too many.
+  const isWhole = reading.end === 'between' && reading.messageEnds.at(-1) === bytes.length;
+  if (!isWhole || reading.rejections.length > 0) return;
   const thrice = readRequests(cutAt(Buffer.concat([bytes, bytes, bytes]), control.cuts | FEW_READS), control);
   const expected = [...reading.messages, ...reading.messages, ...reading.messages];
   if (JSON.stringify(thrice.messages) === JSON.stringify(expected)) return;
