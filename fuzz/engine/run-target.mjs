@@ -19,7 +19,7 @@ export const targets = readdirSync(`${root}fuzz`)
   .map((name) => name.slice(0, -suffix.length));
 
 /** Longer inputs take longer and reach nothing that small limits do not bring within reach. In bytes. */
-const maxInputBytes = { policy: 4096 };
+const maxInputBytes = { policy: 4096, 'request-parser': 1536 };
 const defaultMaxInputBytes = 1024;
 /** Literals that inputs may hold, where not `fuzz/NAME.dict`. */
 const dictionaries = { 'request-parser': 'http', environ: 'http' };

@@ -7,10 +7,11 @@ const LONGEST = 2000;
 
 const GRAMMAR_MADE = 500;
 /** More framing than content: what the bounds on chunk extensions are for. */
-const extensions = [2, 6, 12, 20].map((count) =>
-  Buffer.from(
-    `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${'1;aaaaaaaaaaaaaaa=b\r\na\r\n'.repeat(count)}0\r\n\r\n`,
-  ),
+const extensions = [2, 6, 12, 20, 26].flatMap((count) =>
+  ['a=b', 'aaaaaaaaaaaaaaa=b', 'a'.repeat(40)].map((extension) => {
+    const chunks = `1;${extension}\r\na\r\n`.repeat(count);
+    return Buffer.from(`POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`);
+  }),
 );
 
 /** The corpus, the tests' own cases and what the grammar makes, under the default policy's limits and the small ones. */

@@ -2,7 +2,12 @@
 export function excerpt(text: string, maxLength = 48): string {
   const shown = printable(text.slice(0, maxLength));
   const isWhole = text.length <= maxLength && shown.length <= maxLength;
-  return isWhole ? shown : `${shown.slice(0, maxLength)}...`;
+  return isWhole ? shown : `${cut(shown, maxLength)}...`;
+}
+
+/** Never between the halves of a character. */
+function cut(text: string, length: number): string {
+  return text.slice(0, length).replace(/[\ud800-\udbff]$/, '');
 }
 
 /** The text with an escape for each character that is none of its own line: controls, line ends, directions, halves. */
