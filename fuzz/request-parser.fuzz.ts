@@ -16,10 +16,11 @@ export function finish(): void {
 }
 
 /**
- * Any bytes, cut anywhere, make the same requests and refusals; nothing is told behind a refusal, and nothing throws. What
- * stands behind a message reads as it would on a connection of its own. Each limit holds to the byte. No refusal hides one that would cost more. Bytes
- * that are taken in without a word are bounded by the limits, and so is what is told by the bytes. What is accepted means
- * the same to other readers, and when it is sent once more in the plainest form.
+ * Any bytes, cut anywhere, make the same requests and refusals; nothing is told behind a refusal, and nothing throws. No
+ * refusal hides one that would cost more. What stands behind a message reads as it would on a connection of its own, and
+ * what is sent three times is read three times. Each limit holds to the byte; bytes that are taken in without a word are
+ * bounded by the limits, and what is told by the bytes. What is accepted means the same to other readers, and when it is sent
+ * once more in the plainest form.
  */
 export function fuzz(data: Buffer): void {
   const input = readControl(data);
