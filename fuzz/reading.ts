@@ -127,7 +127,7 @@ export function readRequests(pieces: readonly Uint8Array[], options: ReadOptions
   for (const piece of pieces) {
     if (refused || (isComplete && !keepAlive)) break;
     // As a listener reads: into one buffer that is overwritten by the next read.
-    const read = Uint8Array.from(piece);
+    const read = new Uint8Array(piece);
     received += piece.length;
     parser.receive(read);
     read.fill(0x58);

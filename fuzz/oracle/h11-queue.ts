@@ -15,7 +15,7 @@ export class H11Queue {
 
   /** `bytes` are what of the input `data` a client sends. */
   add(ours: Reading, bytes: Uint8Array, data: Uint8Array): void {
-    this.waiting.push({ ours, bytes: Uint8Array.from(bytes), data: Uint8Array.from(data) });
+    this.waiting.push({ ours, bytes: new Uint8Array(bytes), data: new Uint8Array(data) });
     if (this.waiting.length >= BATCH) this.ask();
   }
 
