@@ -50,18 +50,16 @@ export function nodeReading(bytes: Uint8Array): Reading {
     raw = [];
     url = '';
   };
-  let consumed = 0;
   // Behind an offered upgrade the parser stops, since a server may take it. Ours never does: a new one reads on.
   const result = parser.execute(bytes);
-  consumed = typeof result === 'number' ? result : 0;
   parser.close();
   if (typeof result !== 'number') {
     // It takes `Proxy-Connection: close`, even in a trailer, for the end of the connection; RFC 9112 section 9.3 does not.
     const isClosed = 'code' in result && result.code === 'HPE_CLOSED_CONNECTION';
     return { messages, end: isClosed ? 'closed' : 'refused' };
   }
-  if (upgraded && consumed < bytes.length) {
-    const rest = nodeReading(bytes.subarray(consumed));
+  if (upgraded && result < bytes.length) {
+    const rest = nodeReading(bytes.subarray(result));
     return { messages: [...messages, ...rest.messages], end: rest.end };
   }
   if (!keepAlive && open === undefined && messages.length > 0) return { messages, end: 'closed' };

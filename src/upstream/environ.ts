@@ -31,6 +31,13 @@ keyByte[0x2d] = 0x5f;
 const QUERY_STRING = Buffer.from('\0QUERY_STRING\0');
 const RAW_URI = Buffer.from('\0RAW_URI\0');
 
+function firstPairs(method: string, scriptName: string): Uint8Array {
+  return Buffer.from(`REQUEST_METHOD\0${method}\0SCRIPT_NAME\0${scriptName}\0PATH_INFO\0`, 'latin1');
+}
+
+/** `*` is for OPTIONS alone, and lies below no mount. */
+const ASTERISK_PAIRS = firstPairs('OPTIONS', '');
+
 const COPY_BY_HAND_BYTES = 120;
 const FIRST_BYTES = 8192;
 /** What is not copied from the head: fixed keys, `HTTP_` and separators of each field, names and addresses. */
@@ -104,7 +111,7 @@ export class EnvironEncoder {
   private putRequest(head: RequestHead, inspection: Inspection, requestNumber: number): void {
     const { target, pathBytes, pathStart, pathEnd } = inspection;
     const isAsterisk = target.form === 'asterisk';
-    this.putConstant(this.methodPairs(head.method, isAsterisk ? '' : this.mount.scriptName));
+    this.putConstant(isAsterisk ? ASTERISK_PAIRS : this.methodPairs(head.method));
     if (target.form === 'absolute' && pathStart === pathEnd) this.putText('/');
     else this.putBytes(pathBytes, isAsterisk ? pathStart : pathStart + this.mount.bytes.length, pathEnd);
     this.putConstant(QUERY_STRING);
@@ -122,12 +129,11 @@ export class EnvironEncoder {
     }
   }
 
-  private methodPairs(method: string, scriptName: string): Uint8Array {
-    const name = `${method} ${scriptName}`;
-    let pairs = this.byMethod.get(name);
+  private methodPairs(method: string): Uint8Array {
+    let pairs = this.byMethod.get(method);
     if (pairs === undefined) {
-      pairs = Buffer.from(`REQUEST_METHOD\0${method}\0SCRIPT_NAME\0${scriptName}\0PATH_INFO\0`, 'latin1');
-      this.byMethod.set(name, pairs);
+      pairs = firstPairs(method, this.mount.scriptName);
+      this.byMethod.set(method, pairs);
     }
     return pairs;
   }
