@@ -28,12 +28,19 @@ const controls = Array.from({ length: 256 }, (_, bits): Omit<Control, 'cuts'> =>
   return {
     limits: { ...(isSmall ? smallHead : defaultHead), contentBytes, trailers },
     policy: {
-      methods,
-      dotSegments: (bits & 8) === 0 ? 'reject' : 'keep',
-      encodedSlash: (bits & 16) === 0 ? 'reject' : 'decode',
-      underscores: (bits & 32) === 0 ? 'drop' : 'reject',
-      hosts: [],
-      contentBytes,
+      request: {
+        ...(isSmall ? smallHead : defaultHead),
+        methods,
+        dotSegments: (bits & 8) === 0 ? 'reject' : 'keep',
+        encodedSlash: (bits & 16) === 0 ? 'reject' : 'decode',
+        underscores: (bits & 32) === 0 ? 'drop' : 'reject',
+        contentBytes,
+      },
+      checksHeadLimits: false,
+      hosts: null,
+      allow: null,
+      deny: null,
+      observed: null,
     },
     peerEnds: (bits & 1) === 1,
   };

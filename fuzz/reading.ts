@@ -2,7 +2,7 @@ import { compileLlhttp } from '../src/http1/llhttp/compile.ts';
 import { instantiateLlhttp } from '../src/http1/llhttp/instance.ts';
 import type { RequestHead } from '../src/http1/request-head.ts';
 import { createParserContext, type ParserLimits, RequestParser } from '../src/http1/request-parser.ts';
-import { checks, Inspection, type InspectPolicy, inspect } from '../src/inspect/inspect.ts';
+import { checks, formChecks, Inspection, type InspectPolicy, inspect, inspectForm } from '../src/inspect/inspect.ts';
 import type { Rejection } from '../src/rejection/rejection.ts';
 import { type RuleId, rules } from '../src/rejection/rules.ts';
 
@@ -87,7 +87,7 @@ export function readRequests(pieces: readonly Uint8Array[], options: ReadOptions
       open = messageOf(head);
       keepAlive = head.keepAlive;
       isRefused = false;
-      const rejection = inspect(head, options.policy, inspection);
+      const rejection = inspectForm(head, inspection) ?? inspect(head, options.policy, inspection);
       if (rejection === undefined) options.onAccepted?.(head, inspection);
       else {
         hiddenFault ??= faultBehind(rejection, head, options.policy);
@@ -150,7 +150,8 @@ export function readRequests(pieces: readonly Uint8Array[], options: ReadOptions
 /** Another check's objection that would have ended the connection. */
 function faultBehind({ rule }: Rejection, head: RequestHead, policy: InspectPolicy): RuleId | undefined {
   if (rules[rule].ends === 'connection') return undefined;
-  const others = checks.map((check) => check(head, policy, inspection)?.rule);
+  const ofForm = formChecks.map((check) => check(head, inspection)?.rule);
+  const others = [...ofForm, ...checks.map((check) => check(head, policy, inspection)?.rule)];
   return others.find((other) => other !== undefined && rules[other].ends === 'connection');
 }
 

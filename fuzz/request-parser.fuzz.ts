@@ -81,8 +81,8 @@ function checkLimits({ messages }: OwnReading, control: Control): void {
   };
   const plain = [serialize([message])];
   const isAccepted = (limits: Partial<typeof used>): boolean => {
-    const contentBytes = { contentBytes: limits.contentBytes ?? control.policy.contentBytes };
-    const policy = { ...control.policy, ...contentBytes };
+    const contentBytes = { contentBytes: limits.contentBytes ?? control.policy.request.contentBytes };
+    const policy = { ...control.policy, request: { ...control.policy.request, ...contentBytes } };
     const reading = readRequests(plain, {
       ...control,
       policy,

@@ -2,7 +2,8 @@
  * The schema as TypeScript: the type of a policy file, and each key with what messages, merging and overriding need to
  * know of it. Only the few forms of schema that ours uses; any other throws here, before anything is written.
  */
-export function generatePolicyFile(schema) {
+export function generatePolicyFile(root) {
+  const schema = withoutReferences(root, root.$defs);
   const keys = [...keysOf(schema, '')];
   const pointers = keys.map(([pointer]) => `  | ${quote(pointer)}`).join('\n');
   const entries = keys.map(([pointer, key]) => `  ${quote(pointer)}: ${JSON.stringify(key)},`).join('\n');
@@ -18,7 +19,7 @@ export type Duration = number | string;
 /** ${schema.description} */
 export type PolicyFile = ${typeOf(schema, '')};
 
-/** Every key of a policy file, as a JSON pointer. */
+/** Every key of a policy file, as a JSON pointer. \`*\` is any element of a list. */
 export type PolicyPointer =
 ${pointers};
 
@@ -28,17 +29,32 @@ ${entries}
 `;
 }
 
+/** The schema as if each part were written where it counts. */
+export function withoutReferences(schema, definitions) {
+  if (Array.isArray(schema)) return schema.map((element) => withoutReferences(element, definitions));
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const name = schema.$ref?.replace('#/$defs/', '');
+  if (name !== undefined) return withoutReferences(definitions[name], definitions);
+  const parts = Object.entries(schema).filter(([key]) => key !== '$defs');
+  return Object.fromEntries(parts.map(([key, part]) => [key, withoutReferences(part, definitions)]));
+}
+
 function typeOf(schema, indent) {
   const key = keyOf(schema);
   switch (key.kind) {
     case 'object': {
       const inner = `${indent}  `;
+      const required = schema.required ?? [];
       const properties = Object.entries(schema.properties).map(
         ([name, property]) =>
-          `${inner}/** ${property.description} */\n${inner}readonly ${name}?: ${typeOf(property, inner)};\n`,
+          `${inner}/** ${property.description} */\n${inner}readonly ${propertyName(name)}${required.includes(name) ? '' : '?'}: ${typeOf(property, inner)};\n`,
       );
       return `{\n${properties.join('')}${indent}}`;
     }
+    case 'objects':
+      return `readonly ${typeOf(schema.items, indent)}[]`;
+    case 'map':
+      return 'Readonly<Record<string, string | null>>';
     case 'size':
       return 'Size';
     case 'duration':
@@ -58,24 +74,32 @@ function typeOf(schema, indent) {
 function* keysOf(schema, pointer) {
   yield [pointer, keyOf(schema)];
   for (const [name, property] of Object.entries(schema.properties ?? {})) yield* keysOf(property, `${pointer}/${name}`);
+  if (schema.items?.type === 'object') yield* keysOf(schema.items, `${pointer}/*`);
 }
 
 function keyOf(schema) {
-  const { type, unit, minimum, maximum } = schema;
+  const { type, unit, minimum, maximum, minItems = 0, maxItems } = schema;
   const form = JSON.stringify(type);
   if (form === '"object"' && schema.additionalProperties === false) {
     return { kind: 'object', keys: Object.keys(schema.properties) };
   }
+  if (form === '"object"') return { kind: 'map', item: schema.description, maxItems: schema.maxProperties };
   if (form === '["integer","string"]' && unit === 'bytes') return { kind: 'size', minimum, maximum };
   if (form === '["number","string"]' && unit === 'seconds') return { kind: 'duration', minimum, maximum };
   if (form === '"integer"') return { kind: 'count', unit, minimum, maximum };
   if (form === '"string"' && schema.enum) return { kind: 'choice', values: schema.enum };
   if (form === '"string"') return { kind: 'text', maxLength: schema.maxLength };
   if (form === '"array"' && schema.items.type === 'string') {
-    const { minItems = 0, maxItems } = schema;
     return { kind: 'list', item: schema.items.description, values: schema.items.enum ?? [], minItems, maxItems };
   }
+  if (form === '"array"' && schema.items.type === 'object') {
+    return { kind: 'objects', item: schema.items.description, maxItems };
+  }
   throw new Error(`no TypeScript for ${JSON.stringify(schema)}`);
+}
+
+function propertyName(name) {
+  return /^[$A-Za-z]+$/.test(name) ? name : quote(name);
 }
 
 function quote(text) {

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import Ajv from 'ajv';
 import standaloneCode from 'ajv/dist/standalone/index.js';
 import { build } from 'esbuild';
+import { withoutReferences } from './generate-policy-file.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -20,7 +21,8 @@ export async function generatePolicyValidator(schema) {
     code: { source: true, esm: true },
   });
   ajv.addVocabulary(['unit']);
-  const code = standaloneCode.default(ajv, ajv.compile(schema));
+  // ajv compares the elements of a list with a table where it sees that they are strings, and each with each behind a $ref.
+  const code = standaloneCode.default(ajv, ajv.compile(withoutReferences(schema, schema.$defs)));
   const { outputFiles } = await build({
     stdin: { contents: code, resolveDir: root },
     absWorkingDir: root,

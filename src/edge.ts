@@ -3,6 +3,7 @@ import { Arrival } from './connection/arrival.ts';
 import { createDateLine } from './connection/date-line.ts';
 import { Deadlines } from './connection/deadlines.ts';
 import type { Edge } from './connection/edge-context.ts';
+import { Observations } from './connection/observations.ts';
 import { RequestIds } from './connection/request-id.ts';
 import { survivingCanary } from './http1/canary.ts';
 import { compileLlhttp } from './http1/llhttp/compile.ts';
@@ -10,6 +11,7 @@ import { instantiateLlhttp, type Llhttp } from './http1/llhttp/instance.ts';
 import { createParserContext } from './http1/request-parser.ts';
 import { ResponseHead } from './http1/response-head.ts';
 import { Inspection } from './inspect/inspect.ts';
+import { putInForce } from './policy/policy-in-force.ts';
 import { bootChild } from './process/child.ts';
 import type { EdgeStart, EdgeToMaster, MasterToEdge } from './process/control-messages.ts';
 import { type Log, openErrorLog } from './telemetry/error-log.ts';
@@ -28,6 +30,7 @@ const CRASH_MS = 5_000;
 
 let listener: Listener | undefined;
 let workers: NodeDispatcher | undefined;
+const observations = new Observations();
 const master = bootChild<MasterToEdge, EdgeToMaster>(receive);
 
 function receive(message: MasterToEdge): void {
@@ -93,7 +96,7 @@ function createEdge(order: EdgeStart, llhttp: Llhttp, dispatcher: Dispatcher, lo
   const requestIds = new RequestIds();
   const mount = mountAt(order.scriptName);
   return {
-    policy: order.policy,
+    policy: putInForce(order.policy),
     parsers: createParserContext(llhttp),
     inspection: new Inspection(),
     mount,
@@ -102,6 +105,7 @@ function createEdge(order: EdgeStart, llhttp: Llhttp, dispatcher: Dispatcher, lo
     dispatcher,
     deadlines: new Deadlines(performance),
     log,
+    observations,
     dateLine: createDateLine(Date.now),
     requestIds,
   };

@@ -1,8 +1,10 @@
 import { compileLlhttp } from '../../src/http1/llhttp/compile.ts';
 import { instantiateLlhttp } from '../../src/http1/llhttp/instance.ts';
+import type { RequestHead } from '../../src/http1/request-head.ts';
 import { createParserContext, RequestParser } from '../../src/http1/request-parser.ts';
-import { Inspection, inspect } from '../../src/inspect/inspect.ts';
+import { Inspection, inspect, inspectForm } from '../../src/inspect/inspect.ts';
 import { loadPolicy } from '../../src/policy/load.ts';
+import { putInForce } from '../../src/policy/policy-in-force.ts';
 import { EnvironEncoder, encodePairs } from '../../src/upstream/environ.ts';
 
 /** Nanoseconds for the checks of one head and for its environ, each beside the parsing that comes before. */
@@ -21,7 +23,7 @@ const request = Buffer.from(
   ].join('\r\n'),
 );
 
-const policy = loadPolicy(null).request;
+const policy = putInForce(loadPolicy(null));
 const inspection = new Inspection();
 const encoder = new EnvironEncoder('0123456789abcdef-');
 const pairText = encodePairs([
@@ -33,12 +35,14 @@ const pairText = encodePairs([
   ['portcullis.policy', 'default'],
 ]);
 const pairs = Buffer.from(pairText, 'latin1');
+const isRefused = (head: RequestHead): boolean =>
+  (inspectForm(head, inspection) ?? inspect(head, policy.for(head, inspection), inspection)) !== undefined;
 const stations = { parse: 1, inspect: 2, environ: 3 } as const;
 let station = 0;
 let bytes = 0;
-const parser = new RequestParser(createParserContext(instantiateLlhttp(compileLlhttp())), policy, {
+const parser = new RequestParser(createParserContext(instantiateLlhttp(compileLlhttp())), policy.headLimits, {
   onRequestHead(head) {
-    if (station >= stations.inspect && inspect(head, policy, inspection) !== undefined) throw new Error('refused');
+    if (station >= stations.inspect && isRefused(head)) throw new Error('refused');
     if (station >= stations.environ) bytes = encoder.encode(head, inspection, pairs, 12345).length;
   },
   onContent: () => {},

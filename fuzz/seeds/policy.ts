@@ -18,6 +18,10 @@ function valuesOf(key: PolicyKey): readonly unknown[] {
       return [...key.values, key.values[0]?.toUpperCase()];
     case 'list':
       return [[], key.values, ['GET', 'GET'], ['Example.com', '*.example.com', '[::1]', '192.0.2.1'], ['a!']];
+    case 'objects':
+      return [[], [{}], [1]];
+    case 'map':
+      return [{}, { REQUEST_METHOD: 'GET', HTTP_X: null }, { a: 1 }];
     case 'text':
       return ['./policy.schema.json', 1];
   }
@@ -67,5 +71,5 @@ export function seeds(): Seed[] {
 
 function fileWith(pointer: string, value: unknown): unknown {
   const names = pointer.split('/').slice(1);
-  return names.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value);
+  return names.reduceRight<unknown>((inner, name) => (name === '*' ? [inner] : { [name]: inner }), value);
 }

@@ -71,7 +71,7 @@ export class Listener {
   }
 
   private accept(handle: AcceptedHandle, arrival: Arrival): void {
-    const { max } = this.edge.policy.connections;
+    const { max } = this.edge.policy.policy.connections;
     if (this.connections.size >= max) {
       this.edge.log.limited('connections.too-many', `Closed a connection: connections.too-many (${max} are open)`);
       handle.close();

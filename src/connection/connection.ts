@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net';
 import type { RequestHead } from '../http1/request-head.ts';
-import { type ParserHandler, type ParserLimits, RequestParser } from '../http1/request-parser.ts';
+import { type ParserHandler, RequestParser } from '../http1/request-parser.ts';
 import { CONTINUE_RESPONSE } from '../http1/response-writer.ts';
-import type { Policy } from '../policy/policy.ts';
+import { type ClientAddress, parseAddress } from '../inspect/client-address.ts';
+import type { EffectivePolicy } from '../policy/effective.ts';
+import type { PolicyInForce } from '../policy/policy-in-force.ts';
 import { type Rejection, reject } from '../rejection/rejection.ts';
 import { rules } from '../rejection/rules.ts';
 import type { Arrival } from './arrival.ts';
@@ -25,7 +27,10 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   private readonly onClosed: (connection: Connection) => void;
   private readonly parser: RequestParser;
   private readonly outbox: Outbox;
-  private policy: Policy;
+  private policy: PolicyInForce;
+  /** What holds for the request that runs, or ran last. */
+  private effective: EffectivePolicy;
+  private clientAddress: ClientAddress | null | undefined;
   private state: State = 'idle';
   private waitingFor: WaitingFor = 'first-byte';
   private exchange: Exchange | undefined;
@@ -49,7 +54,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.arrival = arrival;
     this.onClosed = onClosed;
     this.policy = edge.policy;
-    this.parser = new RequestParser(edge.parsers, limitsOf(edge.policy), this);
+    this.effective = edge.policy.general;
+    this.parser = new RequestParser(edge.parsers, edge.policy.headLimits, this);
     this.outbox = new Outbox(socket, this);
     this.wait('first-byte');
   }
@@ -97,10 +103,9 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.enter('head');
     this.requests += 1;
     this.contentLeft = head.framing === 'none' ? 0 : head.framing === 'chunked' ? Infinity : head.contentLength;
-    const isLast = this.isDraining || this.requests >= this.policy.keepAlive.maxRequests;
     this.responseIsOut = false;
     this.clientCloses = !head.keepAlive;
-    this.exchange = new Exchange(this.edge, this, head, head.keepAlive && !isLast);
+    this.exchange = new Exchange(this.edge, this, head);
     this.exchange.begin(head);
     this.progress();
   }
@@ -123,6 +128,19 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   }
 
   // From the exchange.
+
+  policyFor(head: RequestHead): EffectivePolicy {
+    const { inspection } = this.edge;
+    const effective = this.policy.for(head, inspection);
+    this.effective = effective;
+    this.parser.limits = effective.parserLimits;
+    if (effective.allow !== null || effective.deny !== null) inspection.client = this.client;
+    return effective;
+  }
+
+  get isLastRequest(): boolean {
+    return this.isDraining || this.requests >= this.effective.values.keepAlive.maxRequests;
+  }
 
   get connectionPairs(): Uint8Array {
     this.pairs ??= this.arrival.connectionPairs(this.socket);
@@ -153,7 +171,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
 
   /** Content that is still on its way when the response begins is drained up to what memory may hold of it. */
   get canReachNextRequest(): boolean {
-    return this.contentLeft <= this.policy.request.contentMemoryBytes;
+    return this.contentLeft <= this.effective.request.contentMemoryBytes;
   }
 
   responseEnded(keepAlive: boolean): void {
@@ -182,8 +200,14 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     }
     this.responseIsOut = true;
     this.mayGoOn = keepAlive;
-    this.outbox.send(refusal(rejection, this.policy, this.edge.dateLine(), keepAlive, exchange?.isHead === true));
+    const { methods } = this.effective.request;
+    this.outbox.send(refusal(rejection, methods, this.edge.dateLine(), keepAlive, exchange?.isHead === true));
     this.settle();
+  }
+
+  observe({ rule, detail }: Rejection): void {
+    this.edge.observations.note(rule);
+    this.edge.log.limited(`observed ${rule}`, `Would refuse ${this.peer}: ${rule} (${detail})`);
   }
 
   /** What is wrong lies behind an answer that is complete: the client reads that to its end. */
@@ -220,7 +244,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
       const expiry = expiryOf(this.waitingFor);
       const sentNothing = this.waitingFor === 'head' && this.parser.isBetweenRequests;
       if (expiry === undefined || sentNothing) return this.destroy();
-      this.refuse(reject(expiry, `no progress for ${deadlineMs(this.waitingFor, this.policy)} ms`));
+      this.refuse(reject(expiry, `no progress for ${deadlineMs(this.waitingFor, this.effective.values)} ms`));
     } catch (error) {
       this.fault(error);
     }
@@ -315,9 +339,11 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   }
 
   private adoptPolicy(): void {
-    if (this.policy === this.edge.policy) return;
-    this.policy = this.edge.policy;
-    this.parser.limits = limitsOf(this.policy);
+    if (this.policy !== this.edge.policy) {
+      this.policy = this.edge.policy;
+      this.effective = this.policy.general;
+    }
+    this.parser.limits = this.policy.headLimits;
   }
 
   /**
@@ -353,7 +379,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
 
   private wait(waitingFor: WaitingFor): void {
     this.waitingFor = waitingFor;
-    const afterMs = deadlineMs(waitingFor, this.policy);
+    const afterMs = deadlineMs(waitingFor, this.effective.values);
     if (afterMs > 0) this.edge.deadlines.set(this, afterMs);
     else this.edge.deadlines.clear(this);
   }
@@ -370,11 +396,12 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.socket.resume();
   }
 
+  private get client(): ClientAddress | undefined {
+    if (this.clientAddress === undefined) this.clientAddress = parseAddress(this.socket.remoteAddress ?? '') ?? null;
+    return this.clientAddress ?? undefined;
+  }
+
   private get peer(): string {
     return this.socket.remoteAddress ?? 'a client';
   }
-}
-
-function limitsOf(policy: Policy): ParserLimits {
-  return policy.request;
 }

@@ -1,18 +1,19 @@
 import type { ParserContext } from '../http1/request-parser.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
 import type { Inspection } from '../inspect/inspect.ts';
-import type { Policy } from '../policy/policy.ts';
+import type { PolicyInForce } from '../policy/policy-in-force.ts';
 import type { Log } from '../telemetry/error-log.ts';
 import type { Dispatcher } from '../upstream/dispatch.ts';
 import type { EnvironEncoder } from '../upstream/environ.ts';
 import type { Mount } from '../upstream/mount.ts';
 import type { Deadlines } from './deadlines.ts';
+import type { Observations } from './observations.ts';
 import type { RequestIds } from './request-id.ts';
 
 /** What all connections of an edge share. The scratch objects are safe to share because each is used within one call. */
 export type Edge = {
   /** Swapped as one value; a connection reads it anew for each request. */
-  policy: Policy;
+  policy: PolicyInForce;
   readonly parsers: ParserContext;
   readonly inspection: Inspection;
   /** Where the application lives; `environ` is of the same one. */
@@ -22,6 +23,7 @@ export type Edge = {
   readonly dispatcher: Dispatcher;
   readonly deadlines: Deadlines;
   readonly log: Log;
+  readonly observations: Observations;
   /** `Date: …\r\n`, of this second. */
   dateLine(): Uint8Array;
   readonly requestIds: RequestIds;

@@ -1,7 +1,8 @@
 import type { RequestHead } from '../http1/request-head.ts';
 import { ResponseWriter } from '../http1/response-writer.ts';
 import { expectsContinue } from '../inspect/content.ts';
-import { inspect } from '../inspect/inspect.ts';
+import { inspect, inspectForm } from '../inspect/inspect.ts';
+import type { EffectivePolicy } from '../policy/effective.ts';
 import { type Rejection, reject } from '../rejection/rejection.ts';
 import type { DispatchedRequest, ResponseSink } from '../upstream/dispatch.ts';
 import { isBelow } from '../upstream/mount.ts';
@@ -10,6 +11,9 @@ import type { Edge } from './edge-context.ts';
 /** What an exchange asks of the connection that it belongs to. */
 export interface ExchangeOwner {
   readonly connectionPairs: Uint8Array;
+  /** What holds for a request whose form was inspected; from now on it holds for the connection. */
+  policyFor(head: RequestHead): EffectivePolicy;
+  readonly isLastRequest: boolean;
   send(bytes: Buffer): void;
   /** Of what was sent, bytes that have not left. */
   readonly pendingBytes: number;
@@ -23,6 +27,8 @@ export interface ExchangeOwner {
   /** The last byte of the response is in the outbox; false: the connection cannot go on. */
   responseEnded(keepAlive: boolean): void;
   refuse(rejection: Rejection): void;
+  /** The rule is only observed: the request passes. */
+  observe(rejection: Rejection): void;
   /** A response that has begun cannot be completed: the client sees the cut. */
   cut(): void;
   /** A fault of ours. */
@@ -41,7 +47,7 @@ export type Party = 'queue' | 'content' | 'worker';
 export class Exchange implements ResponseSink {
   readonly isHead: boolean;
   /** An answer of the edge may leave the connection open. */
-  readonly mayKeepAlive: boolean;
+  mayKeepAlive: boolean;
   private readonly number: number;
   private readonly edge: Edge;
   private readonly owner: ExchangeOwner;
@@ -51,6 +57,9 @@ export class Exchange implements ResponseSink {
   /** Content bytes that may be handed over; what came beyond waits in `held`. */
   private credit: number;
   private held: Uint8Array | undefined;
+  private contentReceived = 0;
+  /** Beyond so many bytes an observed limit is passed. */
+  private observedContentBytes = Number.POSITIVE_INFINITY;
   private isPumping = false;
   private contentEnded = false;
   private endIsSent = false;
@@ -59,25 +68,31 @@ export class Exchange implements ResponseSink {
   private unacknowledged = 0;
   private drained = 0;
 
-  constructor(edge: Edge, owner: ExchangeOwner, head: RequestHead, keepAlive: boolean) {
+  constructor(edge: Edge, owner: ExchangeOwner, head: RequestHead) {
     this.edge = edge;
     this.owner = owner;
     this.number = edge.requestIds.next();
     this.isHead = head.method === 'HEAD';
     // Refused instead of told to continue, a client may send its content or not: nobody could tell what comes next.
-    this.mayKeepAlive = keepAlive && head.minorVersion === 1 && !expectsContinue(head);
-    this.credit = edge.policy.request.contentMemoryBytes;
-    this.writer = new ResponseWriter({ isHead: this.isHead, minorVersion: head.minorVersion, keepAlive });
+    this.mayKeepAlive = head.keepAlive && head.minorVersion === 1 && !expectsContinue(head);
+    this.credit = edge.policy.general.request.contentMemoryBytes;
+    const { minorVersion, keepAlive } = head;
+    this.writer = new ResponseWriter({ isHead: this.isHead, minorVersion, keepAlive });
   }
 
   get requestId(): string {
     return `${this.edge.requestIds.prefix}${this.number}`;
   }
 
-  /** Inspect, environ, dispatch. */
+  /** Form, route, inspect, environ, dispatch. */
   begin(head: RequestHead): void {
     const { edge, owner } = this;
-    const rejection = inspect(head, edge.policy.request, edge.inspection);
+    const malformed = inspectForm(head, edge.inspection);
+    if (malformed !== undefined) return owner.refuse(malformed);
+    const policy = owner.policyFor(head);
+    if (owner.isLastRequest) this.closeAfterwards();
+    const rejection = inspect(head, policy, edge.inspection);
+    if (policy.observed !== null) this.observe(head, policy);
     if (rejection !== undefined) return owner.refuse(rejection);
     if (!isBelow(edge.inspection, edge.mount)) {
       return owner.refuse(reject('target.not-mounted', `not below ${edge.mount.scriptName}`));
@@ -91,10 +106,21 @@ export class Exchange implements ResponseSink {
     if (owner.pendingBytes === 0) this.acknowledgeDrained();
   }
 
+  private observe(head: RequestHead, { observed, request }: EffectivePolicy): void {
+    for (const rejection of this.edge.inspection.observed) this.owner.observe(rejection);
+    const isCounted = head.framing === 'chunked' && observed?.has('content.too-large') === true;
+    if (isCounted) this.observedContentBytes = request.contentBytes;
+  }
+
   // Content, from the client to the application.
 
   receiveContent(bytes: Uint8Array): void {
     if (this.ended) return;
+    this.contentReceived += bytes.length;
+    if (this.contentReceived > this.observedContentBytes) {
+      this.owner.observe(reject('content.too-large', `more than ${this.observedContentBytes} bytes`));
+      this.observedContentBytes = Number.POSITIVE_INFINITY;
+    }
     if (this.held === undefined && bytes.length <= this.credit) {
       this.credit -= bytes.length;
       this.request?.sendContent(bytes);
@@ -248,8 +274,9 @@ export class Exchange implements ResponseSink {
     request?.abort();
   }
 
-  /** The edge drains: this response is the last one of its connection. */
+  /** This response is the last one of its connection. */
   closeAfterwards(): void {
+    this.mayKeepAlive = false;
     this.writer.keepAlive = false;
   }
 

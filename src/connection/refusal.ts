@@ -1,21 +1,20 @@
 import { refusalResponse } from '../http1/response-writer.ts';
-import type { Policy } from '../policy/policy.ts';
 import type { Rejection } from '../rejection/rejection.ts';
 
 /** Seconds after which a refusal for want of room may be tried again (RFC 9110 section 10.2.3). */
 const RETRY_AFTER = 'Retry-After: 1\r\n';
 
-/** The response to a refused request, with the fields that its status asks for. */
+/** The response to a refused request, with the fields that its status asks for. `methods` are those of its route. */
 export function refusal(
   rejection: Rejection,
-  policy: Policy,
+  methods: readonly string[],
   dateLine: Uint8Array,
   keepAlive: boolean,
   isHead: boolean,
 ): Buffer {
   const status = rejection.status ?? 400;
   let fields = '';
-  if (status === 405) fields = `Allow: ${policy.request.methods.join(', ')}\r\n`;
+  if (status === 405) fields = `Allow: ${methods.join(', ')}\r\n`;
   else if (status === 503) fields = RETRY_AFTER;
   return refusalResponse(status, rejection.rule, { keepAlive, isHead, fields }, dateLine);
 }

@@ -1,4 +1,4 @@
-import type { Policy } from '../policy/policy.ts';
+import type { PolicyValues } from '../policy/policy.ts';
 import type { RuleId } from '../rejection/rules.ts';
 import type { Party } from './exchange.ts';
 
@@ -6,7 +6,7 @@ import type { Party } from './exchange.ts';
 export type WaitingFor = 'first-byte' | 'head' | 'keep-alive' | 'write' | 'lingering' | Party;
 
 /** Milliseconds; 0: no deadline. */
-export function deadlineMs(waitingFor: WaitingFor, { timeouts, keepAlive }: Policy): number {
+export function deadlineMs(waitingFor: WaitingFor, { timeouts, keepAlive }: PolicyValues): number {
   switch (waitingFor) {
     case 'first-byte':
     case 'head':

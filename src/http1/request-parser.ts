@@ -54,7 +54,10 @@ const nothing = new Uint8Array(0);
  * Source: RFC 9112 sections 2.2, 3, 5, 6, 7.
  */
 export class RequestParser implements LlhttpReceiver {
-  /** May be replaced between two requests. */
+  /**
+   * May be replaced between two requests, and while `onRequestHead` runs: what it says of content and trailers then holds for
+   * this message.
+   */
   limits: ParserLimits;
   private readonly context: ParserContext;
   private readonly handler: ParserHandler;
@@ -232,6 +235,7 @@ export class RequestParser implements LlhttpReceiver {
       this.phase = 'content';
     }
     this.handler.onRequestHead(reader.head);
+    if (this.framing === 'chunked') this.chunked = new ChunkedContent(this.limits, this.limits.contentBytes);
     const { hasUnknownCoding } = reader.head;
     this.giveBackReader();
     if (this.messageDone) this.endMessage();
@@ -335,7 +339,7 @@ export class RequestParser implements LlhttpReceiver {
   }
 
   onHeadComplete(method: number, upgrade: boolean): number {
-    const { reader, context, limits } = this;
+    const { reader, context } = this;
     if (reader === undefined) return STOP;
     this.headDone = true;
     this.rejection = reader.complete(context.llhttp.methodName(method), upgrade);
@@ -344,7 +348,7 @@ export class RequestParser implements LlhttpReceiver {
     this.framing = framing;
     this.contentLength = contentLength;
     this.contentReceived = 0;
-    this.chunked = framing === 'chunked' ? new ChunkedContent(limits, limits.contentBytes) : undefined;
+    this.chunked = undefined;
     return framing === 'none' && !hasUnknownCoding ? CONTINUE : PAUSE;
   }
 

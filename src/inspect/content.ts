@@ -19,8 +19,9 @@ export function expectsContinue(head: RequestHead): boolean {
 
 /** A declared length above the limit is refused before a byte of it is read; chunks are counted by the parser. */
 export function inspectContentLength(head: RequestHead, policy: InspectPolicy): Rejection | undefined {
-  if (head.contentLength <= policy.contentBytes) return undefined;
-  return reject('content.too-large', `${head.contentLength} bytes declared, at most ${policy.contentBytes}`);
+  const { contentBytes } = policy.request;
+  if (head.contentLength <= contentBytes) return undefined;
+  return reject('content.too-large', `${head.contentLength} bytes declared, at most ${contentBytes}`);
 }
 
 /** RFC 9112 section 6.1. Behind what else ends a connection: a request that is wrong in another way is told that first. */

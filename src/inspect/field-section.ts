@@ -17,7 +17,7 @@ export function inspectSingletons(head: RequestHead): Rejection | undefined {
  * with any other byte refuses the request; otherwise the environ leaves it out.
  */
 export function inspectFieldNames(head: RequestHead, policy: InspectPolicy): Rejection | undefined {
-  if (policy.underscores === 'drop') return undefined;
+  if (policy.request.underscores === 'drop') return undefined;
   const { bytes, base } = head;
   for (let index = 0; index < head.fieldCount; index++) {
     for (let at = head.nameStart(index); at < head.nameEnd(index); at++) {

@@ -2,12 +2,13 @@ import { hostEnd } from '../http1/authority.ts';
 import { fieldId } from '../http1/known-field.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { type Rejection, reject } from '../rejection/rejection.ts';
+import type { HostEntry, HostTable } from './host-table.ts';
 import type { Inspection, InspectPolicy } from './inspect.ts';
 
 const hostField = fieldId('host');
 
 /** RFC 9112 section 3.2: one valid Host in HTTP/1.1, never two, and none that contradicts an absolute-form target. */
-export function inspectHost(head: RequestHead, _: InspectPolicy, inspection: Inspection): Rejection | undefined {
+export function inspectHost(head: RequestHead, inspection: Inspection): Rejection | undefined {
   if (head.isRepeated(hostField)) return reject('host.malformed', 'more than one Host field line');
   const index = head.find(hostField);
   if (index < 0) {
@@ -37,20 +38,22 @@ function normal(authority: string): string {
 /** RFC 9110 section 15.5.20: 421 for a host that the policy does not list, whether the target or the field names it. */
 export function inspectAllowedHost(
   head: RequestHead,
-  policy: InspectPolicy,
-  { target }: Inspection,
+  { hosts }: InspectPolicy,
+  inspection: Inspection,
 ): Rejection | undefined {
-  if (policy.hosts.length === 0) return undefined;
-  const authority = head.value(hostField) ?? head.latin1(target.authorityStart, target.authorityEnd);
-  const name = authority
-    .toLowerCase()
-    .replace(/:[0-9]*$/, '')
-    .replace(/\.$/, '');
-  if (policy.hosts.some((pattern) => matches(pattern, name))) return undefined;
+  if (hosts === null || findHost(hosts, head, inspection) !== undefined) return undefined;
   return reject('host.not-allowed', 'no such host here');
 }
 
-function matches(pattern: string, name: string): boolean {
-  if (!pattern.startsWith('*.')) return pattern === name;
-  return name.endsWith(pattern.slice(1)) && name.length > pattern.length - 1;
+/** The most specific entry for the host of a request, in its Host field or its target. */
+export function findHost<Value>(
+  hosts: HostTable<Value>,
+  head: RequestHead,
+  { target }: Inspection,
+): HostEntry<Value> | undefined {
+  const { bytes, base } = head;
+  const index = head.find(hostField);
+  const start = index < 0 ? target.authorityStart : head.valueStart(index);
+  const end = index < 0 ? target.authorityEnd : head.valueEnd(index);
+  return hosts.find(bytes, base + start, base + end);
 }

@@ -12,6 +12,6 @@ export function inspectImplemented({ method }: RequestHead): Rejection | undefin
 
 /** RFC 9110 section 15.5.6: 405 for a method that the policy does not want. */
 export function inspectMethod(head: RequestHead, policy: InspectPolicy): Rejection | undefined {
-  if (policy.methods.includes(head.method)) return undefined;
+  if (policy.request.methods.includes(head.method)) return undefined;
   return reject('method.not-allowed', `${head.method} is not among the allowed methods`);
 }

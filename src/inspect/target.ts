@@ -9,35 +9,39 @@ const DOT = 0x2e;
 const SEMICOLON = 0x3b;
 
 /** Grammar and form of the target, and its path once decoded: that is what an application will act upon. */
-export function inspectTarget(head: RequestHead, policy: InspectPolicy, inspection: Inspection): Rejection | undefined {
+export function inspectTarget(head: RequestHead, inspection: Inspection): Rejection | undefined {
   const { target } = inspection;
   const fault = readTarget(head, target);
   if (fault !== undefined) return fault;
   inspection.pathBytes = head.bytes;
   inspection.pathStart = head.base + target.pathStart;
   inspection.pathEnd = head.base + target.pathEnd;
-  if (target.hasEscapes) {
-    const rejection = decode(policy, inspection);
-    if (rejection !== undefined) return rejection;
-  }
-  if (policy.dotSegments === 'keep' || (!target.hasEscapes && !target.hasDots)) return undefined;
-  const { pathBytes, pathStart, pathEnd } = inspection;
-  if (!hasDotSegment(pathBytes, pathStart, pathEnd)) return undefined;
-  return reject('target.forbidden', 'a dot segment in the path');
-}
-
-function decode(policy: InspectPolicy, inspection: Inspection): Rejection | undefined {
-  const { pathBytes, pathStart, pathEnd } = inspection;
-  const decoded = new Uint8Array(pathEnd - pathStart);
-  const end = decodePath(pathBytes, pathStart, pathEnd, decoded, 0);
+  if (!target.hasEscapes) return undefined;
+  const decoded = new Uint8Array(target.pathEnd - target.pathStart);
+  const end = decodePath(head.bytes, inspection.pathStart, inspection.pathEnd, decoded, 0);
   if (end < 0) return reject('target.malformed', 'an escape in the path that is none, or %00');
-  if (policy.encodedSlash === 'reject' && separators(decoded, 0, end) > separators(pathBytes, pathStart, pathEnd)) {
-    return reject('target.forbidden', 'an encoded slash or backslash in the path');
-  }
   inspection.pathBytes = decoded;
   inspection.pathStart = 0;
   inspection.pathEnd = end;
   return undefined;
+}
+
+/** What a decoded path may say, where the policy does not want it. */
+export function inspectForbiddenTarget(
+  head: RequestHead,
+  { request }: InspectPolicy,
+  { target, pathBytes, pathStart, pathEnd }: Inspection,
+): Rejection | undefined {
+  if (target.hasEscapes && request.encodedSlash === 'reject') {
+    const { bytes, base } = head;
+    const written = separators(bytes, base + target.pathStart, base + target.pathEnd);
+    if (separators(pathBytes, pathStart, pathEnd) > written) {
+      return reject('target.forbidden', 'an encoded slash or backslash in the path');
+    }
+  }
+  if (request.dotSegments === 'keep' || (!target.hasEscapes && !target.hasDots)) return undefined;
+  if (!hasDotSegment(pathBytes, pathStart, pathEnd)) return undefined;
+  return reject('target.forbidden', 'a dot segment in the path');
 }
 
 function separators(bytes: Uint8Array, start: number, end: number): number {

@@ -2,7 +2,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import { nearestNames } from '../suggestion/nearest-name.ts';
 import type { Layer } from './complete.ts';
 import { excerpt } from './excerpt.ts';
-import { locate, positionAt, type SourceDocument } from './locate.ts';
+import { locate, positionAt, positionsIn, type SourceDocument } from './locate.ts';
 import { PolicyError } from './mistake.ts';
 import type { PolicyFile } from './policy-file.generated.ts';
 import { readPolicyFile, readRealFile, realPathOf } from './read.ts';
@@ -27,6 +27,16 @@ type Source = {
 
 type Link = Source & { readonly document: SourceDocument; readonly values: PolicyFile };
 
+/** The files of a policy, nearest first and without the shipped default; what they say, and where it stands. */
+export type Chain = {
+  readonly layers: readonly Layer[];
+  /** Paths of the files that are no shipped ones. */
+  readonly files: readonly string[];
+  /** The nearest file. */
+  readonly document: SourceDocument;
+  readonly values: PolicyFile;
+};
+
 /**
  * The layers of a policy, nearest first: the document, what it extends, what that extends, and so on to the shipped default.
  * `path` is where the document was read, null for bytes without a place, which can extend shipped policies alone.
@@ -34,7 +44,7 @@ type Link = Source & { readonly document: SourceDocument; readonly values: Polic
  * Throws `PolicyError`. Files are checked one by one from the nearest on, and the first with mistakes ends it. No file outside
  * the folder of `path` is read, so no message can quote one: who may write a policy may not therefore read this machine.
  */
-export function layersOf(document: SourceDocument, path: string | null): readonly Layer[] {
+export function readChain(document: SourceDocument, path: string | null): Chain {
   const values = validate(document);
   const realPath = path === null || values.extends === undefined ? null : realPathOf(path);
   const chain: Link[] = [{ file: document.file, isShipped: false, realPath, document, values }];
@@ -45,7 +55,12 @@ export function layersOf(document: SourceDocument, path: string | null): readonl
     checkChain(chain, last, source);
     chain.push(read(last, source));
   }
-  return [...chain.map(layer), shippedDefault()];
+  return {
+    layers: [...chain.map(layer), shippedDefault()],
+    files: path === null ? [] : chain.flatMap(({ file, isShipped }) => (isShipped ? [] : [file])),
+    document,
+    values,
+  };
 }
 
 /** The layer that has every value. */
@@ -54,12 +69,15 @@ export function shippedDefault(): Layer {
 }
 
 function layer({ document, isShipped, file, values }: Link): Layer {
-  return { file: values, originOf: (pointer) => (isShipped ? file : originIn(document, pointer)) };
+  return { file: values, originOf: isShipped ? () => file : originsIn(document) };
 }
 
-function originIn(document: SourceDocument, pointer: string): string {
-  const { line, column } = positionAt(document.text, locate(document, pointer)?.nameStart ?? 0);
-  return `${document.file}:${line}:${column}`;
+function originsIn(document: SourceDocument): (pointer: string) => string {
+  const positionOf = positionsIn(document.text);
+  return (pointer) => {
+    const { line, column } = positionOf(locate(document, pointer)?.nameStart ?? 0);
+    return `${document.file}:${line}:${column}`;
+  };
 }
 
 /** So that a name is never taken for a path, nor a path for a name that a later version ships. */

@@ -1,19 +1,39 @@
 import { parse as parsePath } from 'node:path';
 import { complete } from './complete.ts';
-import { layersOf, shippedDefault } from './extend.ts';
+import { readChain, shippedDefault } from './extend.ts';
+import type { SourceDocument } from './locate.ts';
 import type { Policy } from './policy.ts';
+import type { PolicyFile } from './policy-file.generated.ts';
 import { readPolicyFile } from './read.ts';
 import { defaultName } from './shipped.ts';
 import { parseDocument } from './source-document.ts';
+
+/** A policy with what is known of the file that it was read from. */
+export type LoadedPolicy = {
+  readonly policy: Policy;
+  /** Null for the shipped default. */
+  readonly source: PolicySource | null;
+};
+
+export type PolicySource = {
+  readonly document: SourceDocument;
+  readonly tests: NonNullable<PolicyFile['tests']>;
+  /** The files that the policy was read from, by the paths that lead to them. */
+  readonly files: readonly string[];
+};
 
 /**
  * The policy of a file, deep-frozen; null is the shipped default. What the file leaves out is in the one that it extends, in
  * the end the shipped default. Throws `PolicyError`, whose message lists every mistake of one file for the operator.
  */
 export function loadPolicy(path: string | null): Policy {
-  return path === null
-    ? complete(defaultName, [shippedDefault()])
-    : complete(nameOf(path), layersOf(parseDocument(readPolicyFile(path), path), path));
+  return readPolicy(path).policy;
+}
+
+/** The same with its tests, which have not run. */
+export function readPolicy(path: string | null): LoadedPolicy {
+  if (path === null) return { policy: complete(defaultName, [shippedDefault()]), source: null };
+  return load(readPolicyFile(path), path, path);
 }
 
 /**
@@ -21,7 +41,12 @@ export function loadPolicy(path: string | null): Policy {
  * They are in no folder, so what they extend has to be shipped.
  */
 export function policyFrom(bytes: Uint8Array, file: string): Policy {
-  return complete(nameOf(file), layersOf(parseDocument(bytes, file), null));
+  return load(bytes, file, null).policy;
+}
+
+function load(bytes: Uint8Array, file: string, path: string | null): LoadedPolicy {
+  const { layers, files, document, values } = readChain(parseDocument(bytes, file), path);
+  return { policy: complete(nameOf(file), layers), source: { document, tests: values.tests ?? [], files } };
 }
 
 /** For environs, whose values are latin1 without control characters, while a file's name may be anything. */

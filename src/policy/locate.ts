@@ -51,13 +51,22 @@ function child(node: SourceNode, name: string): Located | undefined {
 const lineEnds = /\r\n|\n|\r/g;
 
 export function positionAt(text: string, offset: number): Position {
-  let line = 1;
-  let lineStart = 0;
-  for (const { index, 0: lineEnd } of text.slice(0, offset).matchAll(lineEnds)) {
-    line += 1;
-    lineStart = index + lineEnd.length;
-  }
-  return { line, column: offset - lineStart + 1 };
+  return positionsIn(text.slice(0, offset))(offset);
+}
+
+/** The same for many offsets of one text, which is searched for its lines once. */
+export function positionsIn(text: string): (offset: number) => Position {
+  const starts = [0, ...[...text.matchAll(lineEnds)].map(({ index, 0: lineEnd }) => index + lineEnd.length)];
+  return (offset) => {
+    let first = 0;
+    let last = starts.length - 1;
+    while (first < last) {
+      const middle = (first + last + 1) >> 1;
+      if ((starts[middle] ?? 0) <= offset) first = middle;
+      else last = middle - 1;
+    }
+    return { line: first + 1, column: offset - (starts[first] ?? 0) + 1 };
+  };
 }
 
 /** The lines that `positionAt` counts, without their ends. */

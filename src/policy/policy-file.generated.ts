@@ -13,6 +13,27 @@ export type PolicyFile = {
   readonly $schema?: string;
   /** The policy that says what this file leaves out: the name of a shipped one, or the path of another file (`./base.json`, also YAML), relative to this file and, with all links resolved, inside the folder of the file that the server was given. The nearest file that has a value wins; a list is one value. At most 8 files. */
   readonly extends?: string;
+  /** `enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing, because nothing is safe without them. */
+  readonly mode?: 'enforce' | 'observe';
+  /** The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`. */
+  readonly rules?: {
+    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    readonly 'client.denied'?: 'enforce' | 'observe';
+    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    readonly 'request-line.too-long'?: 'enforce' | 'observe';
+    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    readonly 'fields.too-many'?: 'enforce' | 'observe';
+    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    readonly 'field.too-large'?: 'enforce' | 'observe';
+    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    readonly 'target.forbidden'?: 'enforce' | 'observe';
+    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    readonly 'content.too-large'?: 'enforce' | 'observe';
+    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    readonly 'host.not-allowed'?: 'enforce' | 'observe';
+    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    readonly 'method.not-allowed'?: 'enforce' | 'observe';
+  };
   /** What a request may look like. */
   readonly request?: {
     /** The request line: method, target and version. */
@@ -79,6 +100,13 @@ export type PolicyFile = {
     /** Connections open at once in one edge process; the next one gets 503. Gunicorn allows 1000 a worker, nginx 512; an idle connection costs little here. Has to stay below the limit of open files (ulimit -n). 1048576 is the kernel's own ceiling for one process. */
     readonly max?: number;
   };
+  /** Clients by their address. */
+  readonly clients?: {
+    /** Addresses and CIDR blocks that may send requests; all others get 403. Empty: everybody may. */
+    readonly allow?: readonly string[];
+    /** Addresses and CIDR blocks that get 403. It goes before `allow`: an address in both is denied. */
+    readonly deny?: readonly string[];
+  };
   /** Requests that wait for a worker. */
   readonly queue?: {
     /** Requests that wait for a worker in one edge process; the next one gets 503. As many as the backlog: with Gunicorn alone they would wait in the kernel's queue of connections, which holds 2048 there too. */
@@ -89,13 +117,139 @@ export type PolicyFile = {
     /** Content of one response that may wait in memory for its client; beyond it the application is held back. nginx has 64 KiB and then a file; 1 MiB frees the worker at once from nearly every page, and there is no file. */
     readonly bufferBytes?: Size;
   };
+  /** Requests for which other values hold. Of the routes that take a request the most specific one counts, and no other: by host first (a name before a wildcard, a longer wildcard before a shorter one), then by path (segment by segment, text before `*`), then by method. Two that are equal in all three are an error. A list of the nearest file is the whole list. */
+  readonly routes?: readonly {
+    /** What logs, tests and `policy explain` call this route; left out, they name its hosts, methods and path. */
+    readonly name?: string;
+    /** Hosts of the requests, as in `request.hosts`. Left out: any. */
+    readonly hosts?: readonly string[];
+    /** Path of the requests, percent-decoded and with its SCRIPT_NAME. `/admin` is that path alone; `/admin/*` is /admin and all below it; `*` inside stands for one segment. Several slashes in a row count as one. Left out: any. */
+    readonly path?: string;
+    /** Methods of the requests. Left out: any. */
+    readonly methods?: readonly ('GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS' | 'QUERY' | 'SEARCH' | 'PROPFIND' | 'PROPPATCH' | 'MKCOL' | 'COPY' | 'MOVE' | 'LOCK' | 'UNLOCK' | 'REPORT' | 'ACL' | 'BIND' | 'REBIND' | 'UNBIND' | 'LINK' | 'UNLINK' | 'MKACTIVITY' | 'CHECKOUT' | 'MERGE' | 'MKCALENDAR' | 'NOTIFY' | 'SUBSCRIBE' | 'UNSUBSCRIBE' | 'M-SEARCH' | 'PURGE')[];
+    /** `enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing, because nothing is safe without them. */
+    readonly mode?: 'enforce' | 'observe';
+    /** The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`. */
+    readonly rules?: {
+      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      readonly 'client.denied'?: 'enforce' | 'observe';
+      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      readonly 'request-line.too-long'?: 'enforce' | 'observe';
+      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      readonly 'fields.too-many'?: 'enforce' | 'observe';
+      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      readonly 'field.too-large'?: 'enforce' | 'observe';
+      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      readonly 'target.forbidden'?: 'enforce' | 'observe';
+      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      readonly 'content.too-large'?: 'enforce' | 'observe';
+      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      readonly 'host.not-allowed'?: 'enforce' | 'observe';
+      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      readonly 'method.not-allowed'?: 'enforce' | 'observe';
+    };
+    /** What a request of this route may look like. */
+    readonly request?: {
+      /** The request line: method, target and version. */
+      readonly line?: {
+        /** Longest request line, its CRLF not counted. Gunicorn's figure; Apache httpd has 8190, nginx a buffer of 8 KiB. The ceiling of 64 KiB holds whatever is asked for. */
+        readonly maxBytes?: Size;
+      };
+      /** Methods that reach the application; others get 405. The default is what web applications use. CONNECT and TRACE cannot be listed: the one asks for a tunnel, the other sends credentials back. */
+      readonly methods?: readonly ('GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS' | 'QUERY' | 'SEARCH' | 'PROPFIND' | 'PROPPATCH' | 'MKCOL' | 'COPY' | 'MOVE' | 'LOCK' | 'UNLOCK' | 'REPORT' | 'ACL' | 'BIND' | 'REBIND' | 'UNBIND' | 'LINK' | 'UNLINK' | 'MKACTIVITY' | 'CHECKOUT' | 'MERGE' | 'MKCALENDAR' | 'NOTIFY' | 'SUBSCRIBE' | 'UNSUBSCRIBE' | 'M-SEARCH' | 'PURGE')[];
+      /** The path of the request target. */
+      readonly target?: {
+        /** Segments `.` and `..`, plain or percent-encoded. Browsers remove them before they send, so what arrives looks for files outside; nginx resolves them silently, which hides the attempt. `keep` leaves them to the application. */
+        readonly dotSegments?: 'reject' | 'keep';
+        /** %2F and %5C in the path. Decoded, they move the borders between segments after the checks; Apache httpd refuses them by default too (AllowEncodedSlashes). `decode` gives the application a plain slash. */
+        readonly encodedSlash?: 'reject' | 'decode';
+      };
+      /** The field section. Trailers count under the same limits. */
+      readonly fields?: {
+        /** Most field lines of one request. Gunicorn and Apache httpd have 100; browsers send about 20. */
+        readonly maxCount?: number;
+        /** Longest field line as received, its CRLF not counted. Gunicorn's and Apache httpd's figure; nginx has a buffer of 8 KiB. Cookies are what comes near it. */
+        readonly maxFieldBytes?: Size;
+        /** All field lines of one request together, each with its CRLF. Without it 100 fields of 8190 bytes may cost 800 kB of memory a connection. nginx allows 32 KiB, Node 16 KiB, Go 1 MiB. */
+        readonly maxTotalBytes?: Size;
+        /** Field names with an underscore or any byte outside A-Z, a-z, 0-9 and hyphen, which could pass for another field once they are environ keys (CVE-2024-45614). nginx and Gunicorn drop them. `reject` answers 400. */
+        readonly underscores?: 'drop' | 'reject';
+      };
+      /** The content of a request. */
+      readonly content?: {
+        /** Most content of one request, chunked or not, transfer coding removed. nginx's client_max_body_size; Gunicorn has no limit. */
+        readonly maxBytes?: Size;
+      };
+      /** Trailer sections. Applications do not read them and merging them into the field section lets a client smuggle fields past the checks (RFC 9110 section 6.5.1), so they are read, checked and dropped, as in nginx. `reject` answers 400. */
+      readonly trailers?: 'drop' | 'reject';
+    };
+    /** How long the stations of a request may take once its route is known. */
+    readonly timeouts?: {
+      /** Longest time without a byte of content. nginx allows 60 s, Apache httpd 20 s; 15 s outlasts four retransmissions of TCP (1, 2, 4 and 8 s). */
+      readonly content?: Duration;
+      /** Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it. */
+      readonly write?: Duration;
+      /** How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody. */
+      readonly queue?: Duration;
+      /** From dispatch to the response head, then between pieces of the response; then 504 or a cut connection. Gunicorn's timeout. 0: no deadline. */
+      readonly worker?: Duration;
+    };
+    /** Connections that stay open between requests. */
+    readonly keepAlive?: {
+      /** How long an idle connection is kept. Node and Apache httpd have 5 s, Gunicorn 2 s, nginx 75 s; 5 s keeps a page with its parts on one connection and frees it soon after. */
+      readonly idle?: Duration;
+      /** Requests of one connection before it is closed, so that no client stays on one edge for ever. nginx's keepalive_requests. */
+      readonly maxRequests?: number;
+    };
+    /** Clients by their address. */
+    readonly clients?: {
+      /** Addresses and CIDR blocks that may send requests; all others get 403. Empty: everybody may. */
+      readonly allow?: readonly string[];
+      /** Addresses and CIDR blocks that get 403. It goes before `allow`: an address in both is denied. */
+      readonly deny?: readonly string[];
+    };
+  }[];
+  /** Requests with what has to become of them, run by `portcullis policy test` and whenever the policy is loaded: a test that fails refuses the policy. They are about the whole policy of this file and are not inherited. */
+  readonly tests?: readonly {
+    /** What the test shows. */
+    readonly name: string;
+    /** The bytes of the request, one character a byte. `{text*count}` repeats: "GET /{a*5000} HTTP/1.1\r\nHost: x\r\n\r\n". */
+    readonly request: string;
+    /** Address of the client. Left out: 192.0.2.1, which nobody has. */
+    readonly from?: string;
+    /** What has to hold, all of it. */
+    readonly expect: {
+      /** `pass`: the application gets the request; `refuse`: it is answered or closed by the edge. */
+      readonly verdict?: 'pass' | 'refuse';
+      /** The rule that refuses. */
+      readonly rule?: 'request-line.too-long' | 'request-line.malformed' | 'version.unsupported' | 'method.not-allowed' | 'method.unknown' | 'target.malformed' | 'target.forbidden' | 'target.not-mounted' | 'host.missing' | 'host.malformed' | 'host.conflict' | 'host.not-allowed' | 'fields.too-many' | 'field.too-large' | 'fields.too-large' | 'field.malformed' | 'field.repeated' | 'framing.conflict' | 'framing.transfer-coding' | 'framing.content-length' | 'framing.chunk' | 'trailer.forbidden' | 'trailer.too-large' | 'content.too-large' | 'expect.unsupported' | 'timeout.head' | 'timeout.content' | 'timeout.keep-alive' | 'timeout.write' | 'timeout.worker' | 'timeout.queue' | 'worker.failed' | 'connections.too-many' | 'overload.queue' | 'client.denied';
+      /** The rule that would have refused, were it not observed. */
+      readonly observed?: 'client.denied' | 'request-line.too-long' | 'fields.too-many' | 'field.too-large' | 'target.forbidden' | 'content.too-large' | 'host.not-allowed' | 'method.not-allowed';
+      /** Status code of the refusal. */
+      readonly status?: number;
+      /** Name of the route that the request takes. */
+      readonly route?: string;
+      /** keys of the environ, each with the value that the application has to get, or null where it must not be there */
+      readonly environ?: Readonly<Record<string, string | null>>;
+    };
+  }[];
 };
 
-/** Every key of a policy file, as a JSON pointer. */
+/** Every key of a policy file, as a JSON pointer. `*` is any element of a list. */
 export type PolicyPointer =
   | ''
   | '/$schema'
   | '/extends'
+  | '/mode'
+  | '/rules'
+  | '/rules/client.denied'
+  | '/rules/request-line.too-long'
+  | '/rules/fields.too-many'
+  | '/rules/field.too-large'
+  | '/rules/target.forbidden'
+  | '/rules/content.too-large'
+  | '/rules/host.not-allowed'
+  | '/rules/method.not-allowed'
   | '/request'
   | '/request/line'
   | '/request/line/maxBytes'
@@ -125,15 +279,82 @@ export type PolicyPointer =
   | '/keepAlive/maxRequests'
   | '/connections'
   | '/connections/max'
+  | '/clients'
+  | '/clients/allow'
+  | '/clients/deny'
   | '/queue'
   | '/queue/max'
   | '/response'
-  | '/response/bufferBytes';
+  | '/response/bufferBytes'
+  | '/routes'
+  | '/routes/*'
+  | '/routes/*/name'
+  | '/routes/*/hosts'
+  | '/routes/*/path'
+  | '/routes/*/methods'
+  | '/routes/*/mode'
+  | '/routes/*/rules'
+  | '/routes/*/rules/client.denied'
+  | '/routes/*/rules/request-line.too-long'
+  | '/routes/*/rules/fields.too-many'
+  | '/routes/*/rules/field.too-large'
+  | '/routes/*/rules/target.forbidden'
+  | '/routes/*/rules/content.too-large'
+  | '/routes/*/rules/host.not-allowed'
+  | '/routes/*/rules/method.not-allowed'
+  | '/routes/*/request'
+  | '/routes/*/request/line'
+  | '/routes/*/request/line/maxBytes'
+  | '/routes/*/request/methods'
+  | '/routes/*/request/target'
+  | '/routes/*/request/target/dotSegments'
+  | '/routes/*/request/target/encodedSlash'
+  | '/routes/*/request/fields'
+  | '/routes/*/request/fields/maxCount'
+  | '/routes/*/request/fields/maxFieldBytes'
+  | '/routes/*/request/fields/maxTotalBytes'
+  | '/routes/*/request/fields/underscores'
+  | '/routes/*/request/content'
+  | '/routes/*/request/content/maxBytes'
+  | '/routes/*/request/trailers'
+  | '/routes/*/timeouts'
+  | '/routes/*/timeouts/content'
+  | '/routes/*/timeouts/write'
+  | '/routes/*/timeouts/queue'
+  | '/routes/*/timeouts/worker'
+  | '/routes/*/keepAlive'
+  | '/routes/*/keepAlive/idle'
+  | '/routes/*/keepAlive/maxRequests'
+  | '/routes/*/clients'
+  | '/routes/*/clients/allow'
+  | '/routes/*/clients/deny'
+  | '/tests'
+  | '/tests/*'
+  | '/tests/*/name'
+  | '/tests/*/request'
+  | '/tests/*/from'
+  | '/tests/*/expect'
+  | '/tests/*/expect/verdict'
+  | '/tests/*/expect/rule'
+  | '/tests/*/expect/observed'
+  | '/tests/*/expect/status'
+  | '/tests/*/expect/route'
+  | '/tests/*/expect/environ';
 
 export const policyKeys: Readonly<Record<PolicyPointer, PolicyKey>> = {
-  '': {"kind":"object","keys":["$schema","extends","request","timeouts","keepAlive","connections","queue","response"]},
+  '': {"kind":"object","keys":["$schema","extends","mode","rules","request","timeouts","keepAlive","connections","clients","queue","response","routes","tests"]},
   '/$schema': {"kind":"text","maxLength":2048},
   '/extends': {"kind":"text","maxLength":1024},
+  '/mode': {"kind":"choice","values":["enforce","observe"]},
+  '/rules': {"kind":"object","keys":["client.denied","request-line.too-long","fields.too-many","field.too-large","target.forbidden","content.too-large","host.not-allowed","method.not-allowed"]},
+  '/rules/client.denied': {"kind":"choice","values":["enforce","observe"]},
+  '/rules/request-line.too-long': {"kind":"choice","values":["enforce","observe"]},
+  '/rules/fields.too-many': {"kind":"choice","values":["enforce","observe"]},
+  '/rules/field.too-large': {"kind":"choice","values":["enforce","observe"]},
+  '/rules/target.forbidden': {"kind":"choice","values":["enforce","observe"]},
+  '/rules/content.too-large': {"kind":"choice","values":["enforce","observe"]},
+  '/rules/host.not-allowed': {"kind":"choice","values":["enforce","observe"]},
+  '/rules/method.not-allowed': {"kind":"choice","values":["enforce","observe"]},
   '/request': {"kind":"object","keys":["line","methods","target","hosts","fields","content","trailers"]},
   '/request/line': {"kind":"object","keys":["maxBytes"]},
   '/request/line/maxBytes': {"kind":"size","minimum":1,"maximum":65536},
@@ -163,8 +384,65 @@ export const policyKeys: Readonly<Record<PolicyPointer, PolicyKey>> = {
   '/keepAlive/maxRequests': {"kind":"count","unit":"requests","minimum":1,"maximum":1000000000},
   '/connections': {"kind":"object","keys":["max"]},
   '/connections/max': {"kind":"count","unit":"connections","minimum":1,"maximum":1048576},
+  '/clients': {"kind":"object","keys":["allow","deny"]},
+  '/clients/allow': {"kind":"list","item":"an address (\"192.0.2.1\", \"2001:db8::1\") or a block of them (\"192.0.2.0/24\", \"2001:db8::/32\")","values":[],"minItems":0,"maxItems":100000},
+  '/clients/deny': {"kind":"list","item":"an address (\"192.0.2.1\", \"2001:db8::1\") or a block of them (\"192.0.2.0/24\", \"2001:db8::/32\")","values":[],"minItems":0,"maxItems":100000},
   '/queue': {"kind":"object","keys":["max"]},
   '/queue/max': {"kind":"count","unit":"requests","minimum":1,"maximum":1048576},
   '/response': {"kind":"object","keys":["bufferBytes"]},
   '/response/bufferBytes': {"kind":"size","minimum":4096,"maximum":1073741824},
+  '/routes': {"kind":"objects","item":"a route: which requests, and what holds for them instead","maxItems":10000},
+  '/routes/*': {"kind":"object","keys":["name","hosts","path","methods","mode","rules","request","timeouts","keepAlive","clients"]},
+  '/routes/*/name': {"kind":"text","maxLength":100},
+  '/routes/*/hosts': {"kind":"list","item":"a host name (\"example.com\"), a wildcard (\"*.example.com\") or an IP address (\"192.0.2.1\", \"[2001:db8::1]\"), without a port","values":[],"minItems":1,"maxItems":1000},
+  '/routes/*/path': {"kind":"text","maxLength":1024},
+  '/routes/*/methods': {"kind":"list","item":"a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)","values":["GET","HEAD","POST","PUT","PATCH","DELETE","OPTIONS","QUERY","SEARCH","PROPFIND","PROPPATCH","MKCOL","COPY","MOVE","LOCK","UNLOCK","REPORT","ACL","BIND","REBIND","UNBIND","LINK","UNLINK","MKACTIVITY","CHECKOUT","MERGE","MKCALENDAR","NOTIFY","SUBSCRIBE","UNSUBSCRIBE","M-SEARCH","PURGE"],"minItems":1,"maxItems":32},
+  '/routes/*/mode': {"kind":"choice","values":["enforce","observe"]},
+  '/routes/*/rules': {"kind":"object","keys":["client.denied","request-line.too-long","fields.too-many","field.too-large","target.forbidden","content.too-large","host.not-allowed","method.not-allowed"]},
+  '/routes/*/rules/client.denied': {"kind":"choice","values":["enforce","observe"]},
+  '/routes/*/rules/request-line.too-long': {"kind":"choice","values":["enforce","observe"]},
+  '/routes/*/rules/fields.too-many': {"kind":"choice","values":["enforce","observe"]},
+  '/routes/*/rules/field.too-large': {"kind":"choice","values":["enforce","observe"]},
+  '/routes/*/rules/target.forbidden': {"kind":"choice","values":["enforce","observe"]},
+  '/routes/*/rules/content.too-large': {"kind":"choice","values":["enforce","observe"]},
+  '/routes/*/rules/host.not-allowed': {"kind":"choice","values":["enforce","observe"]},
+  '/routes/*/rules/method.not-allowed': {"kind":"choice","values":["enforce","observe"]},
+  '/routes/*/request': {"kind":"object","keys":["line","methods","target","fields","content","trailers"]},
+  '/routes/*/request/line': {"kind":"object","keys":["maxBytes"]},
+  '/routes/*/request/line/maxBytes': {"kind":"size","minimum":1,"maximum":65536},
+  '/routes/*/request/methods': {"kind":"list","item":"a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)","values":["GET","HEAD","POST","PUT","PATCH","DELETE","OPTIONS","QUERY","SEARCH","PROPFIND","PROPPATCH","MKCOL","COPY","MOVE","LOCK","UNLOCK","REPORT","ACL","BIND","REBIND","UNBIND","LINK","UNLINK","MKACTIVITY","CHECKOUT","MERGE","MKCALENDAR","NOTIFY","SUBSCRIBE","UNSUBSCRIBE","M-SEARCH","PURGE"],"minItems":1,"maxItems":32},
+  '/routes/*/request/target': {"kind":"object","keys":["dotSegments","encodedSlash"]},
+  '/routes/*/request/target/dotSegments': {"kind":"choice","values":["reject","keep"]},
+  '/routes/*/request/target/encodedSlash': {"kind":"choice","values":["reject","decode"]},
+  '/routes/*/request/fields': {"kind":"object","keys":["maxCount","maxFieldBytes","maxTotalBytes","underscores"]},
+  '/routes/*/request/fields/maxCount': {"kind":"count","unit":"field lines","minimum":1,"maximum":32768},
+  '/routes/*/request/fields/maxFieldBytes': {"kind":"size","minimum":1,"maximum":16777216},
+  '/routes/*/request/fields/maxTotalBytes': {"kind":"size","minimum":1,"maximum":16777216},
+  '/routes/*/request/fields/underscores': {"kind":"choice","values":["drop","reject"]},
+  '/routes/*/request/content': {"kind":"object","keys":["maxBytes"]},
+  '/routes/*/request/content/maxBytes': {"kind":"size","minimum":1,"maximum":1099511627776},
+  '/routes/*/request/trailers': {"kind":"choice","values":["drop","reject"]},
+  '/routes/*/timeouts': {"kind":"object","keys":["content","write","queue","worker"]},
+  '/routes/*/timeouts/content': {"kind":"duration","minimum":0.001,"maximum":2073600},
+  '/routes/*/timeouts/write': {"kind":"duration","minimum":0.001,"maximum":2073600},
+  '/routes/*/timeouts/queue': {"kind":"duration","minimum":0.001,"maximum":2073600},
+  '/routes/*/timeouts/worker': {"kind":"duration","minimum":0,"maximum":2073600},
+  '/routes/*/keepAlive': {"kind":"object","keys":["idle","maxRequests"]},
+  '/routes/*/keepAlive/idle': {"kind":"duration","minimum":0.001,"maximum":2073600},
+  '/routes/*/keepAlive/maxRequests': {"kind":"count","unit":"requests","minimum":1,"maximum":1000000000},
+  '/routes/*/clients': {"kind":"object","keys":["allow","deny"]},
+  '/routes/*/clients/allow': {"kind":"list","item":"an address (\"192.0.2.1\", \"2001:db8::1\") or a block of them (\"192.0.2.0/24\", \"2001:db8::/32\")","values":[],"minItems":0,"maxItems":100000},
+  '/routes/*/clients/deny': {"kind":"list","item":"an address (\"192.0.2.1\", \"2001:db8::1\") or a block of them (\"192.0.2.0/24\", \"2001:db8::/32\")","values":[],"minItems":0,"maxItems":100000},
+  '/tests': {"kind":"objects","item":"a test: a request and what has to become of it","maxItems":10000},
+  '/tests/*': {"kind":"object","keys":["name","request","from","expect"]},
+  '/tests/*/name': {"kind":"text","maxLength":200},
+  '/tests/*/request': {"kind":"text","maxLength":65536},
+  '/tests/*/from': {"kind":"text","maxLength":64},
+  '/tests/*/expect': {"kind":"object","keys":["verdict","rule","observed","status","route","environ"]},
+  '/tests/*/expect/verdict': {"kind":"choice","values":["pass","refuse"]},
+  '/tests/*/expect/rule': {"kind":"choice","values":["request-line.too-long","request-line.malformed","version.unsupported","method.not-allowed","method.unknown","target.malformed","target.forbidden","target.not-mounted","host.missing","host.malformed","host.conflict","host.not-allowed","fields.too-many","field.too-large","fields.too-large","field.malformed","field.repeated","framing.conflict","framing.transfer-coding","framing.content-length","framing.chunk","trailer.forbidden","trailer.too-large","content.too-large","expect.unsupported","timeout.head","timeout.content","timeout.keep-alive","timeout.write","timeout.worker","timeout.queue","worker.failed","connections.too-many","overload.queue","client.denied"]},
+  '/tests/*/expect/observed': {"kind":"choice","values":["client.denied","request-line.too-long","fields.too-many","field.too-large","target.forbidden","content.too-large","host.not-allowed","method.not-allowed"]},
+  '/tests/*/expect/status': {"kind":"count","minimum":100,"maximum":599},
+  '/tests/*/expect/route': {"kind":"text","maxLength":1400},
+  '/tests/*/expect/environ': {"kind":"map","item":"keys of the environ, each with the value that the application has to get, or null where it must not be there","maxItems":100},
 };

@@ -5,7 +5,7 @@ export type PolicyKey =
   | { readonly kind: 'object'; readonly keys: readonly string[] }
   | { readonly kind: 'size'; readonly minimum: number; readonly maximum: number }
   | { readonly kind: 'duration'; readonly minimum: number; readonly maximum: number }
-  | { readonly kind: 'count'; readonly unit: string; readonly minimum: number; readonly maximum: number }
+  | { readonly kind: 'count'; readonly unit?: string; readonly minimum: number; readonly maximum: number }
   | { readonly kind: 'choice'; readonly values: readonly string[] }
   | {
       readonly kind: 'list';
@@ -16,6 +16,10 @@ export type PolicyKey =
       readonly minItems: number;
       readonly maxItems: number;
     }
+  /** A list of objects, whose keys are those of the pointer with `/*` behind it. */
+  | { readonly kind: 'objects'; readonly item: string; readonly maxItems: number }
+  /** An object whose keys are the operator's own. */
+  | { readonly kind: 'map'; readonly item: string; readonly maxItems: number }
   | { readonly kind: 'text'; readonly maxLength: number };
 
 /** What may stand at a key, in words that finish the sentence `expected ...`. */
@@ -30,14 +34,23 @@ export function expectation(key: PolicyKey): string {
         ? `0 (no deadline) or a duration up to ${formatDuration(key.maximum)}, as a number of seconds or as "10s"`
         : `a duration from ${formatDuration(key.minimum)} to ${formatDuration(key.maximum)}, as a number of seconds or as "10s"`;
     case 'count':
-      return `a whole number of ${key.unit} from ${key.minimum} to ${key.maximum}`;
+      return `a whole number${key.unit === undefined ? '' : ` of ${key.unit}`} from ${key.minimum} to ${key.maximum}`;
     case 'choice':
       return key.values.map((value) => `"${value}"`).join(' or ');
     case 'list':
       return `a list of ${key.minItems} to ${key.maxItems} elements, each ${key.item}`;
+    case 'objects':
+      return `a list of at most ${key.maxItems} elements, each ${key.item}`;
+    case 'map':
+      return `an object of at most ${key.maxItems} ${key.item}`;
     case 'text':
       return `a string of at most ${key.maxLength} characters`;
   }
+}
+
+/** The key that a pointer leads to in the schema: elements of a list of objects are all alike. */
+export function schemaPointer(pointer: string): string {
+  return pointer.replace(/^\/(routes|tests)\/\d+(?=\/|$)/, '/$1/*');
 }
 
 export function knownKeys(keys: readonly string[]): string {

@@ -40,8 +40,9 @@ var require_ucs2length = __commonJS({
 // <stdin>
 var validate = validate10;
 var stdin_default = validate10;
-var schema11 = { "$schema": "http://json-schema.org/draft-07/schema#", "title": "Portcullis policy", "description": "What this server lets in, how much of it and for how long. A file may leave out any key: the policy that it extends says the rest, in the end policies/default.json.", "type": "object", "additionalProperties": false, "properties": { "$schema": { "description": "Where this schema is, for editors. The server does not read it.", "type": "string", "maxLength": 2048 }, "extends": { "description": "The policy that says what this file leaves out: the name of a shipped one, or the path of another file (`./base.json`, also YAML), relative to this file and, with all links resolved, inside the folder of the file that the server was given. The nearest file that has a value wins; a list is one value. At most 8 files.", "type": "string", "maxLength": 1024, "default": "default" }, "request": { "description": "What a request may look like.", "type": "object", "properties": { "line": { "description": "The request line: method, target and version.", "type": "object", "properties": { "maxBytes": { "description": "Longest request line, its CRLF not counted. Gunicorn's figure; Apache httpd has 8190, nginx a buffer of 8 KiB. The ceiling of 64 KiB holds whatever is asked for.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 65536, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 4094 } }, "additionalProperties": false }, "methods": { "description": "Methods that reach the application; others get 405. The default is what web applications use. CONNECT and TRACE cannot be listed: the one asks for a tunnel, the other sends credentials back.", "type": "array", "items": { "description": "a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)", "type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "SEARCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL", "BIND", "REBIND", "UNBIND", "LINK", "UNLINK", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH", "PURGE"] }, "minItems": 1, "maxItems": 32, "uniqueItems": true, "default": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] }, "target": { "description": "The path of the request target.", "type": "object", "properties": { "dotSegments": { "description": "Segments `.` and `..`, plain or percent-encoded. Browsers remove them before they send, so what arrives looks for files outside; nginx resolves them silently, which hides the attempt. `keep` leaves them to the application.", "type": "string", "enum": ["reject", "keep"], "default": "reject" }, "encodedSlash": { "description": "%2F and %5C in the path. Decoded, they move the borders between segments after the checks; Apache httpd refuses them by default too (AllowEncodedSlashes). `decode` gives the application a plain slash.", "type": "string", "enum": ["reject", "decode"], "default": "reject" } }, "additionalProperties": false }, "hosts": { "description": "Hosts that are served; another one gets 421. `*.example.com` stands for every name below example.com, at any depth. Empty: any host, because a server cannot guess its names; a public site lists them, against cache poisoning and DNS rebinding.", "type": "array", "items": { "description": 'a host name ("example.com"), a wildcard ("*.example.com") or an IP address ("192.0.2.1", "[2001:db8::1]"), without a port', "type": "string", "maxLength": 253, "pattern": "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" }, "maxItems": 1e4, "uniqueItems": true, "default": [] }, "fields": { "description": "The field section. Trailers count under the same limits.", "type": "object", "properties": { "maxCount": { "description": "Most field lines of one request. Gunicorn and Apache httpd have 100; browsers send about 20.", "type": "integer", "unit": "field lines", "minimum": 1, "maximum": 32768, "default": 100 }, "maxFieldBytes": { "description": "Longest field line as received, its CRLF not counted. Gunicorn's and Apache httpd's figure; nginx has a buffer of 8 KiB. Cookies are what comes near it.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 8190 }, "maxTotalBytes": { "description": "All field lines of one request together, each with its CRLF. Without it 100 fields of 8190 bytes may cost 800 kB of memory a connection. nginx allows 32 KiB, Node 16 KiB, Go 1 MiB.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "underscores": { "description": "Field names with an underscore or any byte outside A-Z, a-z, 0-9 and hyphen, which could pass for another field once they are environ keys (CVE-2024-45614). nginx and Gunicorn drop them. `reject` answers 400.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "content": { "description": "The content of a request.", "type": "object", "properties": { "maxBytes": { "description": "Most content of one request, chunked or not, transfer coding removed. nginx's client_max_body_size; Gunicorn has no limit.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" }, "memoryBytes": { "description": "Content of one request that may wait in memory for the application; the client is read no further until some of it is taken. nginx keeps 16 KiB and writes the rest to disk.", "type": ["integer", "string"], "unit": "bytes", "minimum": 4096, "maximum": 1073741824, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "delivery": { "description": "`stream`: the application starts when the head is checked and reads the content as it arrives.", "type": "string", "enum": ["stream"], "default": "stream" } }, "additionalProperties": false }, "trailers": { "description": "Trailer sections. Applications do not read them and merging them into the field section lets a client smuggle fields past the checks (RFC 9110 section 6.5.1), so they are read, checked and dropped, as in nginx. `reject` answers 400.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "timeouts": { "description": "How long each station of a request may take.", "type": "object", "properties": { "head": { "description": "From the first byte of a request head to its end, absolute, so that dribbled bytes reset nothing (Slowloris). nginx and Node allow 60 s, Apache httpd 20 to 40 s; a head fits in a few packets, even on a bad line.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "content": { "description": "Longest time without a byte of content. nginx allows 60 s, Apache httpd 20 s; 15 s outlasts four retransmissions of TCP (1, 2, 4 and 8 s).", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "15s" }, "write": { "description": "Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" }, "queue": { "description": "How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "worker": { "description": "From dispatch to the response head, then between pieces of the response; then 504 or a cut connection. Gunicorn's timeout. 0: no deadline.", "type": ["number", "string"], "unit": "seconds", "minimum": 0, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" } }, "additionalProperties": false }, "keepAlive": { "description": "Connections that stay open between requests.", "type": "object", "properties": { "idle": { "description": "How long an idle connection is kept. Node and Apache httpd have 5 s, Gunicorn 2 s, nginx 75 s; 5 s keeps a page with its parts on one connection and frees it soon after.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "5s" }, "maxRequests": { "description": "Requests of one connection before it is closed, so that no client stays on one edge for ever. nginx's keepalive_requests.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9, "default": 1e3 } }, "additionalProperties": false }, "connections": { "description": "Client connections.", "type": "object", "properties": { "max": { "description": "Connections open at once in one edge process; the next one gets 503. Gunicorn allows 1000 a worker, nginx 512; an idle connection costs little here. Has to stay below the limit of open files (ulimit -n). 1048576 is the kernel's own ceiling for one process.", "type": "integer", "unit": "connections", "minimum": 1, "maximum": 1048576, "default": 1e4 } }, "additionalProperties": false }, "queue": { "description": "Requests that wait for a worker.", "type": "object", "properties": { "max": { "description": "Requests that wait for a worker in one edge process; the next one gets 503. As many as the backlog: with Gunicorn alone they would wait in the kernel's queue of connections, which holds 2048 there too.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1048576, "default": 2048 } }, "additionalProperties": false }, "response": { "description": "What the application answers.", "type": "object", "properties": { "bufferBytes": { "description": "Content of one response that may wait in memory for its client; beyond it the application is held back. nginx has 64 KiB and then a file; 1 MiB frees the worker at once from nearly every page, and there is no file.", "type": ["integer", "string"], "unit": "bytes", "minimum": 4096, "maximum": 1073741824, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" } }, "additionalProperties": false } } };
-var func2 = require_ucs2length().default;
+var schema11 = { "$schema": "http://json-schema.org/draft-07/schema#", "title": "Portcullis policy", "description": "What this server lets in, how much of it and for how long. A file may leave out any key: the policy that it extends says the rest, in the end policies/default.json.", "type": "object", "additionalProperties": false, "properties": { "$schema": { "description": "Where this schema is, for editors. The server does not read it.", "type": "string", "maxLength": 2048 }, "extends": { "description": "The policy that says what this file leaves out: the name of a shipped one, or the path of another file (`./base.json`, also YAML), relative to this file and, with all links resolved, inside the folder of the file that the server was given. The nearest file that has a value wins; a list is one value. At most 8 files.", "type": "string", "maxLength": 1024, "default": "default" }, "mode": { "description": "`enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing, because nothing is safe without them.", "type": "string", "enum": ["enforce", "observe"], "default": "enforce" }, "rules": { "description": "The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`.", "type": "object", "properties": { "client.denied": { "description": "`enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "request-line.too-long": { "description": "`enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "fields.too-many": { "description": "`enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "field.too-large": { "description": "`enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "target.forbidden": { "description": "`enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "content.too-large": { "description": "`enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "host.not-allowed": { "description": "`enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "method.not-allowed": { "description": "`enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] } }, "additionalProperties": false }, "request": { "description": "What a request may look like.", "type": "object", "properties": { "line": { "description": "The request line: method, target and version.", "type": "object", "properties": { "maxBytes": { "description": "Longest request line, its CRLF not counted. Gunicorn's figure; Apache httpd has 8190, nginx a buffer of 8 KiB. The ceiling of 64 KiB holds whatever is asked for.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 65536, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 4094 } }, "additionalProperties": false }, "methods": { "description": "Methods that reach the application; others get 405. The default is what web applications use. CONNECT and TRACE cannot be listed: the one asks for a tunnel, the other sends credentials back.", "type": "array", "items": { "description": "a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)", "type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "SEARCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL", "BIND", "REBIND", "UNBIND", "LINK", "UNLINK", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH", "PURGE"] }, "minItems": 1, "maxItems": 32, "uniqueItems": true, "default": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] }, "target": { "description": "The path of the request target.", "type": "object", "properties": { "dotSegments": { "description": "Segments `.` and `..`, plain or percent-encoded. Browsers remove them before they send, so what arrives looks for files outside; nginx resolves them silently, which hides the attempt. `keep` leaves them to the application.", "type": "string", "enum": ["reject", "keep"], "default": "reject" }, "encodedSlash": { "description": "%2F and %5C in the path. Decoded, they move the borders between segments after the checks; Apache httpd refuses them by default too (AllowEncodedSlashes). `decode` gives the application a plain slash.", "type": "string", "enum": ["reject", "decode"], "default": "reject" } }, "additionalProperties": false }, "hosts": { "description": "Hosts that are served; another one gets 421. `*.example.com` stands for every name below example.com, at any depth. Empty: any host, because a server cannot guess its names; a public site lists them, against cache poisoning and DNS rebinding.", "type": "array", "items": { "description": 'a host name ("example.com"), a wildcard ("*.example.com") or an IP address ("192.0.2.1", "[2001:db8::1]"), without a port', "type": "string", "maxLength": 253, "pattern": "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" }, "maxItems": 1e4, "uniqueItems": true, "default": [] }, "fields": { "description": "The field section. Trailers count under the same limits.", "type": "object", "properties": { "maxCount": { "description": "Most field lines of one request. Gunicorn and Apache httpd have 100; browsers send about 20.", "type": "integer", "unit": "field lines", "minimum": 1, "maximum": 32768, "default": 100 }, "maxFieldBytes": { "description": "Longest field line as received, its CRLF not counted. Gunicorn's and Apache httpd's figure; nginx has a buffer of 8 KiB. Cookies are what comes near it.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 8190 }, "maxTotalBytes": { "description": "All field lines of one request together, each with its CRLF. Without it 100 fields of 8190 bytes may cost 800 kB of memory a connection. nginx allows 32 KiB, Node 16 KiB, Go 1 MiB.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "underscores": { "description": "Field names with an underscore or any byte outside A-Z, a-z, 0-9 and hyphen, which could pass for another field once they are environ keys (CVE-2024-45614). nginx and Gunicorn drop them. `reject` answers 400.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "content": { "description": "The content of a request.", "type": "object", "properties": { "maxBytes": { "description": "Most content of one request, chunked or not, transfer coding removed. nginx's client_max_body_size; Gunicorn has no limit.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" }, "memoryBytes": { "description": "Content of one request that may wait in memory for the application; the client is read no further until some of it is taken. nginx keeps 16 KiB and writes the rest to disk.", "type": ["integer", "string"], "unit": "bytes", "minimum": 4096, "maximum": 1073741824, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "delivery": { "description": "`stream`: the application starts when the head is checked and reads the content as it arrives.", "type": "string", "enum": ["stream"], "default": "stream" } }, "additionalProperties": false }, "trailers": { "description": "Trailer sections. Applications do not read them and merging them into the field section lets a client smuggle fields past the checks (RFC 9110 section 6.5.1), so they are read, checked and dropped, as in nginx. `reject` answers 400.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "timeouts": { "description": "How long each station of a request may take.", "type": "object", "properties": { "head": { "description": "From the first byte of a request head to its end, absolute, so that dribbled bytes reset nothing (Slowloris). nginx and Node allow 60 s, Apache httpd 20 to 40 s; a head fits in a few packets, even on a bad line.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "content": { "description": "Longest time without a byte of content. nginx allows 60 s, Apache httpd 20 s; 15 s outlasts four retransmissions of TCP (1, 2, 4 and 8 s).", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "15s" }, "write": { "description": "Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" }, "queue": { "description": "How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "worker": { "description": "From dispatch to the response head, then between pieces of the response; then 504 or a cut connection. Gunicorn's timeout. 0: no deadline.", "type": ["number", "string"], "unit": "seconds", "minimum": 0, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" } }, "additionalProperties": false }, "keepAlive": { "description": "Connections that stay open between requests.", "type": "object", "properties": { "idle": { "description": "How long an idle connection is kept. Node and Apache httpd have 5 s, Gunicorn 2 s, nginx 75 s; 5 s keeps a page with its parts on one connection and frees it soon after.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "5s" }, "maxRequests": { "description": "Requests of one connection before it is closed, so that no client stays on one edge for ever. nginx's keepalive_requests.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9, "default": 1e3 } }, "additionalProperties": false }, "connections": { "description": "Client connections.", "type": "object", "properties": { "max": { "description": "Connections open at once in one edge process; the next one gets 503. Gunicorn allows 1000 a worker, nginx 512; an idle connection costs little here. Has to stay below the limit of open files (ulimit -n). 1048576 is the kernel's own ceiling for one process.", "type": "integer", "unit": "connections", "minimum": 1, "maximum": 1048576, "default": 1e4 } }, "additionalProperties": false }, "clients": { "description": "Clients by their address.", "type": "object", "properties": { "allow": { "description": "Addresses and CIDR blocks that may send requests; all others get 403. Empty: everybody may.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] }, "deny": { "description": "Addresses and CIDR blocks that get 403. It goes before `allow`: an address in both is denied.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] } }, "additionalProperties": false }, "queue": { "description": "Requests that wait for a worker.", "type": "object", "properties": { "max": { "description": "Requests that wait for a worker in one edge process; the next one gets 503. As many as the backlog: with Gunicorn alone they would wait in the kernel's queue of connections, which holds 2048 there too.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1048576, "default": 2048 } }, "additionalProperties": false }, "response": { "description": "What the application answers.", "type": "object", "properties": { "bufferBytes": { "description": "Content of one response that may wait in memory for its client; beyond it the application is held back. nginx has 64 KiB and then a file; 1 MiB frees the worker at once from nearly every page, and there is no file.", "type": ["integer", "string"], "unit": "bytes", "minimum": 4096, "maximum": 1073741824, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" } }, "additionalProperties": false }, "routes": { "description": "Requests for which other values hold. Of the routes that take a request the most specific one counts, and no other: by host first (a name before a wildcard, a longer wildcard before a shorter one), then by path (segment by segment, text before `*`), then by method. Two that are equal in all three are an error. A list of the nearest file is the whole list.", "type": "array", "items": { "description": "a route: which requests, and what holds for them instead", "type": "object", "properties": { "name": { "description": "What logs, tests and `policy explain` call this route; left out, they name its hosts, methods and path.", "type": "string", "maxLength": 100 }, "hosts": { "description": "Hosts of the requests, as in `request.hosts`. Left out: any.", "type": "array", "items": { "description": 'a host name ("example.com"), a wildcard ("*.example.com") or an IP address ("192.0.2.1", "[2001:db8::1]"), without a port', "type": "string", "maxLength": 253, "pattern": "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" }, "minItems": 1, "maxItems": 1e3, "uniqueItems": true }, "path": { "description": "Path of the requests, percent-decoded and with its SCRIPT_NAME. `/admin` is that path alone; `/admin/*` is /admin and all below it; `*` inside stands for one segment. Several slashes in a row count as one. Left out: any.", "type": "string", "maxLength": 1024 }, "methods": { "description": "Methods of the requests. Left out: any.", "type": "array", "items": { "description": "a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)", "type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "SEARCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL", "BIND", "REBIND", "UNBIND", "LINK", "UNLINK", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH", "PURGE"] }, "minItems": 1, "maxItems": 32, "uniqueItems": true }, "mode": { "description": "`enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing, because nothing is safe without them.", "type": "string", "enum": ["enforce", "observe"], "default": "enforce" }, "rules": { "description": "The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`.", "type": "object", "properties": { "client.denied": { "description": "`enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "request-line.too-long": { "description": "`enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "fields.too-many": { "description": "`enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "field.too-large": { "description": "`enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "target.forbidden": { "description": "`enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "content.too-large": { "description": "`enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "host.not-allowed": { "description": "`enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "method.not-allowed": { "description": "`enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] } }, "additionalProperties": false }, "request": { "description": "What a request of this route may look like.", "type": "object", "properties": { "line": { "description": "The request line: method, target and version.", "type": "object", "properties": { "maxBytes": { "description": "Longest request line, its CRLF not counted. Gunicorn's figure; Apache httpd has 8190, nginx a buffer of 8 KiB. The ceiling of 64 KiB holds whatever is asked for.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 65536, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 4094 } }, "additionalProperties": false }, "methods": { "description": "Methods that reach the application; others get 405. The default is what web applications use. CONNECT and TRACE cannot be listed: the one asks for a tunnel, the other sends credentials back.", "type": "array", "items": { "description": "a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)", "type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "SEARCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL", "BIND", "REBIND", "UNBIND", "LINK", "UNLINK", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH", "PURGE"] }, "minItems": 1, "maxItems": 32, "uniqueItems": true, "default": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] }, "target": { "description": "The path of the request target.", "type": "object", "properties": { "dotSegments": { "description": "Segments `.` and `..`, plain or percent-encoded. Browsers remove them before they send, so what arrives looks for files outside; nginx resolves them silently, which hides the attempt. `keep` leaves them to the application.", "type": "string", "enum": ["reject", "keep"], "default": "reject" }, "encodedSlash": { "description": "%2F and %5C in the path. Decoded, they move the borders between segments after the checks; Apache httpd refuses them by default too (AllowEncodedSlashes). `decode` gives the application a plain slash.", "type": "string", "enum": ["reject", "decode"], "default": "reject" } }, "additionalProperties": false }, "fields": { "description": "The field section. Trailers count under the same limits.", "type": "object", "properties": { "maxCount": { "description": "Most field lines of one request. Gunicorn and Apache httpd have 100; browsers send about 20.", "type": "integer", "unit": "field lines", "minimum": 1, "maximum": 32768, "default": 100 }, "maxFieldBytes": { "description": "Longest field line as received, its CRLF not counted. Gunicorn's and Apache httpd's figure; nginx has a buffer of 8 KiB. Cookies are what comes near it.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 8190 }, "maxTotalBytes": { "description": "All field lines of one request together, each with its CRLF. Without it 100 fields of 8190 bytes may cost 800 kB of memory a connection. nginx allows 32 KiB, Node 16 KiB, Go 1 MiB.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "underscores": { "description": "Field names with an underscore or any byte outside A-Z, a-z, 0-9 and hyphen, which could pass for another field once they are environ keys (CVE-2024-45614). nginx and Gunicorn drop them. `reject` answers 400.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "content": { "description": "The content of a request.", "type": "object", "properties": { "maxBytes": { "description": "Most content of one request, chunked or not, transfer coding removed. nginx's client_max_body_size; Gunicorn has no limit.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" } }, "additionalProperties": false }, "trailers": { "description": "Trailer sections. Applications do not read them and merging them into the field section lets a client smuggle fields past the checks (RFC 9110 section 6.5.1), so they are read, checked and dropped, as in nginx. `reject` answers 400.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "timeouts": { "description": "How long the stations of a request may take once its route is known.", "type": "object", "properties": { "content": { "description": "Longest time without a byte of content. nginx allows 60 s, Apache httpd 20 s; 15 s outlasts four retransmissions of TCP (1, 2, 4 and 8 s).", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "15s" }, "write": { "description": "Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" }, "queue": { "description": "How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "worker": { "description": "From dispatch to the response head, then between pieces of the response; then 504 or a cut connection. Gunicorn's timeout. 0: no deadline.", "type": ["number", "string"], "unit": "seconds", "minimum": 0, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" } }, "additionalProperties": false }, "keepAlive": { "description": "Connections that stay open between requests.", "type": "object", "properties": { "idle": { "description": "How long an idle connection is kept. Node and Apache httpd have 5 s, Gunicorn 2 s, nginx 75 s; 5 s keeps a page with its parts on one connection and frees it soon after.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "5s" }, "maxRequests": { "description": "Requests of one connection before it is closed, so that no client stays on one edge for ever. nginx's keepalive_requests.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9, "default": 1e3 } }, "additionalProperties": false }, "clients": { "description": "Clients by their address.", "type": "object", "properties": { "allow": { "description": "Addresses and CIDR blocks that may send requests; all others get 403. Empty: everybody may.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] }, "deny": { "description": "Addresses and CIDR blocks that get 403. It goes before `allow`: an address in both is denied.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] } }, "additionalProperties": false } }, "additionalProperties": false }, "maxItems": 1e4, "default": [] }, "tests": { "description": "Requests with what has to become of them, run by `portcullis policy test` and whenever the policy is loaded: a test that fails refuses the policy. They are about the whole policy of this file and are not inherited.", "type": "array", "items": { "description": "a test: a request and what has to become of it", "type": "object", "properties": { "name": { "description": "What the test shows.", "type": "string", "maxLength": 200 }, "request": { "description": 'The bytes of the request, one character a byte. `{text*count}` repeats: "GET /{a*5000} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n".', "type": "string", "maxLength": 65536 }, "from": { "description": "Address of the client. Left out: 192.0.2.1, which nobody has.", "type": "string", "maxLength": 64 }, "expect": { "description": "What has to hold, all of it.", "type": "object", "properties": { "verdict": { "description": "`pass`: the application gets the request; `refuse`: it is answered or closed by the edge.", "type": "string", "enum": ["pass", "refuse"] }, "rule": { "description": "The rule that refuses.", "type": "string", "enum": ["request-line.too-long", "request-line.malformed", "version.unsupported", "method.not-allowed", "method.unknown", "target.malformed", "target.forbidden", "target.not-mounted", "host.missing", "host.malformed", "host.conflict", "host.not-allowed", "fields.too-many", "field.too-large", "fields.too-large", "field.malformed", "field.repeated", "framing.conflict", "framing.transfer-coding", "framing.content-length", "framing.chunk", "trailer.forbidden", "trailer.too-large", "content.too-large", "expect.unsupported", "timeout.head", "timeout.content", "timeout.keep-alive", "timeout.write", "timeout.worker", "timeout.queue", "worker.failed", "connections.too-many", "overload.queue", "client.denied"] }, "observed": { "description": "The rule that would have refused, were it not observed.", "type": "string", "enum": ["client.denied", "request-line.too-long", "fields.too-many", "field.too-large", "target.forbidden", "content.too-large", "host.not-allowed", "method.not-allowed"] }, "status": { "description": "Status code of the refusal.", "type": "integer", "minimum": 100, "maximum": 599 }, "route": { "description": "Name of the route that the request takes.", "type": "string", "maxLength": 1400 }, "environ": { "description": "keys of the environ, each with the value that the application has to get, or null where it must not be there", "type": "object", "maxProperties": 100, "additionalProperties": { "type": ["string", "null"] } } }, "additionalProperties": false, "minProperties": 1 } }, "required": ["name", "request", "expect"], "additionalProperties": false }, "maxItems": 1e4, "default": [] } } };
+var func2 = Object.prototype.hasOwnProperty;
+var func3 = require_ucs2length().default;
 var pattern0 = new RegExp("^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "u");
 var pattern1 = new RegExp("^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$", "u");
 var pattern6 = new RegExp("^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "u");
@@ -50,7 +51,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
   let errors = 0;
   if (data && typeof data == "object" && !Array.isArray(data)) {
     for (const key0 in data) {
-      if (!(key0 === "$schema" || key0 === "extends" || key0 === "request" || key0 === "timeouts" || key0 === "keepAlive" || key0 === "connections" || key0 === "queue" || key0 === "response")) {
+      if (!func2.call(schema11.properties, key0)) {
         const err0 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         if (vErrors === null) {
           vErrors = [err0];
@@ -63,7 +64,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
     if (data.$schema !== void 0) {
       let data0 = data.$schema;
       if (typeof data0 === "string") {
-        if (func2(data0) > 2048) {
+        if (func3(data0) > 2048) {
           const err1 = { instancePath: instancePath + "/$schema", schemaPath: "#/properties/%24schema/maxLength", keyword: "maxLength", params: { limit: 2048 } };
           if (vErrors === null) {
             vErrors = [err1];
@@ -85,7 +86,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
     if (data.extends !== void 0) {
       let data1 = data.extends;
       if (typeof data1 === "string") {
-        if (func2(data1) > 1024) {
+        if (func3(data1) > 1024) {
           const err3 = { instancePath: instancePath + "/extends", schemaPath: "#/properties/extends/maxLength", keyword: "maxLength", params: { limit: 1024 } };
           if (vErrors === null) {
             vErrors = [err3];
@@ -104,79 +105,75 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
         errors++;
       }
     }
-    if (data.request !== void 0) {
-      let data2 = data.request;
-      if (data2 && typeof data2 == "object" && !Array.isArray(data2)) {
-        for (const key1 in data2) {
-          if (!(key1 === "line" || key1 === "methods" || key1 === "target" || key1 === "hosts" || key1 === "fields" || key1 === "content" || key1 === "trailers")) {
-            const err5 = { instancePath: instancePath + "/request", schemaPath: "#/properties/request/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
+    if (data.mode !== void 0) {
+      let data2 = data.mode;
+      if (typeof data2 !== "string") {
+        const err5 = { instancePath: instancePath + "/mode", schemaPath: "#/properties/mode/type", keyword: "type", params: { type: "string" } };
+        if (vErrors === null) {
+          vErrors = [err5];
+        } else {
+          vErrors.push(err5);
+        }
+        errors++;
+      }
+      if (!(data2 === "enforce" || data2 === "observe")) {
+        const err6 = { instancePath: instancePath + "/mode", schemaPath: "#/properties/mode/enum", keyword: "enum", params: { allowedValues: schema11.properties.mode.enum } };
+        if (vErrors === null) {
+          vErrors = [err6];
+        } else {
+          vErrors.push(err6);
+        }
+        errors++;
+      }
+    }
+    if (data.rules !== void 0) {
+      let data3 = data.rules;
+      if (data3 && typeof data3 == "object" && !Array.isArray(data3)) {
+        for (const key1 in data3) {
+          if (!(key1 === "client.denied" || key1 === "request-line.too-long" || key1 === "fields.too-many" || key1 === "field.too-large" || key1 === "target.forbidden" || key1 === "content.too-large" || key1 === "host.not-allowed" || key1 === "method.not-allowed")) {
+            const err7 = { instancePath: instancePath + "/rules", schemaPath: "#/properties/rules/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
             if (vErrors === null) {
-              vErrors = [err5];
+              vErrors = [err7];
             } else {
-              vErrors.push(err5);
+              vErrors.push(err7);
             }
             errors++;
           }
         }
-        if (data2.line !== void 0) {
-          let data3 = data2.line;
-          if (data3 && typeof data3 == "object" && !Array.isArray(data3)) {
-            for (const key2 in data3) {
-              if (!(key2 === "maxBytes")) {
-                const err6 = { instancePath: instancePath + "/request/line", schemaPath: "#/properties/request/properties/line/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key2 } };
-                if (vErrors === null) {
-                  vErrors = [err6];
-                } else {
-                  vErrors.push(err6);
-                }
-                errors++;
-              }
+        if (data3["client.denied"] !== void 0) {
+          let data4 = data3["client.denied"];
+          if (typeof data4 !== "string") {
+            const err8 = { instancePath: instancePath + "/rules/client.denied", schemaPath: "#/properties/rules/properties/client.denied/type", keyword: "type", params: { type: "string" } };
+            if (vErrors === null) {
+              vErrors = [err8];
+            } else {
+              vErrors.push(err8);
             }
-            if (data3.maxBytes !== void 0) {
-              let data4 = data3.maxBytes;
-              if (!(typeof data4 == "number" && (!(data4 % 1) && !isNaN(data4)) && isFinite(data4)) && typeof data4 !== "string") {
-                const err7 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.line.properties.maxBytes.type } };
-                if (vErrors === null) {
-                  vErrors = [err7];
-                } else {
-                  vErrors.push(err7);
-                }
-                errors++;
-              }
-              if (typeof data4 == "number" && isFinite(data4)) {
-                if (data4 > 65536 || isNaN(data4)) {
-                  const err8 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65536 } };
-                  if (vErrors === null) {
-                    vErrors = [err8];
-                  } else {
-                    vErrors.push(err8);
-                  }
-                  errors++;
-                }
-                if (data4 < 1 || isNaN(data4)) {
-                  const err9 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                  if (vErrors === null) {
-                    vErrors = [err9];
-                  } else {
-                    vErrors.push(err9);
-                  }
-                  errors++;
-                }
-              }
-              if (typeof data4 === "string") {
-                if (!pattern0.test(data4)) {
-                  const err10 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
-                  if (vErrors === null) {
-                    vErrors = [err10];
-                  } else {
-                    vErrors.push(err10);
-                  }
-                  errors++;
-                }
-              }
+            errors++;
+          }
+          if (!(data4 === "enforce" || data4 === "observe")) {
+            const err9 = { instancePath: instancePath + "/rules/client.denied", schemaPath: "#/properties/rules/properties/client.denied/enum", keyword: "enum", params: { allowedValues: schema11.properties.rules.properties["client.denied"].enum } };
+            if (vErrors === null) {
+              vErrors = [err9];
+            } else {
+              vErrors.push(err9);
             }
-          } else {
-            const err11 = { instancePath: instancePath + "/request/line", schemaPath: "#/properties/request/properties/line/type", keyword: "type", params: { type: "object" } };
+            errors++;
+          }
+        }
+        if (data3["request-line.too-long"] !== void 0) {
+          let data5 = data3["request-line.too-long"];
+          if (typeof data5 !== "string") {
+            const err10 = { instancePath: instancePath + "/rules/request-line.too-long", schemaPath: "#/properties/rules/properties/request-line.too-long/type", keyword: "type", params: { type: "string" } };
+            if (vErrors === null) {
+              vErrors = [err10];
+            } else {
+              vErrors.push(err10);
+            }
+            errors++;
+          }
+          if (!(data5 === "enforce" || data5 === "observe")) {
+            const err11 = { instancePath: instancePath + "/rules/request-line.too-long", schemaPath: "#/properties/rules/properties/request-line.too-long/enum", keyword: "enum", params: { allowedValues: schema11.properties.rules.properties["request-line.too-long"].enum } };
             if (vErrors === null) {
               vErrors = [err11];
             } else {
@@ -185,74 +182,61 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
-        if (data2.methods !== void 0) {
-          let data5 = data2.methods;
-          if (Array.isArray(data5)) {
-            if (data5.length > 32) {
-              const err12 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/maxItems", keyword: "maxItems", params: { limit: 32 } };
-              if (vErrors === null) {
-                vErrors = [err12];
-              } else {
-                vErrors.push(err12);
-              }
-              errors++;
+        if (data3["fields.too-many"] !== void 0) {
+          let data6 = data3["fields.too-many"];
+          if (typeof data6 !== "string") {
+            const err12 = { instancePath: instancePath + "/rules/fields.too-many", schemaPath: "#/properties/rules/properties/fields.too-many/type", keyword: "type", params: { type: "string" } };
+            if (vErrors === null) {
+              vErrors = [err12];
+            } else {
+              vErrors.push(err12);
             }
-            if (data5.length < 1) {
-              const err13 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/minItems", keyword: "minItems", params: { limit: 1 } };
-              if (vErrors === null) {
-                vErrors = [err13];
-              } else {
-                vErrors.push(err13);
-              }
-              errors++;
+            errors++;
+          }
+          if (!(data6 === "enforce" || data6 === "observe")) {
+            const err13 = { instancePath: instancePath + "/rules/fields.too-many", schemaPath: "#/properties/rules/properties/fields.too-many/enum", keyword: "enum", params: { allowedValues: schema11.properties.rules.properties["fields.too-many"].enum } };
+            if (vErrors === null) {
+              vErrors = [err13];
+            } else {
+              vErrors.push(err13);
             }
-            const len0 = data5.length;
-            for (let i0 = 0; i0 < len0; i0++) {
-              let data6 = data5[i0];
-              if (typeof data6 !== "string") {
-                const err14 = { instancePath: instancePath + "/request/methods/" + i0, schemaPath: "#/properties/request/properties/methods/items/type", keyword: "type", params: { type: "string" } };
-                if (vErrors === null) {
-                  vErrors = [err14];
-                } else {
-                  vErrors.push(err14);
-                }
-                errors++;
-              }
-              if (!(data6 === "GET" || data6 === "HEAD" || data6 === "POST" || data6 === "PUT" || data6 === "PATCH" || data6 === "DELETE" || data6 === "OPTIONS" || data6 === "QUERY" || data6 === "SEARCH" || data6 === "PROPFIND" || data6 === "PROPPATCH" || data6 === "MKCOL" || data6 === "COPY" || data6 === "MOVE" || data6 === "LOCK" || data6 === "UNLOCK" || data6 === "REPORT" || data6 === "ACL" || data6 === "BIND" || data6 === "REBIND" || data6 === "UNBIND" || data6 === "LINK" || data6 === "UNLINK" || data6 === "MKACTIVITY" || data6 === "CHECKOUT" || data6 === "MERGE" || data6 === "MKCALENDAR" || data6 === "NOTIFY" || data6 === "SUBSCRIBE" || data6 === "UNSUBSCRIBE" || data6 === "M-SEARCH" || data6 === "PURGE")) {
-                const err15 = { instancePath: instancePath + "/request/methods/" + i0, schemaPath: "#/properties/request/properties/methods/items/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.methods.items.enum } };
-                if (vErrors === null) {
-                  vErrors = [err15];
-                } else {
-                  vErrors.push(err15);
-                }
-                errors++;
-              }
+            errors++;
+          }
+        }
+        if (data3["field.too-large"] !== void 0) {
+          let data7 = data3["field.too-large"];
+          if (typeof data7 !== "string") {
+            const err14 = { instancePath: instancePath + "/rules/field.too-large", schemaPath: "#/properties/rules/properties/field.too-large/type", keyword: "type", params: { type: "string" } };
+            if (vErrors === null) {
+              vErrors = [err14];
+            } else {
+              vErrors.push(err14);
             }
-            let i1 = data5.length;
-            let j0;
-            if (i1 > 1) {
-              const indices0 = {};
-              for (; i1--; ) {
-                let item0 = data5[i1];
-                if (typeof item0 !== "string") {
-                  continue;
-                }
-                if (typeof indices0[item0] == "number") {
-                  j0 = indices0[item0];
-                  const err16 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
-                  if (vErrors === null) {
-                    vErrors = [err16];
-                  } else {
-                    vErrors.push(err16);
-                  }
-                  errors++;
-                  break;
-                }
-                indices0[item0] = i1;
-              }
+            errors++;
+          }
+          if (!(data7 === "enforce" || data7 === "observe")) {
+            const err15 = { instancePath: instancePath + "/rules/field.too-large", schemaPath: "#/properties/rules/properties/field.too-large/enum", keyword: "enum", params: { allowedValues: schema11.properties.rules.properties["field.too-large"].enum } };
+            if (vErrors === null) {
+              vErrors = [err15];
+            } else {
+              vErrors.push(err15);
             }
-          } else {
-            const err17 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/type", keyword: "type", params: { type: "array" } };
+            errors++;
+          }
+        }
+        if (data3["target.forbidden"] !== void 0) {
+          let data8 = data3["target.forbidden"];
+          if (typeof data8 !== "string") {
+            const err16 = { instancePath: instancePath + "/rules/target.forbidden", schemaPath: "#/properties/rules/properties/target.forbidden/type", keyword: "type", params: { type: "string" } };
+            if (vErrors === null) {
+              vErrors = [err16];
+            } else {
+              vErrors.push(err16);
+            }
+            errors++;
+          }
+          if (!(data8 === "enforce" || data8 === "observe")) {
+            const err17 = { instancePath: instancePath + "/rules/target.forbidden", schemaPath: "#/properties/rules/properties/target.forbidden/enum", keyword: "enum", params: { allowedValues: schema11.properties.rules.properties["target.forbidden"].enum } };
             if (vErrors === null) {
               vErrors = [err17];
             } else {
@@ -261,64 +245,61 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
-        if (data2.target !== void 0) {
-          let data7 = data2.target;
-          if (data7 && typeof data7 == "object" && !Array.isArray(data7)) {
-            for (const key3 in data7) {
-              if (!(key3 === "dotSegments" || key3 === "encodedSlash")) {
-                const err18 = { instancePath: instancePath + "/request/target", schemaPath: "#/properties/request/properties/target/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key3 } };
-                if (vErrors === null) {
-                  vErrors = [err18];
-                } else {
-                  vErrors.push(err18);
-                }
-                errors++;
-              }
+        if (data3["content.too-large"] !== void 0) {
+          let data9 = data3["content.too-large"];
+          if (typeof data9 !== "string") {
+            const err18 = { instancePath: instancePath + "/rules/content.too-large", schemaPath: "#/properties/rules/properties/content.too-large/type", keyword: "type", params: { type: "string" } };
+            if (vErrors === null) {
+              vErrors = [err18];
+            } else {
+              vErrors.push(err18);
             }
-            if (data7.dotSegments !== void 0) {
-              let data8 = data7.dotSegments;
-              if (typeof data8 !== "string") {
-                const err19 = { instancePath: instancePath + "/request/target/dotSegments", schemaPath: "#/properties/request/properties/target/properties/dotSegments/type", keyword: "type", params: { type: "string" } };
-                if (vErrors === null) {
-                  vErrors = [err19];
-                } else {
-                  vErrors.push(err19);
-                }
-                errors++;
-              }
-              if (!(data8 === "reject" || data8 === "keep")) {
-                const err20 = { instancePath: instancePath + "/request/target/dotSegments", schemaPath: "#/properties/request/properties/target/properties/dotSegments/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.target.properties.dotSegments.enum } };
-                if (vErrors === null) {
-                  vErrors = [err20];
-                } else {
-                  vErrors.push(err20);
-                }
-                errors++;
-              }
+            errors++;
+          }
+          if (!(data9 === "enforce" || data9 === "observe")) {
+            const err19 = { instancePath: instancePath + "/rules/content.too-large", schemaPath: "#/properties/rules/properties/content.too-large/enum", keyword: "enum", params: { allowedValues: schema11.properties.rules.properties["content.too-large"].enum } };
+            if (vErrors === null) {
+              vErrors = [err19];
+            } else {
+              vErrors.push(err19);
             }
-            if (data7.encodedSlash !== void 0) {
-              let data9 = data7.encodedSlash;
-              if (typeof data9 !== "string") {
-                const err21 = { instancePath: instancePath + "/request/target/encodedSlash", schemaPath: "#/properties/request/properties/target/properties/encodedSlash/type", keyword: "type", params: { type: "string" } };
-                if (vErrors === null) {
-                  vErrors = [err21];
-                } else {
-                  vErrors.push(err21);
-                }
-                errors++;
-              }
-              if (!(data9 === "reject" || data9 === "decode")) {
-                const err22 = { instancePath: instancePath + "/request/target/encodedSlash", schemaPath: "#/properties/request/properties/target/properties/encodedSlash/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.target.properties.encodedSlash.enum } };
-                if (vErrors === null) {
-                  vErrors = [err22];
-                } else {
-                  vErrors.push(err22);
-                }
-                errors++;
-              }
+            errors++;
+          }
+        }
+        if (data3["host.not-allowed"] !== void 0) {
+          let data10 = data3["host.not-allowed"];
+          if (typeof data10 !== "string") {
+            const err20 = { instancePath: instancePath + "/rules/host.not-allowed", schemaPath: "#/properties/rules/properties/host.not-allowed/type", keyword: "type", params: { type: "string" } };
+            if (vErrors === null) {
+              vErrors = [err20];
+            } else {
+              vErrors.push(err20);
             }
-          } else {
-            const err23 = { instancePath: instancePath + "/request/target", schemaPath: "#/properties/request/properties/target/type", keyword: "type", params: { type: "object" } };
+            errors++;
+          }
+          if (!(data10 === "enforce" || data10 === "observe")) {
+            const err21 = { instancePath: instancePath + "/rules/host.not-allowed", schemaPath: "#/properties/rules/properties/host.not-allowed/enum", keyword: "enum", params: { allowedValues: schema11.properties.rules.properties["host.not-allowed"].enum } };
+            if (vErrors === null) {
+              vErrors = [err21];
+            } else {
+              vErrors.push(err21);
+            }
+            errors++;
+          }
+        }
+        if (data3["method.not-allowed"] !== void 0) {
+          let data11 = data3["method.not-allowed"];
+          if (typeof data11 !== "string") {
+            const err22 = { instancePath: instancePath + "/rules/method.not-allowed", schemaPath: "#/properties/rules/properties/method.not-allowed/type", keyword: "type", params: { type: "string" } };
+            if (vErrors === null) {
+              vErrors = [err22];
+            } else {
+              vErrors.push(err22);
+            }
+            errors++;
+          }
+          if (!(data11 === "enforce" || data11 === "observe")) {
+            const err23 = { instancePath: instancePath + "/rules/method.not-allowed", schemaPath: "#/properties/rules/properties/method.not-allowed/enum", keyword: "enum", params: { allowedValues: schema11.properties.rules.properties["method.not-allowed"].enum } };
             if (vErrors === null) {
               vErrors = [err23];
             } else {
@@ -327,42 +308,48 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
-        if (data2.hosts !== void 0) {
-          let data10 = data2.hosts;
-          if (Array.isArray(data10)) {
-            if (data10.length > 1e4) {
-              const err24 = { instancePath: instancePath + "/request/hosts", schemaPath: "#/properties/request/properties/hosts/maxItems", keyword: "maxItems", params: { limit: 1e4 } };
-              if (vErrors === null) {
-                vErrors = [err24];
-              } else {
-                vErrors.push(err24);
-              }
-              errors++;
+      } else {
+        const err24 = { instancePath: instancePath + "/rules", schemaPath: "#/properties/rules/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err24];
+        } else {
+          vErrors.push(err24);
+        }
+        errors++;
+      }
+    }
+    if (data.request !== void 0) {
+      let data12 = data.request;
+      if (data12 && typeof data12 == "object" && !Array.isArray(data12)) {
+        for (const key2 in data12) {
+          if (!(key2 === "line" || key2 === "methods" || key2 === "target" || key2 === "hosts" || key2 === "fields" || key2 === "content" || key2 === "trailers")) {
+            const err25 = { instancePath: instancePath + "/request", schemaPath: "#/properties/request/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key2 } };
+            if (vErrors === null) {
+              vErrors = [err25];
+            } else {
+              vErrors.push(err25);
             }
-            const len1 = data10.length;
-            for (let i2 = 0; i2 < len1; i2++) {
-              let data11 = data10[i2];
-              if (typeof data11 === "string") {
-                if (func2(data11) > 253) {
-                  const err25 = { instancePath: instancePath + "/request/hosts/" + i2, schemaPath: "#/properties/request/properties/hosts/items/maxLength", keyword: "maxLength", params: { limit: 253 } };
-                  if (vErrors === null) {
-                    vErrors = [err25];
-                  } else {
-                    vErrors.push(err25);
-                  }
-                  errors++;
+            errors++;
+          }
+        }
+        if (data12.line !== void 0) {
+          let data13 = data12.line;
+          if (data13 && typeof data13 == "object" && !Array.isArray(data13)) {
+            for (const key3 in data13) {
+              if (!(key3 === "maxBytes")) {
+                const err26 = { instancePath: instancePath + "/request/line", schemaPath: "#/properties/request/properties/line/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key3 } };
+                if (vErrors === null) {
+                  vErrors = [err26];
+                } else {
+                  vErrors.push(err26);
                 }
-                if (!pattern1.test(data11)) {
-                  const err26 = { instancePath: instancePath + "/request/hosts/" + i2, schemaPath: "#/properties/request/properties/hosts/items/pattern", keyword: "pattern", params: { pattern: "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" } };
-                  if (vErrors === null) {
-                    vErrors = [err26];
-                  } else {
-                    vErrors.push(err26);
-                  }
-                  errors++;
-                }
-              } else {
-                const err27 = { instancePath: instancePath + "/request/hosts/" + i2, schemaPath: "#/properties/request/properties/hosts/items/type", keyword: "type", params: { type: "string" } };
+                errors++;
+              }
+            }
+            if (data13.maxBytes !== void 0) {
+              let data14 = data13.maxBytes;
+              if (!(typeof data14 == "number" && (!(data14 % 1) && !isNaN(data14)) && isFinite(data14)) && typeof data14 !== "string") {
+                const err27 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.line.properties.maxBytes.type } };
                 if (vErrors === null) {
                   vErrors = [err27];
                 } else {
@@ -370,23 +357,250 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                 }
                 errors++;
               }
+              if (typeof data14 == "number" && isFinite(data14)) {
+                if (data14 > 65536 || isNaN(data14)) {
+                  const err28 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65536 } };
+                  if (vErrors === null) {
+                    vErrors = [err28];
+                  } else {
+                    vErrors.push(err28);
+                  }
+                  errors++;
+                }
+                if (data14 < 1 || isNaN(data14)) {
+                  const err29 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err29];
+                  } else {
+                    vErrors.push(err29);
+                  }
+                  errors++;
+                }
+              }
+              if (typeof data14 === "string") {
+                if (!pattern0.test(data14)) {
+                  const err30 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                  if (vErrors === null) {
+                    vErrors = [err30];
+                  } else {
+                    vErrors.push(err30);
+                  }
+                  errors++;
+                }
+              }
             }
-            let i3 = data10.length;
+          } else {
+            const err31 = { instancePath: instancePath + "/request/line", schemaPath: "#/properties/request/properties/line/type", keyword: "type", params: { type: "object" } };
+            if (vErrors === null) {
+              vErrors = [err31];
+            } else {
+              vErrors.push(err31);
+            }
+            errors++;
+          }
+        }
+        if (data12.methods !== void 0) {
+          let data15 = data12.methods;
+          if (Array.isArray(data15)) {
+            if (data15.length > 32) {
+              const err32 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/maxItems", keyword: "maxItems", params: { limit: 32 } };
+              if (vErrors === null) {
+                vErrors = [err32];
+              } else {
+                vErrors.push(err32);
+              }
+              errors++;
+            }
+            if (data15.length < 1) {
+              const err33 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/minItems", keyword: "minItems", params: { limit: 1 } };
+              if (vErrors === null) {
+                vErrors = [err33];
+              } else {
+                vErrors.push(err33);
+              }
+              errors++;
+            }
+            const len0 = data15.length;
+            for (let i0 = 0; i0 < len0; i0++) {
+              let data16 = data15[i0];
+              if (typeof data16 !== "string") {
+                const err34 = { instancePath: instancePath + "/request/methods/" + i0, schemaPath: "#/properties/request/properties/methods/items/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err34];
+                } else {
+                  vErrors.push(err34);
+                }
+                errors++;
+              }
+              if (!(data16 === "GET" || data16 === "HEAD" || data16 === "POST" || data16 === "PUT" || data16 === "PATCH" || data16 === "DELETE" || data16 === "OPTIONS" || data16 === "QUERY" || data16 === "SEARCH" || data16 === "PROPFIND" || data16 === "PROPPATCH" || data16 === "MKCOL" || data16 === "COPY" || data16 === "MOVE" || data16 === "LOCK" || data16 === "UNLOCK" || data16 === "REPORT" || data16 === "ACL" || data16 === "BIND" || data16 === "REBIND" || data16 === "UNBIND" || data16 === "LINK" || data16 === "UNLINK" || data16 === "MKACTIVITY" || data16 === "CHECKOUT" || data16 === "MERGE" || data16 === "MKCALENDAR" || data16 === "NOTIFY" || data16 === "SUBSCRIBE" || data16 === "UNSUBSCRIBE" || data16 === "M-SEARCH" || data16 === "PURGE")) {
+                const err35 = { instancePath: instancePath + "/request/methods/" + i0, schemaPath: "#/properties/request/properties/methods/items/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.methods.items.enum } };
+                if (vErrors === null) {
+                  vErrors = [err35];
+                } else {
+                  vErrors.push(err35);
+                }
+                errors++;
+              }
+            }
+            let i1 = data15.length;
+            let j0;
+            if (i1 > 1) {
+              const indices0 = {};
+              for (; i1--; ) {
+                let item0 = data15[i1];
+                if (typeof item0 !== "string") {
+                  continue;
+                }
+                if (typeof indices0[item0] == "number") {
+                  j0 = indices0[item0];
+                  const err36 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+                  if (vErrors === null) {
+                    vErrors = [err36];
+                  } else {
+                    vErrors.push(err36);
+                  }
+                  errors++;
+                  break;
+                }
+                indices0[item0] = i1;
+              }
+            }
+          } else {
+            const err37 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/type", keyword: "type", params: { type: "array" } };
+            if (vErrors === null) {
+              vErrors = [err37];
+            } else {
+              vErrors.push(err37);
+            }
+            errors++;
+          }
+        }
+        if (data12.target !== void 0) {
+          let data17 = data12.target;
+          if (data17 && typeof data17 == "object" && !Array.isArray(data17)) {
+            for (const key4 in data17) {
+              if (!(key4 === "dotSegments" || key4 === "encodedSlash")) {
+                const err38 = { instancePath: instancePath + "/request/target", schemaPath: "#/properties/request/properties/target/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key4 } };
+                if (vErrors === null) {
+                  vErrors = [err38];
+                } else {
+                  vErrors.push(err38);
+                }
+                errors++;
+              }
+            }
+            if (data17.dotSegments !== void 0) {
+              let data18 = data17.dotSegments;
+              if (typeof data18 !== "string") {
+                const err39 = { instancePath: instancePath + "/request/target/dotSegments", schemaPath: "#/properties/request/properties/target/properties/dotSegments/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err39];
+                } else {
+                  vErrors.push(err39);
+                }
+                errors++;
+              }
+              if (!(data18 === "reject" || data18 === "keep")) {
+                const err40 = { instancePath: instancePath + "/request/target/dotSegments", schemaPath: "#/properties/request/properties/target/properties/dotSegments/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.target.properties.dotSegments.enum } };
+                if (vErrors === null) {
+                  vErrors = [err40];
+                } else {
+                  vErrors.push(err40);
+                }
+                errors++;
+              }
+            }
+            if (data17.encodedSlash !== void 0) {
+              let data19 = data17.encodedSlash;
+              if (typeof data19 !== "string") {
+                const err41 = { instancePath: instancePath + "/request/target/encodedSlash", schemaPath: "#/properties/request/properties/target/properties/encodedSlash/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err41];
+                } else {
+                  vErrors.push(err41);
+                }
+                errors++;
+              }
+              if (!(data19 === "reject" || data19 === "decode")) {
+                const err42 = { instancePath: instancePath + "/request/target/encodedSlash", schemaPath: "#/properties/request/properties/target/properties/encodedSlash/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.target.properties.encodedSlash.enum } };
+                if (vErrors === null) {
+                  vErrors = [err42];
+                } else {
+                  vErrors.push(err42);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err43 = { instancePath: instancePath + "/request/target", schemaPath: "#/properties/request/properties/target/type", keyword: "type", params: { type: "object" } };
+            if (vErrors === null) {
+              vErrors = [err43];
+            } else {
+              vErrors.push(err43);
+            }
+            errors++;
+          }
+        }
+        if (data12.hosts !== void 0) {
+          let data20 = data12.hosts;
+          if (Array.isArray(data20)) {
+            if (data20.length > 1e4) {
+              const err44 = { instancePath: instancePath + "/request/hosts", schemaPath: "#/properties/request/properties/hosts/maxItems", keyword: "maxItems", params: { limit: 1e4 } };
+              if (vErrors === null) {
+                vErrors = [err44];
+              } else {
+                vErrors.push(err44);
+              }
+              errors++;
+            }
+            const len1 = data20.length;
+            for (let i2 = 0; i2 < len1; i2++) {
+              let data21 = data20[i2];
+              if (typeof data21 === "string") {
+                if (func3(data21) > 253) {
+                  const err45 = { instancePath: instancePath + "/request/hosts/" + i2, schemaPath: "#/properties/request/properties/hosts/items/maxLength", keyword: "maxLength", params: { limit: 253 } };
+                  if (vErrors === null) {
+                    vErrors = [err45];
+                  } else {
+                    vErrors.push(err45);
+                  }
+                  errors++;
+                }
+                if (!pattern1.test(data21)) {
+                  const err46 = { instancePath: instancePath + "/request/hosts/" + i2, schemaPath: "#/properties/request/properties/hosts/items/pattern", keyword: "pattern", params: { pattern: "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" } };
+                  if (vErrors === null) {
+                    vErrors = [err46];
+                  } else {
+                    vErrors.push(err46);
+                  }
+                  errors++;
+                }
+              } else {
+                const err47 = { instancePath: instancePath + "/request/hosts/" + i2, schemaPath: "#/properties/request/properties/hosts/items/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err47];
+                } else {
+                  vErrors.push(err47);
+                }
+                errors++;
+              }
+            }
+            let i3 = data20.length;
             let j1;
             if (i3 > 1) {
               const indices1 = {};
               for (; i3--; ) {
-                let item1 = data10[i3];
+                let item1 = data20[i3];
                 if (typeof item1 !== "string") {
                   continue;
                 }
                 if (typeof indices1[item1] == "number") {
                   j1 = indices1[item1];
-                  const err28 = { instancePath: instancePath + "/request/hosts", schemaPath: "#/properties/request/properties/hosts/uniqueItems", keyword: "uniqueItems", params: { i: i3, j: j1 } };
+                  const err48 = { instancePath: instancePath + "/request/hosts", schemaPath: "#/properties/request/properties/hosts/uniqueItems", keyword: "uniqueItems", params: { i: i3, j: j1 } };
                   if (vErrors === null) {
-                    vErrors = [err28];
+                    vErrors = [err48];
                   } else {
-                    vErrors.push(err28);
+                    vErrors.push(err48);
                   }
                   errors++;
                   break;
@@ -395,239 +609,21 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
             }
           } else {
-            const err29 = { instancePath: instancePath + "/request/hosts", schemaPath: "#/properties/request/properties/hosts/type", keyword: "type", params: { type: "array" } };
+            const err49 = { instancePath: instancePath + "/request/hosts", schemaPath: "#/properties/request/properties/hosts/type", keyword: "type", params: { type: "array" } };
             if (vErrors === null) {
-              vErrors = [err29];
+              vErrors = [err49];
             } else {
-              vErrors.push(err29);
+              vErrors.push(err49);
             }
             errors++;
           }
         }
-        if (data2.fields !== void 0) {
-          let data12 = data2.fields;
-          if (data12 && typeof data12 == "object" && !Array.isArray(data12)) {
-            for (const key4 in data12) {
-              if (!(key4 === "maxCount" || key4 === "maxFieldBytes" || key4 === "maxTotalBytes" || key4 === "underscores")) {
-                const err30 = { instancePath: instancePath + "/request/fields", schemaPath: "#/properties/request/properties/fields/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key4 } };
-                if (vErrors === null) {
-                  vErrors = [err30];
-                } else {
-                  vErrors.push(err30);
-                }
-                errors++;
-              }
-            }
-            if (data12.maxCount !== void 0) {
-              let data13 = data12.maxCount;
-              if (!(typeof data13 == "number" && (!(data13 % 1) && !isNaN(data13)) && isFinite(data13))) {
-                const err31 = { instancePath: instancePath + "/request/fields/maxCount", schemaPath: "#/properties/request/properties/fields/properties/maxCount/type", keyword: "type", params: { type: "integer" } };
-                if (vErrors === null) {
-                  vErrors = [err31];
-                } else {
-                  vErrors.push(err31);
-                }
-                errors++;
-              }
-              if (typeof data13 == "number" && isFinite(data13)) {
-                if (data13 > 32768 || isNaN(data13)) {
-                  const err32 = { instancePath: instancePath + "/request/fields/maxCount", schemaPath: "#/properties/request/properties/fields/properties/maxCount/maximum", keyword: "maximum", params: { comparison: "<=", limit: 32768 } };
-                  if (vErrors === null) {
-                    vErrors = [err32];
-                  } else {
-                    vErrors.push(err32);
-                  }
-                  errors++;
-                }
-                if (data13 < 1 || isNaN(data13)) {
-                  const err33 = { instancePath: instancePath + "/request/fields/maxCount", schemaPath: "#/properties/request/properties/fields/properties/maxCount/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                  if (vErrors === null) {
-                    vErrors = [err33];
-                  } else {
-                    vErrors.push(err33);
-                  }
-                  errors++;
-                }
-              }
-            }
-            if (data12.maxFieldBytes !== void 0) {
-              let data14 = data12.maxFieldBytes;
-              if (!(typeof data14 == "number" && (!(data14 % 1) && !isNaN(data14)) && isFinite(data14)) && typeof data14 !== "string") {
-                const err34 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.fields.properties.maxFieldBytes.type } };
-                if (vErrors === null) {
-                  vErrors = [err34];
-                } else {
-                  vErrors.push(err34);
-                }
-                errors++;
-              }
-              if (typeof data14 == "number" && isFinite(data14)) {
-                if (data14 > 16777216 || isNaN(data14)) {
-                  const err35 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
-                  if (vErrors === null) {
-                    vErrors = [err35];
-                  } else {
-                    vErrors.push(err35);
-                  }
-                  errors++;
-                }
-                if (data14 < 1 || isNaN(data14)) {
-                  const err36 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                  if (vErrors === null) {
-                    vErrors = [err36];
-                  } else {
-                    vErrors.push(err36);
-                  }
-                  errors++;
-                }
-              }
-              if (typeof data14 === "string") {
-                if (!pattern0.test(data14)) {
-                  const err37 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
-                  if (vErrors === null) {
-                    vErrors = [err37];
-                  } else {
-                    vErrors.push(err37);
-                  }
-                  errors++;
-                }
-              }
-            }
-            if (data12.maxTotalBytes !== void 0) {
-              let data15 = data12.maxTotalBytes;
-              if (!(typeof data15 == "number" && (!(data15 % 1) && !isNaN(data15)) && isFinite(data15)) && typeof data15 !== "string") {
-                const err38 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.fields.properties.maxTotalBytes.type } };
-                if (vErrors === null) {
-                  vErrors = [err38];
-                } else {
-                  vErrors.push(err38);
-                }
-                errors++;
-              }
-              if (typeof data15 == "number" && isFinite(data15)) {
-                if (data15 > 16777216 || isNaN(data15)) {
-                  const err39 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
-                  if (vErrors === null) {
-                    vErrors = [err39];
-                  } else {
-                    vErrors.push(err39);
-                  }
-                  errors++;
-                }
-                if (data15 < 1 || isNaN(data15)) {
-                  const err40 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                  if (vErrors === null) {
-                    vErrors = [err40];
-                  } else {
-                    vErrors.push(err40);
-                  }
-                  errors++;
-                }
-              }
-              if (typeof data15 === "string") {
-                if (!pattern0.test(data15)) {
-                  const err41 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
-                  if (vErrors === null) {
-                    vErrors = [err41];
-                  } else {
-                    vErrors.push(err41);
-                  }
-                  errors++;
-                }
-              }
-            }
-            if (data12.underscores !== void 0) {
-              let data16 = data12.underscores;
-              if (typeof data16 !== "string") {
-                const err42 = { instancePath: instancePath + "/request/fields/underscores", schemaPath: "#/properties/request/properties/fields/properties/underscores/type", keyword: "type", params: { type: "string" } };
-                if (vErrors === null) {
-                  vErrors = [err42];
-                } else {
-                  vErrors.push(err42);
-                }
-                errors++;
-              }
-              if (!(data16 === "drop" || data16 === "reject")) {
-                const err43 = { instancePath: instancePath + "/request/fields/underscores", schemaPath: "#/properties/request/properties/fields/properties/underscores/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.fields.properties.underscores.enum } };
-                if (vErrors === null) {
-                  vErrors = [err43];
-                } else {
-                  vErrors.push(err43);
-                }
-                errors++;
-              }
-            }
-          } else {
-            const err44 = { instancePath: instancePath + "/request/fields", schemaPath: "#/properties/request/properties/fields/type", keyword: "type", params: { type: "object" } };
-            if (vErrors === null) {
-              vErrors = [err44];
-            } else {
-              vErrors.push(err44);
-            }
-            errors++;
-          }
-        }
-        if (data2.content !== void 0) {
-          let data17 = data2.content;
-          if (data17 && typeof data17 == "object" && !Array.isArray(data17)) {
-            for (const key5 in data17) {
-              if (!(key5 === "maxBytes" || key5 === "memoryBytes" || key5 === "delivery")) {
-                const err45 = { instancePath: instancePath + "/request/content", schemaPath: "#/properties/request/properties/content/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key5 } };
-                if (vErrors === null) {
-                  vErrors = [err45];
-                } else {
-                  vErrors.push(err45);
-                }
-                errors++;
-              }
-            }
-            if (data17.maxBytes !== void 0) {
-              let data18 = data17.maxBytes;
-              if (!(typeof data18 == "number" && (!(data18 % 1) && !isNaN(data18)) && isFinite(data18)) && typeof data18 !== "string") {
-                const err46 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.content.properties.maxBytes.type } };
-                if (vErrors === null) {
-                  vErrors = [err46];
-                } else {
-                  vErrors.push(err46);
-                }
-                errors++;
-              }
-              if (typeof data18 == "number" && isFinite(data18)) {
-                if (data18 > 1099511627776 || isNaN(data18)) {
-                  const err47 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
-                  if (vErrors === null) {
-                    vErrors = [err47];
-                  } else {
-                    vErrors.push(err47);
-                  }
-                  errors++;
-                }
-                if (data18 < 1 || isNaN(data18)) {
-                  const err48 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                  if (vErrors === null) {
-                    vErrors = [err48];
-                  } else {
-                    vErrors.push(err48);
-                  }
-                  errors++;
-                }
-              }
-              if (typeof data18 === "string") {
-                if (!pattern0.test(data18)) {
-                  const err49 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
-                  if (vErrors === null) {
-                    vErrors = [err49];
-                  } else {
-                    vErrors.push(err49);
-                  }
-                  errors++;
-                }
-              }
-            }
-            if (data17.memoryBytes !== void 0) {
-              let data19 = data17.memoryBytes;
-              if (!(typeof data19 == "number" && (!(data19 % 1) && !isNaN(data19)) && isFinite(data19)) && typeof data19 !== "string") {
-                const err50 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.content.properties.memoryBytes.type } };
+        if (data12.fields !== void 0) {
+          let data22 = data12.fields;
+          if (data22 && typeof data22 == "object" && !Array.isArray(data22)) {
+            for (const key5 in data22) {
+              if (!(key5 === "maxCount" || key5 === "maxFieldBytes" || key5 === "maxTotalBytes" || key5 === "underscores")) {
+                const err50 = { instancePath: instancePath + "/request/fields", schemaPath: "#/properties/request/properties/fields/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key5 } };
                 if (vErrors === null) {
                   vErrors = [err50];
                 } else {
@@ -635,18 +631,21 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                 }
                 errors++;
               }
-              if (typeof data19 == "number" && isFinite(data19)) {
-                if (data19 > 1073741824 || isNaN(data19)) {
-                  const err51 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1073741824 } };
-                  if (vErrors === null) {
-                    vErrors = [err51];
-                  } else {
-                    vErrors.push(err51);
-                  }
-                  errors++;
+            }
+            if (data22.maxCount !== void 0) {
+              let data23 = data22.maxCount;
+              if (!(typeof data23 == "number" && (!(data23 % 1) && !isNaN(data23)) && isFinite(data23))) {
+                const err51 = { instancePath: instancePath + "/request/fields/maxCount", schemaPath: "#/properties/request/properties/fields/properties/maxCount/type", keyword: "type", params: { type: "integer" } };
+                if (vErrors === null) {
+                  vErrors = [err51];
+                } else {
+                  vErrors.push(err51);
                 }
-                if (data19 < 4096 || isNaN(data19)) {
-                  const err52 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 4096 } };
+                errors++;
+              }
+              if (typeof data23 == "number" && isFinite(data23)) {
+                if (data23 > 32768 || isNaN(data23)) {
+                  const err52 = { instancePath: instancePath + "/request/fields/maxCount", schemaPath: "#/properties/request/properties/fields/properties/maxCount/maximum", keyword: "maximum", params: { comparison: "<=", limit: 32768 } };
                   if (vErrors === null) {
                     vErrors = [err52];
                   } else {
@@ -654,10 +653,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
-              }
-              if (typeof data19 === "string") {
-                if (!pattern0.test(data19)) {
-                  const err53 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                if (data23 < 1 || isNaN(data23)) {
+                  const err53 = { instancePath: instancePath + "/request/fields/maxCount", schemaPath: "#/properties/request/properties/fields/properties/maxCount/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
                   if (vErrors === null) {
                     vErrors = [err53];
                   } else {
@@ -667,10 +664,10 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                 }
               }
             }
-            if (data17.delivery !== void 0) {
-              let data20 = data17.delivery;
-              if (typeof data20 !== "string") {
-                const err54 = { instancePath: instancePath + "/request/content/delivery", schemaPath: "#/properties/request/properties/content/properties/delivery/type", keyword: "type", params: { type: "string" } };
+            if (data22.maxFieldBytes !== void 0) {
+              let data24 = data22.maxFieldBytes;
+              if (!(typeof data24 == "number" && (!(data24 % 1) && !isNaN(data24)) && isFinite(data24)) && typeof data24 !== "string") {
+                const err54 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.fields.properties.maxFieldBytes.type } };
                 if (vErrors === null) {
                   vErrors = [err54];
                 } else {
@@ -678,247 +675,247 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                 }
                 errors++;
               }
-              if (!(data20 === "stream")) {
-                const err55 = { instancePath: instancePath + "/request/content/delivery", schemaPath: "#/properties/request/properties/content/properties/delivery/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.content.properties.delivery.enum } };
+              if (typeof data24 == "number" && isFinite(data24)) {
+                if (data24 > 16777216 || isNaN(data24)) {
+                  const err55 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
+                  if (vErrors === null) {
+                    vErrors = [err55];
+                  } else {
+                    vErrors.push(err55);
+                  }
+                  errors++;
+                }
+                if (data24 < 1 || isNaN(data24)) {
+                  const err56 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err56];
+                  } else {
+                    vErrors.push(err56);
+                  }
+                  errors++;
+                }
+              }
+              if (typeof data24 === "string") {
+                if (!pattern0.test(data24)) {
+                  const err57 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                  if (vErrors === null) {
+                    vErrors = [err57];
+                  } else {
+                    vErrors.push(err57);
+                  }
+                  errors++;
+                }
+              }
+            }
+            if (data22.maxTotalBytes !== void 0) {
+              let data25 = data22.maxTotalBytes;
+              if (!(typeof data25 == "number" && (!(data25 % 1) && !isNaN(data25)) && isFinite(data25)) && typeof data25 !== "string") {
+                const err58 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.fields.properties.maxTotalBytes.type } };
                 if (vErrors === null) {
-                  vErrors = [err55];
+                  vErrors = [err58];
                 } else {
-                  vErrors.push(err55);
+                  vErrors.push(err58);
+                }
+                errors++;
+              }
+              if (typeof data25 == "number" && isFinite(data25)) {
+                if (data25 > 16777216 || isNaN(data25)) {
+                  const err59 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
+                  if (vErrors === null) {
+                    vErrors = [err59];
+                  } else {
+                    vErrors.push(err59);
+                  }
+                  errors++;
+                }
+                if (data25 < 1 || isNaN(data25)) {
+                  const err60 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err60];
+                  } else {
+                    vErrors.push(err60);
+                  }
+                  errors++;
+                }
+              }
+              if (typeof data25 === "string") {
+                if (!pattern0.test(data25)) {
+                  const err61 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                  if (vErrors === null) {
+                    vErrors = [err61];
+                  } else {
+                    vErrors.push(err61);
+                  }
+                  errors++;
+                }
+              }
+            }
+            if (data22.underscores !== void 0) {
+              let data26 = data22.underscores;
+              if (typeof data26 !== "string") {
+                const err62 = { instancePath: instancePath + "/request/fields/underscores", schemaPath: "#/properties/request/properties/fields/properties/underscores/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err62];
+                } else {
+                  vErrors.push(err62);
+                }
+                errors++;
+              }
+              if (!(data26 === "drop" || data26 === "reject")) {
+                const err63 = { instancePath: instancePath + "/request/fields/underscores", schemaPath: "#/properties/request/properties/fields/properties/underscores/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.fields.properties.underscores.enum } };
+                if (vErrors === null) {
+                  vErrors = [err63];
+                } else {
+                  vErrors.push(err63);
                 }
                 errors++;
               }
             }
           } else {
-            const err56 = { instancePath: instancePath + "/request/content", schemaPath: "#/properties/request/properties/content/type", keyword: "type", params: { type: "object" } };
+            const err64 = { instancePath: instancePath + "/request/fields", schemaPath: "#/properties/request/properties/fields/type", keyword: "type", params: { type: "object" } };
             if (vErrors === null) {
-              vErrors = [err56];
+              vErrors = [err64];
             } else {
-              vErrors.push(err56);
+              vErrors.push(err64);
             }
             errors++;
           }
         }
-        if (data2.trailers !== void 0) {
-          let data21 = data2.trailers;
-          if (typeof data21 !== "string") {
-            const err57 = { instancePath: instancePath + "/request/trailers", schemaPath: "#/properties/request/properties/trailers/type", keyword: "type", params: { type: "string" } };
-            if (vErrors === null) {
-              vErrors = [err57];
-            } else {
-              vErrors.push(err57);
+        if (data12.content !== void 0) {
+          let data27 = data12.content;
+          if (data27 && typeof data27 == "object" && !Array.isArray(data27)) {
+            for (const key6 in data27) {
+              if (!(key6 === "maxBytes" || key6 === "memoryBytes" || key6 === "delivery")) {
+                const err65 = { instancePath: instancePath + "/request/content", schemaPath: "#/properties/request/properties/content/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key6 } };
+                if (vErrors === null) {
+                  vErrors = [err65];
+                } else {
+                  vErrors.push(err65);
+                }
+                errors++;
+              }
             }
-            errors++;
-          }
-          if (!(data21 === "drop" || data21 === "reject")) {
-            const err58 = { instancePath: instancePath + "/request/trailers", schemaPath: "#/properties/request/properties/trailers/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.trailers.enum } };
+            if (data27.maxBytes !== void 0) {
+              let data28 = data27.maxBytes;
+              if (!(typeof data28 == "number" && (!(data28 % 1) && !isNaN(data28)) && isFinite(data28)) && typeof data28 !== "string") {
+                const err66 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.content.properties.maxBytes.type } };
+                if (vErrors === null) {
+                  vErrors = [err66];
+                } else {
+                  vErrors.push(err66);
+                }
+                errors++;
+              }
+              if (typeof data28 == "number" && isFinite(data28)) {
+                if (data28 > 1099511627776 || isNaN(data28)) {
+                  const err67 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
+                  if (vErrors === null) {
+                    vErrors = [err67];
+                  } else {
+                    vErrors.push(err67);
+                  }
+                  errors++;
+                }
+                if (data28 < 1 || isNaN(data28)) {
+                  const err68 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err68];
+                  } else {
+                    vErrors.push(err68);
+                  }
+                  errors++;
+                }
+              }
+              if (typeof data28 === "string") {
+                if (!pattern0.test(data28)) {
+                  const err69 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                  if (vErrors === null) {
+                    vErrors = [err69];
+                  } else {
+                    vErrors.push(err69);
+                  }
+                  errors++;
+                }
+              }
+            }
+            if (data27.memoryBytes !== void 0) {
+              let data29 = data27.memoryBytes;
+              if (!(typeof data29 == "number" && (!(data29 % 1) && !isNaN(data29)) && isFinite(data29)) && typeof data29 !== "string") {
+                const err70 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.content.properties.memoryBytes.type } };
+                if (vErrors === null) {
+                  vErrors = [err70];
+                } else {
+                  vErrors.push(err70);
+                }
+                errors++;
+              }
+              if (typeof data29 == "number" && isFinite(data29)) {
+                if (data29 > 1073741824 || isNaN(data29)) {
+                  const err71 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1073741824 } };
+                  if (vErrors === null) {
+                    vErrors = [err71];
+                  } else {
+                    vErrors.push(err71);
+                  }
+                  errors++;
+                }
+                if (data29 < 4096 || isNaN(data29)) {
+                  const err72 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 4096 } };
+                  if (vErrors === null) {
+                    vErrors = [err72];
+                  } else {
+                    vErrors.push(err72);
+                  }
+                  errors++;
+                }
+              }
+              if (typeof data29 === "string") {
+                if (!pattern0.test(data29)) {
+                  const err73 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                  if (vErrors === null) {
+                    vErrors = [err73];
+                  } else {
+                    vErrors.push(err73);
+                  }
+                  errors++;
+                }
+              }
+            }
+            if (data27.delivery !== void 0) {
+              let data30 = data27.delivery;
+              if (typeof data30 !== "string") {
+                const err74 = { instancePath: instancePath + "/request/content/delivery", schemaPath: "#/properties/request/properties/content/properties/delivery/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err74];
+                } else {
+                  vErrors.push(err74);
+                }
+                errors++;
+              }
+              if (!(data30 === "stream")) {
+                const err75 = { instancePath: instancePath + "/request/content/delivery", schemaPath: "#/properties/request/properties/content/properties/delivery/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.content.properties.delivery.enum } };
+                if (vErrors === null) {
+                  vErrors = [err75];
+                } else {
+                  vErrors.push(err75);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err76 = { instancePath: instancePath + "/request/content", schemaPath: "#/properties/request/properties/content/type", keyword: "type", params: { type: "object" } };
             if (vErrors === null) {
-              vErrors = [err58];
+              vErrors = [err76];
             } else {
-              vErrors.push(err58);
+              vErrors.push(err76);
             }
             errors++;
           }
         }
-      } else {
-        const err59 = { instancePath: instancePath + "/request", schemaPath: "#/properties/request/type", keyword: "type", params: { type: "object" } };
-        if (vErrors === null) {
-          vErrors = [err59];
-        } else {
-          vErrors.push(err59);
-        }
-        errors++;
-      }
-    }
-    if (data.timeouts !== void 0) {
-      let data22 = data.timeouts;
-      if (data22 && typeof data22 == "object" && !Array.isArray(data22)) {
-        for (const key6 in data22) {
-          if (!(key6 === "head" || key6 === "content" || key6 === "write" || key6 === "queue" || key6 === "worker")) {
-            const err60 = { instancePath: instancePath + "/timeouts", schemaPath: "#/properties/timeouts/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key6 } };
-            if (vErrors === null) {
-              vErrors = [err60];
-            } else {
-              vErrors.push(err60);
-            }
-            errors++;
-          }
-        }
-        if (data22.head !== void 0) {
-          let data23 = data22.head;
-          if (!(typeof data23 == "number" && isFinite(data23)) && typeof data23 !== "string") {
-            const err61 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.head.type } };
-            if (vErrors === null) {
-              vErrors = [err61];
-            } else {
-              vErrors.push(err61);
-            }
-            errors++;
-          }
-          if (typeof data23 == "number" && isFinite(data23)) {
-            if (data23 > 2073600 || isNaN(data23)) {
-              const err62 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
-              if (vErrors === null) {
-                vErrors = [err62];
-              } else {
-                vErrors.push(err62);
-              }
-              errors++;
-            }
-            if (data23 < 1e-3 || isNaN(data23)) {
-              const err63 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-              if (vErrors === null) {
-                vErrors = [err63];
-              } else {
-                vErrors.push(err63);
-              }
-              errors++;
-            }
-          }
-          if (typeof data23 === "string") {
-            if (!pattern6.test(data23)) {
-              const err64 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
-              if (vErrors === null) {
-                vErrors = [err64];
-              } else {
-                vErrors.push(err64);
-              }
-              errors++;
-            }
-          }
-        }
-        if (data22.content !== void 0) {
-          let data24 = data22.content;
-          if (!(typeof data24 == "number" && isFinite(data24)) && typeof data24 !== "string") {
-            const err65 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.content.type } };
-            if (vErrors === null) {
-              vErrors = [err65];
-            } else {
-              vErrors.push(err65);
-            }
-            errors++;
-          }
-          if (typeof data24 == "number" && isFinite(data24)) {
-            if (data24 > 2073600 || isNaN(data24)) {
-              const err66 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
-              if (vErrors === null) {
-                vErrors = [err66];
-              } else {
-                vErrors.push(err66);
-              }
-              errors++;
-            }
-            if (data24 < 1e-3 || isNaN(data24)) {
-              const err67 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-              if (vErrors === null) {
-                vErrors = [err67];
-              } else {
-                vErrors.push(err67);
-              }
-              errors++;
-            }
-          }
-          if (typeof data24 === "string") {
-            if (!pattern6.test(data24)) {
-              const err68 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
-              if (vErrors === null) {
-                vErrors = [err68];
-              } else {
-                vErrors.push(err68);
-              }
-              errors++;
-            }
-          }
-        }
-        if (data22.write !== void 0) {
-          let data25 = data22.write;
-          if (!(typeof data25 == "number" && isFinite(data25)) && typeof data25 !== "string") {
-            const err69 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.write.type } };
-            if (vErrors === null) {
-              vErrors = [err69];
-            } else {
-              vErrors.push(err69);
-            }
-            errors++;
-          }
-          if (typeof data25 == "number" && isFinite(data25)) {
-            if (data25 > 2073600 || isNaN(data25)) {
-              const err70 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
-              if (vErrors === null) {
-                vErrors = [err70];
-              } else {
-                vErrors.push(err70);
-              }
-              errors++;
-            }
-            if (data25 < 1e-3 || isNaN(data25)) {
-              const err71 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-              if (vErrors === null) {
-                vErrors = [err71];
-              } else {
-                vErrors.push(err71);
-              }
-              errors++;
-            }
-          }
-          if (typeof data25 === "string") {
-            if (!pattern6.test(data25)) {
-              const err72 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
-              if (vErrors === null) {
-                vErrors = [err72];
-              } else {
-                vErrors.push(err72);
-              }
-              errors++;
-            }
-          }
-        }
-        if (data22.queue !== void 0) {
-          let data26 = data22.queue;
-          if (!(typeof data26 == "number" && isFinite(data26)) && typeof data26 !== "string") {
-            const err73 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.queue.type } };
-            if (vErrors === null) {
-              vErrors = [err73];
-            } else {
-              vErrors.push(err73);
-            }
-            errors++;
-          }
-          if (typeof data26 == "number" && isFinite(data26)) {
-            if (data26 > 2073600 || isNaN(data26)) {
-              const err74 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
-              if (vErrors === null) {
-                vErrors = [err74];
-              } else {
-                vErrors.push(err74);
-              }
-              errors++;
-            }
-            if (data26 < 1e-3 || isNaN(data26)) {
-              const err75 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-              if (vErrors === null) {
-                vErrors = [err75];
-              } else {
-                vErrors.push(err75);
-              }
-              errors++;
-            }
-          }
-          if (typeof data26 === "string") {
-            if (!pattern6.test(data26)) {
-              const err76 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
-              if (vErrors === null) {
-                vErrors = [err76];
-              } else {
-                vErrors.push(err76);
-              }
-              errors++;
-            }
-          }
-        }
-        if (data22.worker !== void 0) {
-          let data27 = data22.worker;
-          if (!(typeof data27 == "number" && isFinite(data27)) && typeof data27 !== "string") {
-            const err77 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.worker.type } };
+        if (data12.trailers !== void 0) {
+          let data31 = data12.trailers;
+          if (typeof data31 !== "string") {
+            const err77 = { instancePath: instancePath + "/request/trailers", schemaPath: "#/properties/request/properties/trailers/type", keyword: "type", params: { type: "string" } };
             if (vErrors === null) {
               vErrors = [err77];
             } else {
@@ -926,76 +923,74 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             }
             errors++;
           }
-          if (typeof data27 == "number" && isFinite(data27)) {
-            if (data27 > 2073600 || isNaN(data27)) {
-              const err78 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
-              if (vErrors === null) {
-                vErrors = [err78];
-              } else {
-                vErrors.push(err78);
-              }
-              errors++;
+          if (!(data31 === "drop" || data31 === "reject")) {
+            const err78 = { instancePath: instancePath + "/request/trailers", schemaPath: "#/properties/request/properties/trailers/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.trailers.enum } };
+            if (vErrors === null) {
+              vErrors = [err78];
+            } else {
+              vErrors.push(err78);
             }
-            if (data27 < 0 || isNaN(data27)) {
-              const err79 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
-              if (vErrors === null) {
-                vErrors = [err79];
-              } else {
-                vErrors.push(err79);
-              }
-              errors++;
-            }
-          }
-          if (typeof data27 === "string") {
-            if (!pattern6.test(data27)) {
-              const err80 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
-              if (vErrors === null) {
-                vErrors = [err80];
-              } else {
-                vErrors.push(err80);
-              }
-              errors++;
-            }
+            errors++;
           }
         }
       } else {
-        const err81 = { instancePath: instancePath + "/timeouts", schemaPath: "#/properties/timeouts/type", keyword: "type", params: { type: "object" } };
+        const err79 = { instancePath: instancePath + "/request", schemaPath: "#/properties/request/type", keyword: "type", params: { type: "object" } };
         if (vErrors === null) {
-          vErrors = [err81];
+          vErrors = [err79];
         } else {
-          vErrors.push(err81);
+          vErrors.push(err79);
         }
         errors++;
       }
     }
-    if (data.keepAlive !== void 0) {
-      let data28 = data.keepAlive;
-      if (data28 && typeof data28 == "object" && !Array.isArray(data28)) {
-        for (const key7 in data28) {
-          if (!(key7 === "idle" || key7 === "maxRequests")) {
-            const err82 = { instancePath: instancePath + "/keepAlive", schemaPath: "#/properties/keepAlive/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key7 } };
+    if (data.timeouts !== void 0) {
+      let data32 = data.timeouts;
+      if (data32 && typeof data32 == "object" && !Array.isArray(data32)) {
+        for (const key7 in data32) {
+          if (!(key7 === "head" || key7 === "content" || key7 === "write" || key7 === "queue" || key7 === "worker")) {
+            const err80 = { instancePath: instancePath + "/timeouts", schemaPath: "#/properties/timeouts/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key7 } };
             if (vErrors === null) {
-              vErrors = [err82];
+              vErrors = [err80];
             } else {
-              vErrors.push(err82);
+              vErrors.push(err80);
             }
             errors++;
           }
         }
-        if (data28.idle !== void 0) {
-          let data29 = data28.idle;
-          if (!(typeof data29 == "number" && isFinite(data29)) && typeof data29 !== "string") {
-            const err83 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/type", keyword: "type", params: { type: schema11.properties.keepAlive.properties.idle.type } };
+        if (data32.head !== void 0) {
+          let data33 = data32.head;
+          if (!(typeof data33 == "number" && isFinite(data33)) && typeof data33 !== "string") {
+            const err81 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.head.type } };
             if (vErrors === null) {
-              vErrors = [err83];
+              vErrors = [err81];
             } else {
-              vErrors.push(err83);
+              vErrors.push(err81);
             }
             errors++;
           }
-          if (typeof data29 == "number" && isFinite(data29)) {
-            if (data29 > 2073600 || isNaN(data29)) {
-              const err84 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+          if (typeof data33 == "number" && isFinite(data33)) {
+            if (data33 > 2073600 || isNaN(data33)) {
+              const err82 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+              if (vErrors === null) {
+                vErrors = [err82];
+              } else {
+                vErrors.push(err82);
+              }
+              errors++;
+            }
+            if (data33 < 1e-3 || isNaN(data33)) {
+              const err83 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+              if (vErrors === null) {
+                vErrors = [err83];
+              } else {
+                vErrors.push(err83);
+              }
+              errors++;
+            }
+          }
+          if (typeof data33 === "string") {
+            if (!pattern6.test(data33)) {
+              const err84 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
               if (vErrors === null) {
                 vErrors = [err84];
               } else {
@@ -1003,19 +998,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data29 < 1e-3 || isNaN(data29)) {
-              const err85 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-              if (vErrors === null) {
-                vErrors = [err85];
-              } else {
-                vErrors.push(err85);
-              }
-              errors++;
-            }
           }
-          if (typeof data29 === "string") {
-            if (!pattern6.test(data29)) {
-              const err86 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+        }
+        if (data32.content !== void 0) {
+          let data34 = data32.content;
+          if (!(typeof data34 == "number" && isFinite(data34)) && typeof data34 !== "string") {
+            const err85 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.content.type } };
+            if (vErrors === null) {
+              vErrors = [err85];
+            } else {
+              vErrors.push(err85);
+            }
+            errors++;
+          }
+          if (typeof data34 == "number" && isFinite(data34)) {
+            if (data34 > 2073600 || isNaN(data34)) {
+              const err86 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
               if (vErrors === null) {
                 vErrors = [err86];
               } else {
@@ -1023,22 +1021,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          }
-        }
-        if (data28.maxRequests !== void 0) {
-          let data30 = data28.maxRequests;
-          if (!(typeof data30 == "number" && (!(data30 % 1) && !isNaN(data30)) && isFinite(data30))) {
-            const err87 = { instancePath: instancePath + "/keepAlive/maxRequests", schemaPath: "#/properties/keepAlive/properties/maxRequests/type", keyword: "type", params: { type: "integer" } };
-            if (vErrors === null) {
-              vErrors = [err87];
-            } else {
-              vErrors.push(err87);
+            if (data34 < 1e-3 || isNaN(data34)) {
+              const err87 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+              if (vErrors === null) {
+                vErrors = [err87];
+              } else {
+                vErrors.push(err87);
+              }
+              errors++;
             }
-            errors++;
           }
-          if (typeof data30 == "number" && isFinite(data30)) {
-            if (data30 > 1e9 || isNaN(data30)) {
-              const err88 = { instancePath: instancePath + "/keepAlive/maxRequests", schemaPath: "#/properties/keepAlive/properties/maxRequests/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+          if (typeof data34 === "string") {
+            if (!pattern6.test(data34)) {
+              const err88 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
               if (vErrors === null) {
                 vErrors = [err88];
               } else {
@@ -1046,64 +1041,65 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data30 < 1 || isNaN(data30)) {
-              const err89 = { instancePath: instancePath + "/keepAlive/maxRequests", schemaPath: "#/properties/keepAlive/properties/maxRequests/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+          }
+        }
+        if (data32.write !== void 0) {
+          let data35 = data32.write;
+          if (!(typeof data35 == "number" && isFinite(data35)) && typeof data35 !== "string") {
+            const err89 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.write.type } };
+            if (vErrors === null) {
+              vErrors = [err89];
+            } else {
+              vErrors.push(err89);
+            }
+            errors++;
+          }
+          if (typeof data35 == "number" && isFinite(data35)) {
+            if (data35 > 2073600 || isNaN(data35)) {
+              const err90 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
               if (vErrors === null) {
-                vErrors = [err89];
+                vErrors = [err90];
               } else {
-                vErrors.push(err89);
+                vErrors.push(err90);
+              }
+              errors++;
+            }
+            if (data35 < 1e-3 || isNaN(data35)) {
+              const err91 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+              if (vErrors === null) {
+                vErrors = [err91];
+              } else {
+                vErrors.push(err91);
+              }
+              errors++;
+            }
+          }
+          if (typeof data35 === "string") {
+            if (!pattern6.test(data35)) {
+              const err92 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+              if (vErrors === null) {
+                vErrors = [err92];
+              } else {
+                vErrors.push(err92);
               }
               errors++;
             }
           }
         }
-      } else {
-        const err90 = { instancePath: instancePath + "/keepAlive", schemaPath: "#/properties/keepAlive/type", keyword: "type", params: { type: "object" } };
-        if (vErrors === null) {
-          vErrors = [err90];
-        } else {
-          vErrors.push(err90);
-        }
-        errors++;
-      }
-    }
-    if (data.connections !== void 0) {
-      let data31 = data.connections;
-      if (data31 && typeof data31 == "object" && !Array.isArray(data31)) {
-        for (const key8 in data31) {
-          if (!(key8 === "max")) {
-            const err91 = { instancePath: instancePath + "/connections", schemaPath: "#/properties/connections/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key8 } };
+        if (data32.queue !== void 0) {
+          let data36 = data32.queue;
+          if (!(typeof data36 == "number" && isFinite(data36)) && typeof data36 !== "string") {
+            const err93 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.queue.type } };
             if (vErrors === null) {
-              vErrors = [err91];
+              vErrors = [err93];
             } else {
-              vErrors.push(err91);
+              vErrors.push(err93);
             }
             errors++;
           }
-        }
-        if (data31.max !== void 0) {
-          let data32 = data31.max;
-          if (!(typeof data32 == "number" && (!(data32 % 1) && !isNaN(data32)) && isFinite(data32))) {
-            const err92 = { instancePath: instancePath + "/connections/max", schemaPath: "#/properties/connections/properties/max/type", keyword: "type", params: { type: "integer" } };
-            if (vErrors === null) {
-              vErrors = [err92];
-            } else {
-              vErrors.push(err92);
-            }
-            errors++;
-          }
-          if (typeof data32 == "number" && isFinite(data32)) {
-            if (data32 > 1048576 || isNaN(data32)) {
-              const err93 = { instancePath: instancePath + "/connections/max", schemaPath: "#/properties/connections/properties/max/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1048576 } };
-              if (vErrors === null) {
-                vErrors = [err93];
-              } else {
-                vErrors.push(err93);
-              }
-              errors++;
-            }
-            if (data32 < 1 || isNaN(data32)) {
-              const err94 = { instancePath: instancePath + "/connections/max", schemaPath: "#/properties/connections/properties/max/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+          if (typeof data36 == "number" && isFinite(data36)) {
+            if (data36 > 2073600 || isNaN(data36)) {
+              const err94 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
               if (vErrors === null) {
                 vErrors = [err94];
               } else {
@@ -1111,36 +1107,32 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          }
-        }
-      } else {
-        const err95 = { instancePath: instancePath + "/connections", schemaPath: "#/properties/connections/type", keyword: "type", params: { type: "object" } };
-        if (vErrors === null) {
-          vErrors = [err95];
-        } else {
-          vErrors.push(err95);
-        }
-        errors++;
-      }
-    }
-    if (data.queue !== void 0) {
-      let data33 = data.queue;
-      if (data33 && typeof data33 == "object" && !Array.isArray(data33)) {
-        for (const key9 in data33) {
-          if (!(key9 === "max")) {
-            const err96 = { instancePath: instancePath + "/queue", schemaPath: "#/properties/queue/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key9 } };
-            if (vErrors === null) {
-              vErrors = [err96];
-            } else {
-              vErrors.push(err96);
+            if (data36 < 1e-3 || isNaN(data36)) {
+              const err95 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+              if (vErrors === null) {
+                vErrors = [err95];
+              } else {
+                vErrors.push(err95);
+              }
+              errors++;
             }
-            errors++;
+          }
+          if (typeof data36 === "string") {
+            if (!pattern6.test(data36)) {
+              const err96 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+              if (vErrors === null) {
+                vErrors = [err96];
+              } else {
+                vErrors.push(err96);
+              }
+              errors++;
+            }
           }
         }
-        if (data33.max !== void 0) {
-          let data34 = data33.max;
-          if (!(typeof data34 == "number" && (!(data34 % 1) && !isNaN(data34)) && isFinite(data34))) {
-            const err97 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/type", keyword: "type", params: { type: "integer" } };
+        if (data32.worker !== void 0) {
+          let data37 = data32.worker;
+          if (!(typeof data37 == "number" && isFinite(data37)) && typeof data37 !== "string") {
+            const err97 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.worker.type } };
             if (vErrors === null) {
               vErrors = [err97];
             } else {
@@ -1148,9 +1140,9 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             }
             errors++;
           }
-          if (typeof data34 == "number" && isFinite(data34)) {
-            if (data34 > 1048576 || isNaN(data34)) {
-              const err98 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1048576 } };
+          if (typeof data37 == "number" && isFinite(data37)) {
+            if (data37 > 2073600 || isNaN(data37)) {
+              const err98 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
               if (vErrors === null) {
                 vErrors = [err98];
               } else {
@@ -1158,8 +1150,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data34 < 1 || isNaN(data34)) {
-              const err99 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+            if (data37 < 0 || isNaN(data37)) {
+              const err99 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
               if (vErrors === null) {
                 vErrors = [err99];
               } else {
@@ -1168,35 +1160,34 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               errors++;
             }
           }
+          if (typeof data37 === "string") {
+            if (!pattern6.test(data37)) {
+              const err100 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+              if (vErrors === null) {
+                vErrors = [err100];
+              } else {
+                vErrors.push(err100);
+              }
+              errors++;
+            }
+          }
         }
       } else {
-        const err100 = { instancePath: instancePath + "/queue", schemaPath: "#/properties/queue/type", keyword: "type", params: { type: "object" } };
+        const err101 = { instancePath: instancePath + "/timeouts", schemaPath: "#/properties/timeouts/type", keyword: "type", params: { type: "object" } };
         if (vErrors === null) {
-          vErrors = [err100];
+          vErrors = [err101];
         } else {
-          vErrors.push(err100);
+          vErrors.push(err101);
         }
         errors++;
       }
     }
-    if (data.response !== void 0) {
-      let data35 = data.response;
-      if (data35 && typeof data35 == "object" && !Array.isArray(data35)) {
-        for (const key10 in data35) {
-          if (!(key10 === "bufferBytes")) {
-            const err101 = { instancePath: instancePath + "/response", schemaPath: "#/properties/response/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key10 } };
-            if (vErrors === null) {
-              vErrors = [err101];
-            } else {
-              vErrors.push(err101);
-            }
-            errors++;
-          }
-        }
-        if (data35.bufferBytes !== void 0) {
-          let data36 = data35.bufferBytes;
-          if (!(typeof data36 == "number" && (!(data36 % 1) && !isNaN(data36)) && isFinite(data36)) && typeof data36 !== "string") {
-            const err102 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/type", keyword: "type", params: { type: schema11.properties.response.properties.bufferBytes.type } };
+    if (data.keepAlive !== void 0) {
+      let data38 = data.keepAlive;
+      if (data38 && typeof data38 == "object" && !Array.isArray(data38)) {
+        for (const key8 in data38) {
+          if (!(key8 === "idle" || key8 === "maxRequests")) {
+            const err102 = { instancePath: instancePath + "/keepAlive", schemaPath: "#/properties/keepAlive/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key8 } };
             if (vErrors === null) {
               vErrors = [err102];
             } else {
@@ -1204,18 +1195,21 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             }
             errors++;
           }
-          if (typeof data36 == "number" && isFinite(data36)) {
-            if (data36 > 1073741824 || isNaN(data36)) {
-              const err103 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1073741824 } };
-              if (vErrors === null) {
-                vErrors = [err103];
-              } else {
-                vErrors.push(err103);
-              }
-              errors++;
+        }
+        if (data38.idle !== void 0) {
+          let data39 = data38.idle;
+          if (!(typeof data39 == "number" && isFinite(data39)) && typeof data39 !== "string") {
+            const err103 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/type", keyword: "type", params: { type: schema11.properties.keepAlive.properties.idle.type } };
+            if (vErrors === null) {
+              vErrors = [err103];
+            } else {
+              vErrors.push(err103);
             }
-            if (data36 < 4096 || isNaN(data36)) {
-              const err104 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 4096 } };
+            errors++;
+          }
+          if (typeof data39 == "number" && isFinite(data39)) {
+            if (data39 > 2073600 || isNaN(data39)) {
+              const err104 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
               if (vErrors === null) {
                 vErrors = [err104];
               } else {
@@ -1223,10 +1217,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          }
-          if (typeof data36 === "string") {
-            if (!pattern0.test(data36)) {
-              const err105 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+            if (data39 < 1e-3 || isNaN(data39)) {
+              const err105 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
               if (vErrors === null) {
                 vErrors = [err105];
               } else {
@@ -1235,23 +1227,2134 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               errors++;
             }
           }
+          if (typeof data39 === "string") {
+            if (!pattern6.test(data39)) {
+              const err106 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+              if (vErrors === null) {
+                vErrors = [err106];
+              } else {
+                vErrors.push(err106);
+              }
+              errors++;
+            }
+          }
+        }
+        if (data38.maxRequests !== void 0) {
+          let data40 = data38.maxRequests;
+          if (!(typeof data40 == "number" && (!(data40 % 1) && !isNaN(data40)) && isFinite(data40))) {
+            const err107 = { instancePath: instancePath + "/keepAlive/maxRequests", schemaPath: "#/properties/keepAlive/properties/maxRequests/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err107];
+            } else {
+              vErrors.push(err107);
+            }
+            errors++;
+          }
+          if (typeof data40 == "number" && isFinite(data40)) {
+            if (data40 > 1e9 || isNaN(data40)) {
+              const err108 = { instancePath: instancePath + "/keepAlive/maxRequests", schemaPath: "#/properties/keepAlive/properties/maxRequests/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+              if (vErrors === null) {
+                vErrors = [err108];
+              } else {
+                vErrors.push(err108);
+              }
+              errors++;
+            }
+            if (data40 < 1 || isNaN(data40)) {
+              const err109 = { instancePath: instancePath + "/keepAlive/maxRequests", schemaPath: "#/properties/keepAlive/properties/maxRequests/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+              if (vErrors === null) {
+                vErrors = [err109];
+              } else {
+                vErrors.push(err109);
+              }
+              errors++;
+            }
+          }
         }
       } else {
-        const err106 = { instancePath: instancePath + "/response", schemaPath: "#/properties/response/type", keyword: "type", params: { type: "object" } };
+        const err110 = { instancePath: instancePath + "/keepAlive", schemaPath: "#/properties/keepAlive/type", keyword: "type", params: { type: "object" } };
         if (vErrors === null) {
-          vErrors = [err106];
+          vErrors = [err110];
         } else {
-          vErrors.push(err106);
+          vErrors.push(err110);
+        }
+        errors++;
+      }
+    }
+    if (data.connections !== void 0) {
+      let data41 = data.connections;
+      if (data41 && typeof data41 == "object" && !Array.isArray(data41)) {
+        for (const key9 in data41) {
+          if (!(key9 === "max")) {
+            const err111 = { instancePath: instancePath + "/connections", schemaPath: "#/properties/connections/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key9 } };
+            if (vErrors === null) {
+              vErrors = [err111];
+            } else {
+              vErrors.push(err111);
+            }
+            errors++;
+          }
+        }
+        if (data41.max !== void 0) {
+          let data42 = data41.max;
+          if (!(typeof data42 == "number" && (!(data42 % 1) && !isNaN(data42)) && isFinite(data42))) {
+            const err112 = { instancePath: instancePath + "/connections/max", schemaPath: "#/properties/connections/properties/max/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err112];
+            } else {
+              vErrors.push(err112);
+            }
+            errors++;
+          }
+          if (typeof data42 == "number" && isFinite(data42)) {
+            if (data42 > 1048576 || isNaN(data42)) {
+              const err113 = { instancePath: instancePath + "/connections/max", schemaPath: "#/properties/connections/properties/max/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1048576 } };
+              if (vErrors === null) {
+                vErrors = [err113];
+              } else {
+                vErrors.push(err113);
+              }
+              errors++;
+            }
+            if (data42 < 1 || isNaN(data42)) {
+              const err114 = { instancePath: instancePath + "/connections/max", schemaPath: "#/properties/connections/properties/max/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+              if (vErrors === null) {
+                vErrors = [err114];
+              } else {
+                vErrors.push(err114);
+              }
+              errors++;
+            }
+          }
+        }
+      } else {
+        const err115 = { instancePath: instancePath + "/connections", schemaPath: "#/properties/connections/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err115];
+        } else {
+          vErrors.push(err115);
+        }
+        errors++;
+      }
+    }
+    if (data.clients !== void 0) {
+      let data43 = data.clients;
+      if (data43 && typeof data43 == "object" && !Array.isArray(data43)) {
+        for (const key10 in data43) {
+          if (!(key10 === "allow" || key10 === "deny")) {
+            const err116 = { instancePath: instancePath + "/clients", schemaPath: "#/properties/clients/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key10 } };
+            if (vErrors === null) {
+              vErrors = [err116];
+            } else {
+              vErrors.push(err116);
+            }
+            errors++;
+          }
+        }
+        if (data43.allow !== void 0) {
+          let data44 = data43.allow;
+          if (Array.isArray(data44)) {
+            if (data44.length > 1e5) {
+              const err117 = { instancePath: instancePath + "/clients/allow", schemaPath: "#/properties/clients/properties/allow/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
+              if (vErrors === null) {
+                vErrors = [err117];
+              } else {
+                vErrors.push(err117);
+              }
+              errors++;
+            }
+            const len2 = data44.length;
+            for (let i4 = 0; i4 < len2; i4++) {
+              let data45 = data44[i4];
+              if (typeof data45 === "string") {
+                if (func3(data45) > 64) {
+                  const err118 = { instancePath: instancePath + "/clients/allow/" + i4, schemaPath: "#/properties/clients/properties/allow/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
+                  if (vErrors === null) {
+                    vErrors = [err118];
+                  } else {
+                    vErrors.push(err118);
+                  }
+                  errors++;
+                }
+              } else {
+                const err119 = { instancePath: instancePath + "/clients/allow/" + i4, schemaPath: "#/properties/clients/properties/allow/items/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err119];
+                } else {
+                  vErrors.push(err119);
+                }
+                errors++;
+              }
+            }
+            let i5 = data44.length;
+            let j2;
+            if (i5 > 1) {
+              const indices2 = {};
+              for (; i5--; ) {
+                let item2 = data44[i5];
+                if (typeof item2 !== "string") {
+                  continue;
+                }
+                if (typeof indices2[item2] == "number") {
+                  j2 = indices2[item2];
+                  const err120 = { instancePath: instancePath + "/clients/allow", schemaPath: "#/properties/clients/properties/allow/uniqueItems", keyword: "uniqueItems", params: { i: i5, j: j2 } };
+                  if (vErrors === null) {
+                    vErrors = [err120];
+                  } else {
+                    vErrors.push(err120);
+                  }
+                  errors++;
+                  break;
+                }
+                indices2[item2] = i5;
+              }
+            }
+          } else {
+            const err121 = { instancePath: instancePath + "/clients/allow", schemaPath: "#/properties/clients/properties/allow/type", keyword: "type", params: { type: "array" } };
+            if (vErrors === null) {
+              vErrors = [err121];
+            } else {
+              vErrors.push(err121);
+            }
+            errors++;
+          }
+        }
+        if (data43.deny !== void 0) {
+          let data46 = data43.deny;
+          if (Array.isArray(data46)) {
+            if (data46.length > 1e5) {
+              const err122 = { instancePath: instancePath + "/clients/deny", schemaPath: "#/properties/clients/properties/deny/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
+              if (vErrors === null) {
+                vErrors = [err122];
+              } else {
+                vErrors.push(err122);
+              }
+              errors++;
+            }
+            const len3 = data46.length;
+            for (let i6 = 0; i6 < len3; i6++) {
+              let data47 = data46[i6];
+              if (typeof data47 === "string") {
+                if (func3(data47) > 64) {
+                  const err123 = { instancePath: instancePath + "/clients/deny/" + i6, schemaPath: "#/properties/clients/properties/deny/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
+                  if (vErrors === null) {
+                    vErrors = [err123];
+                  } else {
+                    vErrors.push(err123);
+                  }
+                  errors++;
+                }
+              } else {
+                const err124 = { instancePath: instancePath + "/clients/deny/" + i6, schemaPath: "#/properties/clients/properties/deny/items/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err124];
+                } else {
+                  vErrors.push(err124);
+                }
+                errors++;
+              }
+            }
+            let i7 = data46.length;
+            let j3;
+            if (i7 > 1) {
+              const indices3 = {};
+              for (; i7--; ) {
+                let item3 = data46[i7];
+                if (typeof item3 !== "string") {
+                  continue;
+                }
+                if (typeof indices3[item3] == "number") {
+                  j3 = indices3[item3];
+                  const err125 = { instancePath: instancePath + "/clients/deny", schemaPath: "#/properties/clients/properties/deny/uniqueItems", keyword: "uniqueItems", params: { i: i7, j: j3 } };
+                  if (vErrors === null) {
+                    vErrors = [err125];
+                  } else {
+                    vErrors.push(err125);
+                  }
+                  errors++;
+                  break;
+                }
+                indices3[item3] = i7;
+              }
+            }
+          } else {
+            const err126 = { instancePath: instancePath + "/clients/deny", schemaPath: "#/properties/clients/properties/deny/type", keyword: "type", params: { type: "array" } };
+            if (vErrors === null) {
+              vErrors = [err126];
+            } else {
+              vErrors.push(err126);
+            }
+            errors++;
+          }
+        }
+      } else {
+        const err127 = { instancePath: instancePath + "/clients", schemaPath: "#/properties/clients/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err127];
+        } else {
+          vErrors.push(err127);
+        }
+        errors++;
+      }
+    }
+    if (data.queue !== void 0) {
+      let data48 = data.queue;
+      if (data48 && typeof data48 == "object" && !Array.isArray(data48)) {
+        for (const key11 in data48) {
+          if (!(key11 === "max")) {
+            const err128 = { instancePath: instancePath + "/queue", schemaPath: "#/properties/queue/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key11 } };
+            if (vErrors === null) {
+              vErrors = [err128];
+            } else {
+              vErrors.push(err128);
+            }
+            errors++;
+          }
+        }
+        if (data48.max !== void 0) {
+          let data49 = data48.max;
+          if (!(typeof data49 == "number" && (!(data49 % 1) && !isNaN(data49)) && isFinite(data49))) {
+            const err129 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err129];
+            } else {
+              vErrors.push(err129);
+            }
+            errors++;
+          }
+          if (typeof data49 == "number" && isFinite(data49)) {
+            if (data49 > 1048576 || isNaN(data49)) {
+              const err130 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1048576 } };
+              if (vErrors === null) {
+                vErrors = [err130];
+              } else {
+                vErrors.push(err130);
+              }
+              errors++;
+            }
+            if (data49 < 1 || isNaN(data49)) {
+              const err131 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+              if (vErrors === null) {
+                vErrors = [err131];
+              } else {
+                vErrors.push(err131);
+              }
+              errors++;
+            }
+          }
+        }
+      } else {
+        const err132 = { instancePath: instancePath + "/queue", schemaPath: "#/properties/queue/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err132];
+        } else {
+          vErrors.push(err132);
+        }
+        errors++;
+      }
+    }
+    if (data.response !== void 0) {
+      let data50 = data.response;
+      if (data50 && typeof data50 == "object" && !Array.isArray(data50)) {
+        for (const key12 in data50) {
+          if (!(key12 === "bufferBytes")) {
+            const err133 = { instancePath: instancePath + "/response", schemaPath: "#/properties/response/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key12 } };
+            if (vErrors === null) {
+              vErrors = [err133];
+            } else {
+              vErrors.push(err133);
+            }
+            errors++;
+          }
+        }
+        if (data50.bufferBytes !== void 0) {
+          let data51 = data50.bufferBytes;
+          if (!(typeof data51 == "number" && (!(data51 % 1) && !isNaN(data51)) && isFinite(data51)) && typeof data51 !== "string") {
+            const err134 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/type", keyword: "type", params: { type: schema11.properties.response.properties.bufferBytes.type } };
+            if (vErrors === null) {
+              vErrors = [err134];
+            } else {
+              vErrors.push(err134);
+            }
+            errors++;
+          }
+          if (typeof data51 == "number" && isFinite(data51)) {
+            if (data51 > 1073741824 || isNaN(data51)) {
+              const err135 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1073741824 } };
+              if (vErrors === null) {
+                vErrors = [err135];
+              } else {
+                vErrors.push(err135);
+              }
+              errors++;
+            }
+            if (data51 < 4096 || isNaN(data51)) {
+              const err136 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 4096 } };
+              if (vErrors === null) {
+                vErrors = [err136];
+              } else {
+                vErrors.push(err136);
+              }
+              errors++;
+            }
+          }
+          if (typeof data51 === "string") {
+            if (!pattern0.test(data51)) {
+              const err137 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+              if (vErrors === null) {
+                vErrors = [err137];
+              } else {
+                vErrors.push(err137);
+              }
+              errors++;
+            }
+          }
+        }
+      } else {
+        const err138 = { instancePath: instancePath + "/response", schemaPath: "#/properties/response/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err138];
+        } else {
+          vErrors.push(err138);
+        }
+        errors++;
+      }
+    }
+    if (data.routes !== void 0) {
+      let data52 = data.routes;
+      if (Array.isArray(data52)) {
+        if (data52.length > 1e4) {
+          const err139 = { instancePath: instancePath + "/routes", schemaPath: "#/properties/routes/maxItems", keyword: "maxItems", params: { limit: 1e4 } };
+          if (vErrors === null) {
+            vErrors = [err139];
+          } else {
+            vErrors.push(err139);
+          }
+          errors++;
+        }
+        const len4 = data52.length;
+        for (let i8 = 0; i8 < len4; i8++) {
+          let data53 = data52[i8];
+          if (data53 && typeof data53 == "object" && !Array.isArray(data53)) {
+            for (const key13 in data53) {
+              if (!func2.call(schema11.properties.routes.items.properties, key13)) {
+                const err140 = { instancePath: instancePath + "/routes/" + i8, schemaPath: "#/properties/routes/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key13 } };
+                if (vErrors === null) {
+                  vErrors = [err140];
+                } else {
+                  vErrors.push(err140);
+                }
+                errors++;
+              }
+            }
+            if (data53.name !== void 0) {
+              let data54 = data53.name;
+              if (typeof data54 === "string") {
+                if (func3(data54) > 100) {
+                  const err141 = { instancePath: instancePath + "/routes/" + i8 + "/name", schemaPath: "#/properties/routes/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 100 } };
+                  if (vErrors === null) {
+                    vErrors = [err141];
+                  } else {
+                    vErrors.push(err141);
+                  }
+                  errors++;
+                }
+              } else {
+                const err142 = { instancePath: instancePath + "/routes/" + i8 + "/name", schemaPath: "#/properties/routes/items/properties/name/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err142];
+                } else {
+                  vErrors.push(err142);
+                }
+                errors++;
+              }
+            }
+            if (data53.hosts !== void 0) {
+              let data55 = data53.hosts;
+              if (Array.isArray(data55)) {
+                if (data55.length > 1e3) {
+                  const err143 = { instancePath: instancePath + "/routes/" + i8 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/maxItems", keyword: "maxItems", params: { limit: 1e3 } };
+                  if (vErrors === null) {
+                    vErrors = [err143];
+                  } else {
+                    vErrors.push(err143);
+                  }
+                  errors++;
+                }
+                if (data55.length < 1) {
+                  const err144 = { instancePath: instancePath + "/routes/" + i8 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/minItems", keyword: "minItems", params: { limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err144];
+                  } else {
+                    vErrors.push(err144);
+                  }
+                  errors++;
+                }
+                const len5 = data55.length;
+                for (let i9 = 0; i9 < len5; i9++) {
+                  let data56 = data55[i9];
+                  if (typeof data56 === "string") {
+                    if (func3(data56) > 253) {
+                      const err145 = { instancePath: instancePath + "/routes/" + i8 + "/hosts/" + i9, schemaPath: "#/properties/routes/items/properties/hosts/items/maxLength", keyword: "maxLength", params: { limit: 253 } };
+                      if (vErrors === null) {
+                        vErrors = [err145];
+                      } else {
+                        vErrors.push(err145);
+                      }
+                      errors++;
+                    }
+                    if (!pattern1.test(data56)) {
+                      const err146 = { instancePath: instancePath + "/routes/" + i8 + "/hosts/" + i9, schemaPath: "#/properties/routes/items/properties/hosts/items/pattern", keyword: "pattern", params: { pattern: "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" } };
+                      if (vErrors === null) {
+                        vErrors = [err146];
+                      } else {
+                        vErrors.push(err146);
+                      }
+                      errors++;
+                    }
+                  } else {
+                    const err147 = { instancePath: instancePath + "/routes/" + i8 + "/hosts/" + i9, schemaPath: "#/properties/routes/items/properties/hosts/items/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err147];
+                    } else {
+                      vErrors.push(err147);
+                    }
+                    errors++;
+                  }
+                }
+                let i10 = data55.length;
+                let j4;
+                if (i10 > 1) {
+                  const indices4 = {};
+                  for (; i10--; ) {
+                    let item4 = data55[i10];
+                    if (typeof item4 !== "string") {
+                      continue;
+                    }
+                    if (typeof indices4[item4] == "number") {
+                      j4 = indices4[item4];
+                      const err148 = { instancePath: instancePath + "/routes/" + i8 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/uniqueItems", keyword: "uniqueItems", params: { i: i10, j: j4 } };
+                      if (vErrors === null) {
+                        vErrors = [err148];
+                      } else {
+                        vErrors.push(err148);
+                      }
+                      errors++;
+                      break;
+                    }
+                    indices4[item4] = i10;
+                  }
+                }
+              } else {
+                const err149 = { instancePath: instancePath + "/routes/" + i8 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/type", keyword: "type", params: { type: "array" } };
+                if (vErrors === null) {
+                  vErrors = [err149];
+                } else {
+                  vErrors.push(err149);
+                }
+                errors++;
+              }
+            }
+            if (data53.path !== void 0) {
+              let data57 = data53.path;
+              if (typeof data57 === "string") {
+                if (func3(data57) > 1024) {
+                  const err150 = { instancePath: instancePath + "/routes/" + i8 + "/path", schemaPath: "#/properties/routes/items/properties/path/maxLength", keyword: "maxLength", params: { limit: 1024 } };
+                  if (vErrors === null) {
+                    vErrors = [err150];
+                  } else {
+                    vErrors.push(err150);
+                  }
+                  errors++;
+                }
+              } else {
+                const err151 = { instancePath: instancePath + "/routes/" + i8 + "/path", schemaPath: "#/properties/routes/items/properties/path/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err151];
+                } else {
+                  vErrors.push(err151);
+                }
+                errors++;
+              }
+            }
+            if (data53.methods !== void 0) {
+              let data58 = data53.methods;
+              if (Array.isArray(data58)) {
+                if (data58.length > 32) {
+                  const err152 = { instancePath: instancePath + "/routes/" + i8 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/maxItems", keyword: "maxItems", params: { limit: 32 } };
+                  if (vErrors === null) {
+                    vErrors = [err152];
+                  } else {
+                    vErrors.push(err152);
+                  }
+                  errors++;
+                }
+                if (data58.length < 1) {
+                  const err153 = { instancePath: instancePath + "/routes/" + i8 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/minItems", keyword: "minItems", params: { limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err153];
+                  } else {
+                    vErrors.push(err153);
+                  }
+                  errors++;
+                }
+                const len6 = data58.length;
+                for (let i11 = 0; i11 < len6; i11++) {
+                  let data59 = data58[i11];
+                  if (typeof data59 !== "string") {
+                    const err154 = { instancePath: instancePath + "/routes/" + i8 + "/methods/" + i11, schemaPath: "#/properties/routes/items/properties/methods/items/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err154];
+                    } else {
+                      vErrors.push(err154);
+                    }
+                    errors++;
+                  }
+                  if (!(data59 === "GET" || data59 === "HEAD" || data59 === "POST" || data59 === "PUT" || data59 === "PATCH" || data59 === "DELETE" || data59 === "OPTIONS" || data59 === "QUERY" || data59 === "SEARCH" || data59 === "PROPFIND" || data59 === "PROPPATCH" || data59 === "MKCOL" || data59 === "COPY" || data59 === "MOVE" || data59 === "LOCK" || data59 === "UNLOCK" || data59 === "REPORT" || data59 === "ACL" || data59 === "BIND" || data59 === "REBIND" || data59 === "UNBIND" || data59 === "LINK" || data59 === "UNLINK" || data59 === "MKACTIVITY" || data59 === "CHECKOUT" || data59 === "MERGE" || data59 === "MKCALENDAR" || data59 === "NOTIFY" || data59 === "SUBSCRIBE" || data59 === "UNSUBSCRIBE" || data59 === "M-SEARCH" || data59 === "PURGE")) {
+                    const err155 = { instancePath: instancePath + "/routes/" + i8 + "/methods/" + i11, schemaPath: "#/properties/routes/items/properties/methods/items/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.methods.items.enum } };
+                    if (vErrors === null) {
+                      vErrors = [err155];
+                    } else {
+                      vErrors.push(err155);
+                    }
+                    errors++;
+                  }
+                }
+                let i12 = data58.length;
+                let j5;
+                if (i12 > 1) {
+                  const indices5 = {};
+                  for (; i12--; ) {
+                    let item5 = data58[i12];
+                    if (typeof item5 !== "string") {
+                      continue;
+                    }
+                    if (typeof indices5[item5] == "number") {
+                      j5 = indices5[item5];
+                      const err156 = { instancePath: instancePath + "/routes/" + i8 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/uniqueItems", keyword: "uniqueItems", params: { i: i12, j: j5 } };
+                      if (vErrors === null) {
+                        vErrors = [err156];
+                      } else {
+                        vErrors.push(err156);
+                      }
+                      errors++;
+                      break;
+                    }
+                    indices5[item5] = i12;
+                  }
+                }
+              } else {
+                const err157 = { instancePath: instancePath + "/routes/" + i8 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/type", keyword: "type", params: { type: "array" } };
+                if (vErrors === null) {
+                  vErrors = [err157];
+                } else {
+                  vErrors.push(err157);
+                }
+                errors++;
+              }
+            }
+            if (data53.mode !== void 0) {
+              let data60 = data53.mode;
+              if (typeof data60 !== "string") {
+                const err158 = { instancePath: instancePath + "/routes/" + i8 + "/mode", schemaPath: "#/properties/routes/items/properties/mode/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err158];
+                } else {
+                  vErrors.push(err158);
+                }
+                errors++;
+              }
+              if (!(data60 === "enforce" || data60 === "observe")) {
+                const err159 = { instancePath: instancePath + "/routes/" + i8 + "/mode", schemaPath: "#/properties/routes/items/properties/mode/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.mode.enum } };
+                if (vErrors === null) {
+                  vErrors = [err159];
+                } else {
+                  vErrors.push(err159);
+                }
+                errors++;
+              }
+            }
+            if (data53.rules !== void 0) {
+              let data61 = data53.rules;
+              if (data61 && typeof data61 == "object" && !Array.isArray(data61)) {
+                for (const key14 in data61) {
+                  if (!(key14 === "client.denied" || key14 === "request-line.too-long" || key14 === "fields.too-many" || key14 === "field.too-large" || key14 === "target.forbidden" || key14 === "content.too-large" || key14 === "host.not-allowed" || key14 === "method.not-allowed")) {
+                    const err160 = { instancePath: instancePath + "/routes/" + i8 + "/rules", schemaPath: "#/properties/routes/items/properties/rules/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key14 } };
+                    if (vErrors === null) {
+                      vErrors = [err160];
+                    } else {
+                      vErrors.push(err160);
+                    }
+                    errors++;
+                  }
+                }
+                if (data61["client.denied"] !== void 0) {
+                  let data62 = data61["client.denied"];
+                  if (typeof data62 !== "string") {
+                    const err161 = { instancePath: instancePath + "/routes/" + i8 + "/rules/client.denied", schemaPath: "#/properties/routes/items/properties/rules/properties/client.denied/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err161];
+                    } else {
+                      vErrors.push(err161);
+                    }
+                    errors++;
+                  }
+                  if (!(data62 === "enforce" || data62 === "observe")) {
+                    const err162 = { instancePath: instancePath + "/routes/" + i8 + "/rules/client.denied", schemaPath: "#/properties/routes/items/properties/rules/properties/client.denied/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["client.denied"].enum } };
+                    if (vErrors === null) {
+                      vErrors = [err162];
+                    } else {
+                      vErrors.push(err162);
+                    }
+                    errors++;
+                  }
+                }
+                if (data61["request-line.too-long"] !== void 0) {
+                  let data63 = data61["request-line.too-long"];
+                  if (typeof data63 !== "string") {
+                    const err163 = { instancePath: instancePath + "/routes/" + i8 + "/rules/request-line.too-long", schemaPath: "#/properties/routes/items/properties/rules/properties/request-line.too-long/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err163];
+                    } else {
+                      vErrors.push(err163);
+                    }
+                    errors++;
+                  }
+                  if (!(data63 === "enforce" || data63 === "observe")) {
+                    const err164 = { instancePath: instancePath + "/routes/" + i8 + "/rules/request-line.too-long", schemaPath: "#/properties/routes/items/properties/rules/properties/request-line.too-long/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["request-line.too-long"].enum } };
+                    if (vErrors === null) {
+                      vErrors = [err164];
+                    } else {
+                      vErrors.push(err164);
+                    }
+                    errors++;
+                  }
+                }
+                if (data61["fields.too-many"] !== void 0) {
+                  let data64 = data61["fields.too-many"];
+                  if (typeof data64 !== "string") {
+                    const err165 = { instancePath: instancePath + "/routes/" + i8 + "/rules/fields.too-many", schemaPath: "#/properties/routes/items/properties/rules/properties/fields.too-many/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err165];
+                    } else {
+                      vErrors.push(err165);
+                    }
+                    errors++;
+                  }
+                  if (!(data64 === "enforce" || data64 === "observe")) {
+                    const err166 = { instancePath: instancePath + "/routes/" + i8 + "/rules/fields.too-many", schemaPath: "#/properties/routes/items/properties/rules/properties/fields.too-many/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["fields.too-many"].enum } };
+                    if (vErrors === null) {
+                      vErrors = [err166];
+                    } else {
+                      vErrors.push(err166);
+                    }
+                    errors++;
+                  }
+                }
+                if (data61["field.too-large"] !== void 0) {
+                  let data65 = data61["field.too-large"];
+                  if (typeof data65 !== "string") {
+                    const err167 = { instancePath: instancePath + "/routes/" + i8 + "/rules/field.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/field.too-large/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err167];
+                    } else {
+                      vErrors.push(err167);
+                    }
+                    errors++;
+                  }
+                  if (!(data65 === "enforce" || data65 === "observe")) {
+                    const err168 = { instancePath: instancePath + "/routes/" + i8 + "/rules/field.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/field.too-large/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["field.too-large"].enum } };
+                    if (vErrors === null) {
+                      vErrors = [err168];
+                    } else {
+                      vErrors.push(err168);
+                    }
+                    errors++;
+                  }
+                }
+                if (data61["target.forbidden"] !== void 0) {
+                  let data66 = data61["target.forbidden"];
+                  if (typeof data66 !== "string") {
+                    const err169 = { instancePath: instancePath + "/routes/" + i8 + "/rules/target.forbidden", schemaPath: "#/properties/routes/items/properties/rules/properties/target.forbidden/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err169];
+                    } else {
+                      vErrors.push(err169);
+                    }
+                    errors++;
+                  }
+                  if (!(data66 === "enforce" || data66 === "observe")) {
+                    const err170 = { instancePath: instancePath + "/routes/" + i8 + "/rules/target.forbidden", schemaPath: "#/properties/routes/items/properties/rules/properties/target.forbidden/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["target.forbidden"].enum } };
+                    if (vErrors === null) {
+                      vErrors = [err170];
+                    } else {
+                      vErrors.push(err170);
+                    }
+                    errors++;
+                  }
+                }
+                if (data61["content.too-large"] !== void 0) {
+                  let data67 = data61["content.too-large"];
+                  if (typeof data67 !== "string") {
+                    const err171 = { instancePath: instancePath + "/routes/" + i8 + "/rules/content.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/content.too-large/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err171];
+                    } else {
+                      vErrors.push(err171);
+                    }
+                    errors++;
+                  }
+                  if (!(data67 === "enforce" || data67 === "observe")) {
+                    const err172 = { instancePath: instancePath + "/routes/" + i8 + "/rules/content.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/content.too-large/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["content.too-large"].enum } };
+                    if (vErrors === null) {
+                      vErrors = [err172];
+                    } else {
+                      vErrors.push(err172);
+                    }
+                    errors++;
+                  }
+                }
+                if (data61["host.not-allowed"] !== void 0) {
+                  let data68 = data61["host.not-allowed"];
+                  if (typeof data68 !== "string") {
+                    const err173 = { instancePath: instancePath + "/routes/" + i8 + "/rules/host.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/host.not-allowed/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err173];
+                    } else {
+                      vErrors.push(err173);
+                    }
+                    errors++;
+                  }
+                  if (!(data68 === "enforce" || data68 === "observe")) {
+                    const err174 = { instancePath: instancePath + "/routes/" + i8 + "/rules/host.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/host.not-allowed/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["host.not-allowed"].enum } };
+                    if (vErrors === null) {
+                      vErrors = [err174];
+                    } else {
+                      vErrors.push(err174);
+                    }
+                    errors++;
+                  }
+                }
+                if (data61["method.not-allowed"] !== void 0) {
+                  let data69 = data61["method.not-allowed"];
+                  if (typeof data69 !== "string") {
+                    const err175 = { instancePath: instancePath + "/routes/" + i8 + "/rules/method.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/method.not-allowed/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err175];
+                    } else {
+                      vErrors.push(err175);
+                    }
+                    errors++;
+                  }
+                  if (!(data69 === "enforce" || data69 === "observe")) {
+                    const err176 = { instancePath: instancePath + "/routes/" + i8 + "/rules/method.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/method.not-allowed/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["method.not-allowed"].enum } };
+                    if (vErrors === null) {
+                      vErrors = [err176];
+                    } else {
+                      vErrors.push(err176);
+                    }
+                    errors++;
+                  }
+                }
+              } else {
+                const err177 = { instancePath: instancePath + "/routes/" + i8 + "/rules", schemaPath: "#/properties/routes/items/properties/rules/type", keyword: "type", params: { type: "object" } };
+                if (vErrors === null) {
+                  vErrors = [err177];
+                } else {
+                  vErrors.push(err177);
+                }
+                errors++;
+              }
+            }
+            if (data53.request !== void 0) {
+              let data70 = data53.request;
+              if (data70 && typeof data70 == "object" && !Array.isArray(data70)) {
+                for (const key15 in data70) {
+                  if (!(key15 === "line" || key15 === "methods" || key15 === "target" || key15 === "fields" || key15 === "content" || key15 === "trailers")) {
+                    const err178 = { instancePath: instancePath + "/routes/" + i8 + "/request", schemaPath: "#/properties/routes/items/properties/request/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key15 } };
+                    if (vErrors === null) {
+                      vErrors = [err178];
+                    } else {
+                      vErrors.push(err178);
+                    }
+                    errors++;
+                  }
+                }
+                if (data70.line !== void 0) {
+                  let data71 = data70.line;
+                  if (data71 && typeof data71 == "object" && !Array.isArray(data71)) {
+                    for (const key16 in data71) {
+                      if (!(key16 === "maxBytes")) {
+                        const err179 = { instancePath: instancePath + "/routes/" + i8 + "/request/line", schemaPath: "#/properties/routes/items/properties/request/properties/line/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key16 } };
+                        if (vErrors === null) {
+                          vErrors = [err179];
+                        } else {
+                          vErrors.push(err179);
+                        }
+                        errors++;
+                      }
+                    }
+                    if (data71.maxBytes !== void 0) {
+                      let data72 = data71.maxBytes;
+                      if (!(typeof data72 == "number" && (!(data72 % 1) && !isNaN(data72)) && isFinite(data72)) && typeof data72 !== "string") {
+                        const err180 = { instancePath: instancePath + "/routes/" + i8 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.line.properties.maxBytes.type } };
+                        if (vErrors === null) {
+                          vErrors = [err180];
+                        } else {
+                          vErrors.push(err180);
+                        }
+                        errors++;
+                      }
+                      if (typeof data72 == "number" && isFinite(data72)) {
+                        if (data72 > 65536 || isNaN(data72)) {
+                          const err181 = { instancePath: instancePath + "/routes/" + i8 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65536 } };
+                          if (vErrors === null) {
+                            vErrors = [err181];
+                          } else {
+                            vErrors.push(err181);
+                          }
+                          errors++;
+                        }
+                        if (data72 < 1 || isNaN(data72)) {
+                          const err182 = { instancePath: instancePath + "/routes/" + i8 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err182];
+                          } else {
+                            vErrors.push(err182);
+                          }
+                          errors++;
+                        }
+                      }
+                      if (typeof data72 === "string") {
+                        if (!pattern0.test(data72)) {
+                          const err183 = { instancePath: instancePath + "/routes/" + i8 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                          if (vErrors === null) {
+                            vErrors = [err183];
+                          } else {
+                            vErrors.push(err183);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                  } else {
+                    const err184 = { instancePath: instancePath + "/routes/" + i8 + "/request/line", schemaPath: "#/properties/routes/items/properties/request/properties/line/type", keyword: "type", params: { type: "object" } };
+                    if (vErrors === null) {
+                      vErrors = [err184];
+                    } else {
+                      vErrors.push(err184);
+                    }
+                    errors++;
+                  }
+                }
+                if (data70.methods !== void 0) {
+                  let data73 = data70.methods;
+                  if (Array.isArray(data73)) {
+                    if (data73.length > 32) {
+                      const err185 = { instancePath: instancePath + "/routes/" + i8 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/maxItems", keyword: "maxItems", params: { limit: 32 } };
+                      if (vErrors === null) {
+                        vErrors = [err185];
+                      } else {
+                        vErrors.push(err185);
+                      }
+                      errors++;
+                    }
+                    if (data73.length < 1) {
+                      const err186 = { instancePath: instancePath + "/routes/" + i8 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/minItems", keyword: "minItems", params: { limit: 1 } };
+                      if (vErrors === null) {
+                        vErrors = [err186];
+                      } else {
+                        vErrors.push(err186);
+                      }
+                      errors++;
+                    }
+                    const len7 = data73.length;
+                    for (let i13 = 0; i13 < len7; i13++) {
+                      let data74 = data73[i13];
+                      if (typeof data74 !== "string") {
+                        const err187 = { instancePath: instancePath + "/routes/" + i8 + "/request/methods/" + i13, schemaPath: "#/properties/routes/items/properties/request/properties/methods/items/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err187];
+                        } else {
+                          vErrors.push(err187);
+                        }
+                        errors++;
+                      }
+                      if (!(data74 === "GET" || data74 === "HEAD" || data74 === "POST" || data74 === "PUT" || data74 === "PATCH" || data74 === "DELETE" || data74 === "OPTIONS" || data74 === "QUERY" || data74 === "SEARCH" || data74 === "PROPFIND" || data74 === "PROPPATCH" || data74 === "MKCOL" || data74 === "COPY" || data74 === "MOVE" || data74 === "LOCK" || data74 === "UNLOCK" || data74 === "REPORT" || data74 === "ACL" || data74 === "BIND" || data74 === "REBIND" || data74 === "UNBIND" || data74 === "LINK" || data74 === "UNLINK" || data74 === "MKACTIVITY" || data74 === "CHECKOUT" || data74 === "MERGE" || data74 === "MKCALENDAR" || data74 === "NOTIFY" || data74 === "SUBSCRIBE" || data74 === "UNSUBSCRIBE" || data74 === "M-SEARCH" || data74 === "PURGE")) {
+                        const err188 = { instancePath: instancePath + "/routes/" + i8 + "/request/methods/" + i13, schemaPath: "#/properties/routes/items/properties/request/properties/methods/items/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.methods.items.enum } };
+                        if (vErrors === null) {
+                          vErrors = [err188];
+                        } else {
+                          vErrors.push(err188);
+                        }
+                        errors++;
+                      }
+                    }
+                    let i14 = data73.length;
+                    let j6;
+                    if (i14 > 1) {
+                      const indices6 = {};
+                      for (; i14--; ) {
+                        let item6 = data73[i14];
+                        if (typeof item6 !== "string") {
+                          continue;
+                        }
+                        if (typeof indices6[item6] == "number") {
+                          j6 = indices6[item6];
+                          const err189 = { instancePath: instancePath + "/routes/" + i8 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/uniqueItems", keyword: "uniqueItems", params: { i: i14, j: j6 } };
+                          if (vErrors === null) {
+                            vErrors = [err189];
+                          } else {
+                            vErrors.push(err189);
+                          }
+                          errors++;
+                          break;
+                        }
+                        indices6[item6] = i14;
+                      }
+                    }
+                  } else {
+                    const err190 = { instancePath: instancePath + "/routes/" + i8 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/type", keyword: "type", params: { type: "array" } };
+                    if (vErrors === null) {
+                      vErrors = [err190];
+                    } else {
+                      vErrors.push(err190);
+                    }
+                    errors++;
+                  }
+                }
+                if (data70.target !== void 0) {
+                  let data75 = data70.target;
+                  if (data75 && typeof data75 == "object" && !Array.isArray(data75)) {
+                    for (const key17 in data75) {
+                      if (!(key17 === "dotSegments" || key17 === "encodedSlash")) {
+                        const err191 = { instancePath: instancePath + "/routes/" + i8 + "/request/target", schemaPath: "#/properties/routes/items/properties/request/properties/target/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key17 } };
+                        if (vErrors === null) {
+                          vErrors = [err191];
+                        } else {
+                          vErrors.push(err191);
+                        }
+                        errors++;
+                      }
+                    }
+                    if (data75.dotSegments !== void 0) {
+                      let data76 = data75.dotSegments;
+                      if (typeof data76 !== "string") {
+                        const err192 = { instancePath: instancePath + "/routes/" + i8 + "/request/target/dotSegments", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/dotSegments/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err192];
+                        } else {
+                          vErrors.push(err192);
+                        }
+                        errors++;
+                      }
+                      if (!(data76 === "reject" || data76 === "keep")) {
+                        const err193 = { instancePath: instancePath + "/routes/" + i8 + "/request/target/dotSegments", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/dotSegments/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.target.properties.dotSegments.enum } };
+                        if (vErrors === null) {
+                          vErrors = [err193];
+                        } else {
+                          vErrors.push(err193);
+                        }
+                        errors++;
+                      }
+                    }
+                    if (data75.encodedSlash !== void 0) {
+                      let data77 = data75.encodedSlash;
+                      if (typeof data77 !== "string") {
+                        const err194 = { instancePath: instancePath + "/routes/" + i8 + "/request/target/encodedSlash", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/encodedSlash/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err194];
+                        } else {
+                          vErrors.push(err194);
+                        }
+                        errors++;
+                      }
+                      if (!(data77 === "reject" || data77 === "decode")) {
+                        const err195 = { instancePath: instancePath + "/routes/" + i8 + "/request/target/encodedSlash", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/encodedSlash/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.target.properties.encodedSlash.enum } };
+                        if (vErrors === null) {
+                          vErrors = [err195];
+                        } else {
+                          vErrors.push(err195);
+                        }
+                        errors++;
+                      }
+                    }
+                  } else {
+                    const err196 = { instancePath: instancePath + "/routes/" + i8 + "/request/target", schemaPath: "#/properties/routes/items/properties/request/properties/target/type", keyword: "type", params: { type: "object" } };
+                    if (vErrors === null) {
+                      vErrors = [err196];
+                    } else {
+                      vErrors.push(err196);
+                    }
+                    errors++;
+                  }
+                }
+                if (data70.fields !== void 0) {
+                  let data78 = data70.fields;
+                  if (data78 && typeof data78 == "object" && !Array.isArray(data78)) {
+                    for (const key18 in data78) {
+                      if (!(key18 === "maxCount" || key18 === "maxFieldBytes" || key18 === "maxTotalBytes" || key18 === "underscores")) {
+                        const err197 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields", schemaPath: "#/properties/routes/items/properties/request/properties/fields/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key18 } };
+                        if (vErrors === null) {
+                          vErrors = [err197];
+                        } else {
+                          vErrors.push(err197);
+                        }
+                        errors++;
+                      }
+                    }
+                    if (data78.maxCount !== void 0) {
+                      let data79 = data78.maxCount;
+                      if (!(typeof data79 == "number" && (!(data79 % 1) && !isNaN(data79)) && isFinite(data79))) {
+                        const err198 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxCount", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxCount/type", keyword: "type", params: { type: "integer" } };
+                        if (vErrors === null) {
+                          vErrors = [err198];
+                        } else {
+                          vErrors.push(err198);
+                        }
+                        errors++;
+                      }
+                      if (typeof data79 == "number" && isFinite(data79)) {
+                        if (data79 > 32768 || isNaN(data79)) {
+                          const err199 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxCount", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxCount/maximum", keyword: "maximum", params: { comparison: "<=", limit: 32768 } };
+                          if (vErrors === null) {
+                            vErrors = [err199];
+                          } else {
+                            vErrors.push(err199);
+                          }
+                          errors++;
+                        }
+                        if (data79 < 1 || isNaN(data79)) {
+                          const err200 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxCount", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxCount/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err200];
+                          } else {
+                            vErrors.push(err200);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                    if (data78.maxFieldBytes !== void 0) {
+                      let data80 = data78.maxFieldBytes;
+                      if (!(typeof data80 == "number" && (!(data80 % 1) && !isNaN(data80)) && isFinite(data80)) && typeof data80 !== "string") {
+                        const err201 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.fields.properties.maxFieldBytes.type } };
+                        if (vErrors === null) {
+                          vErrors = [err201];
+                        } else {
+                          vErrors.push(err201);
+                        }
+                        errors++;
+                      }
+                      if (typeof data80 == "number" && isFinite(data80)) {
+                        if (data80 > 16777216 || isNaN(data80)) {
+                          const err202 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
+                          if (vErrors === null) {
+                            vErrors = [err202];
+                          } else {
+                            vErrors.push(err202);
+                          }
+                          errors++;
+                        }
+                        if (data80 < 1 || isNaN(data80)) {
+                          const err203 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err203];
+                          } else {
+                            vErrors.push(err203);
+                          }
+                          errors++;
+                        }
+                      }
+                      if (typeof data80 === "string") {
+                        if (!pattern0.test(data80)) {
+                          const err204 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                          if (vErrors === null) {
+                            vErrors = [err204];
+                          } else {
+                            vErrors.push(err204);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                    if (data78.maxTotalBytes !== void 0) {
+                      let data81 = data78.maxTotalBytes;
+                      if (!(typeof data81 == "number" && (!(data81 % 1) && !isNaN(data81)) && isFinite(data81)) && typeof data81 !== "string") {
+                        const err205 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.fields.properties.maxTotalBytes.type } };
+                        if (vErrors === null) {
+                          vErrors = [err205];
+                        } else {
+                          vErrors.push(err205);
+                        }
+                        errors++;
+                      }
+                      if (typeof data81 == "number" && isFinite(data81)) {
+                        if (data81 > 16777216 || isNaN(data81)) {
+                          const err206 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
+                          if (vErrors === null) {
+                            vErrors = [err206];
+                          } else {
+                            vErrors.push(err206);
+                          }
+                          errors++;
+                        }
+                        if (data81 < 1 || isNaN(data81)) {
+                          const err207 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err207];
+                          } else {
+                            vErrors.push(err207);
+                          }
+                          errors++;
+                        }
+                      }
+                      if (typeof data81 === "string") {
+                        if (!pattern0.test(data81)) {
+                          const err208 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                          if (vErrors === null) {
+                            vErrors = [err208];
+                          } else {
+                            vErrors.push(err208);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                    if (data78.underscores !== void 0) {
+                      let data82 = data78.underscores;
+                      if (typeof data82 !== "string") {
+                        const err209 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/underscores", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/underscores/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err209];
+                        } else {
+                          vErrors.push(err209);
+                        }
+                        errors++;
+                      }
+                      if (!(data82 === "drop" || data82 === "reject")) {
+                        const err210 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/underscores", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/underscores/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.fields.properties.underscores.enum } };
+                        if (vErrors === null) {
+                          vErrors = [err210];
+                        } else {
+                          vErrors.push(err210);
+                        }
+                        errors++;
+                      }
+                    }
+                  } else {
+                    const err211 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields", schemaPath: "#/properties/routes/items/properties/request/properties/fields/type", keyword: "type", params: { type: "object" } };
+                    if (vErrors === null) {
+                      vErrors = [err211];
+                    } else {
+                      vErrors.push(err211);
+                    }
+                    errors++;
+                  }
+                }
+                if (data70.content !== void 0) {
+                  let data83 = data70.content;
+                  if (data83 && typeof data83 == "object" && !Array.isArray(data83)) {
+                    for (const key19 in data83) {
+                      if (!(key19 === "maxBytes")) {
+                        const err212 = { instancePath: instancePath + "/routes/" + i8 + "/request/content", schemaPath: "#/properties/routes/items/properties/request/properties/content/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key19 } };
+                        if (vErrors === null) {
+                          vErrors = [err212];
+                        } else {
+                          vErrors.push(err212);
+                        }
+                        errors++;
+                      }
+                    }
+                    if (data83.maxBytes !== void 0) {
+                      let data84 = data83.maxBytes;
+                      if (!(typeof data84 == "number" && (!(data84 % 1) && !isNaN(data84)) && isFinite(data84)) && typeof data84 !== "string") {
+                        const err213 = { instancePath: instancePath + "/routes/" + i8 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.content.properties.maxBytes.type } };
+                        if (vErrors === null) {
+                          vErrors = [err213];
+                        } else {
+                          vErrors.push(err213);
+                        }
+                        errors++;
+                      }
+                      if (typeof data84 == "number" && isFinite(data84)) {
+                        if (data84 > 1099511627776 || isNaN(data84)) {
+                          const err214 = { instancePath: instancePath + "/routes/" + i8 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
+                          if (vErrors === null) {
+                            vErrors = [err214];
+                          } else {
+                            vErrors.push(err214);
+                          }
+                          errors++;
+                        }
+                        if (data84 < 1 || isNaN(data84)) {
+                          const err215 = { instancePath: instancePath + "/routes/" + i8 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err215];
+                          } else {
+                            vErrors.push(err215);
+                          }
+                          errors++;
+                        }
+                      }
+                      if (typeof data84 === "string") {
+                        if (!pattern0.test(data84)) {
+                          const err216 = { instancePath: instancePath + "/routes/" + i8 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                          if (vErrors === null) {
+                            vErrors = [err216];
+                          } else {
+                            vErrors.push(err216);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                  } else {
+                    const err217 = { instancePath: instancePath + "/routes/" + i8 + "/request/content", schemaPath: "#/properties/routes/items/properties/request/properties/content/type", keyword: "type", params: { type: "object" } };
+                    if (vErrors === null) {
+                      vErrors = [err217];
+                    } else {
+                      vErrors.push(err217);
+                    }
+                    errors++;
+                  }
+                }
+                if (data70.trailers !== void 0) {
+                  let data85 = data70.trailers;
+                  if (typeof data85 !== "string") {
+                    const err218 = { instancePath: instancePath + "/routes/" + i8 + "/request/trailers", schemaPath: "#/properties/routes/items/properties/request/properties/trailers/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err218];
+                    } else {
+                      vErrors.push(err218);
+                    }
+                    errors++;
+                  }
+                  if (!(data85 === "drop" || data85 === "reject")) {
+                    const err219 = { instancePath: instancePath + "/routes/" + i8 + "/request/trailers", schemaPath: "#/properties/routes/items/properties/request/properties/trailers/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.trailers.enum } };
+                    if (vErrors === null) {
+                      vErrors = [err219];
+                    } else {
+                      vErrors.push(err219);
+                    }
+                    errors++;
+                  }
+                }
+              } else {
+                const err220 = { instancePath: instancePath + "/routes/" + i8 + "/request", schemaPath: "#/properties/routes/items/properties/request/type", keyword: "type", params: { type: "object" } };
+                if (vErrors === null) {
+                  vErrors = [err220];
+                } else {
+                  vErrors.push(err220);
+                }
+                errors++;
+              }
+            }
+            if (data53.timeouts !== void 0) {
+              let data86 = data53.timeouts;
+              if (data86 && typeof data86 == "object" && !Array.isArray(data86)) {
+                for (const key20 in data86) {
+                  if (!(key20 === "content" || key20 === "write" || key20 === "queue" || key20 === "worker")) {
+                    const err221 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts", schemaPath: "#/properties/routes/items/properties/timeouts/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key20 } };
+                    if (vErrors === null) {
+                      vErrors = [err221];
+                    } else {
+                      vErrors.push(err221);
+                    }
+                    errors++;
+                  }
+                }
+                if (data86.content !== void 0) {
+                  let data87 = data86.content;
+                  if (!(typeof data87 == "number" && isFinite(data87)) && typeof data87 !== "string") {
+                    const err222 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.content.type } };
+                    if (vErrors === null) {
+                      vErrors = [err222];
+                    } else {
+                      vErrors.push(err222);
+                    }
+                    errors++;
+                  }
+                  if (typeof data87 == "number" && isFinite(data87)) {
+                    if (data87 > 2073600 || isNaN(data87)) {
+                      const err223 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                      if (vErrors === null) {
+                        vErrors = [err223];
+                      } else {
+                        vErrors.push(err223);
+                      }
+                      errors++;
+                    }
+                    if (data87 < 1e-3 || isNaN(data87)) {
+                      const err224 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+                      if (vErrors === null) {
+                        vErrors = [err224];
+                      } else {
+                        vErrors.push(err224);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (typeof data87 === "string") {
+                    if (!pattern6.test(data87)) {
+                      const err225 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                      if (vErrors === null) {
+                        vErrors = [err225];
+                      } else {
+                        vErrors.push(err225);
+                      }
+                      errors++;
+                    }
+                  }
+                }
+                if (data86.write !== void 0) {
+                  let data88 = data86.write;
+                  if (!(typeof data88 == "number" && isFinite(data88)) && typeof data88 !== "string") {
+                    const err226 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.write.type } };
+                    if (vErrors === null) {
+                      vErrors = [err226];
+                    } else {
+                      vErrors.push(err226);
+                    }
+                    errors++;
+                  }
+                  if (typeof data88 == "number" && isFinite(data88)) {
+                    if (data88 > 2073600 || isNaN(data88)) {
+                      const err227 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                      if (vErrors === null) {
+                        vErrors = [err227];
+                      } else {
+                        vErrors.push(err227);
+                      }
+                      errors++;
+                    }
+                    if (data88 < 1e-3 || isNaN(data88)) {
+                      const err228 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+                      if (vErrors === null) {
+                        vErrors = [err228];
+                      } else {
+                        vErrors.push(err228);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (typeof data88 === "string") {
+                    if (!pattern6.test(data88)) {
+                      const err229 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                      if (vErrors === null) {
+                        vErrors = [err229];
+                      } else {
+                        vErrors.push(err229);
+                      }
+                      errors++;
+                    }
+                  }
+                }
+                if (data86.queue !== void 0) {
+                  let data89 = data86.queue;
+                  if (!(typeof data89 == "number" && isFinite(data89)) && typeof data89 !== "string") {
+                    const err230 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.queue.type } };
+                    if (vErrors === null) {
+                      vErrors = [err230];
+                    } else {
+                      vErrors.push(err230);
+                    }
+                    errors++;
+                  }
+                  if (typeof data89 == "number" && isFinite(data89)) {
+                    if (data89 > 2073600 || isNaN(data89)) {
+                      const err231 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                      if (vErrors === null) {
+                        vErrors = [err231];
+                      } else {
+                        vErrors.push(err231);
+                      }
+                      errors++;
+                    }
+                    if (data89 < 1e-3 || isNaN(data89)) {
+                      const err232 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+                      if (vErrors === null) {
+                        vErrors = [err232];
+                      } else {
+                        vErrors.push(err232);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (typeof data89 === "string") {
+                    if (!pattern6.test(data89)) {
+                      const err233 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                      if (vErrors === null) {
+                        vErrors = [err233];
+                      } else {
+                        vErrors.push(err233);
+                      }
+                      errors++;
+                    }
+                  }
+                }
+                if (data86.worker !== void 0) {
+                  let data90 = data86.worker;
+                  if (!(typeof data90 == "number" && isFinite(data90)) && typeof data90 !== "string") {
+                    const err234 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.worker.type } };
+                    if (vErrors === null) {
+                      vErrors = [err234];
+                    } else {
+                      vErrors.push(err234);
+                    }
+                    errors++;
+                  }
+                  if (typeof data90 == "number" && isFinite(data90)) {
+                    if (data90 > 2073600 || isNaN(data90)) {
+                      const err235 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                      if (vErrors === null) {
+                        vErrors = [err235];
+                      } else {
+                        vErrors.push(err235);
+                      }
+                      errors++;
+                    }
+                    if (data90 < 0 || isNaN(data90)) {
+                      const err236 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+                      if (vErrors === null) {
+                        vErrors = [err236];
+                      } else {
+                        vErrors.push(err236);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (typeof data90 === "string") {
+                    if (!pattern6.test(data90)) {
+                      const err237 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                      if (vErrors === null) {
+                        vErrors = [err237];
+                      } else {
+                        vErrors.push(err237);
+                      }
+                      errors++;
+                    }
+                  }
+                }
+              } else {
+                const err238 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts", schemaPath: "#/properties/routes/items/properties/timeouts/type", keyword: "type", params: { type: "object" } };
+                if (vErrors === null) {
+                  vErrors = [err238];
+                } else {
+                  vErrors.push(err238);
+                }
+                errors++;
+              }
+            }
+            if (data53.keepAlive !== void 0) {
+              let data91 = data53.keepAlive;
+              if (data91 && typeof data91 == "object" && !Array.isArray(data91)) {
+                for (const key21 in data91) {
+                  if (!(key21 === "idle" || key21 === "maxRequests")) {
+                    const err239 = { instancePath: instancePath + "/routes/" + i8 + "/keepAlive", schemaPath: "#/properties/routes/items/properties/keepAlive/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key21 } };
+                    if (vErrors === null) {
+                      vErrors = [err239];
+                    } else {
+                      vErrors.push(err239);
+                    }
+                    errors++;
+                  }
+                }
+                if (data91.idle !== void 0) {
+                  let data92 = data91.idle;
+                  if (!(typeof data92 == "number" && isFinite(data92)) && typeof data92 !== "string") {
+                    const err240 = { instancePath: instancePath + "/routes/" + i8 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.keepAlive.properties.idle.type } };
+                    if (vErrors === null) {
+                      vErrors = [err240];
+                    } else {
+                      vErrors.push(err240);
+                    }
+                    errors++;
+                  }
+                  if (typeof data92 == "number" && isFinite(data92)) {
+                    if (data92 > 2073600 || isNaN(data92)) {
+                      const err241 = { instancePath: instancePath + "/routes/" + i8 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                      if (vErrors === null) {
+                        vErrors = [err241];
+                      } else {
+                        vErrors.push(err241);
+                      }
+                      errors++;
+                    }
+                    if (data92 < 1e-3 || isNaN(data92)) {
+                      const err242 = { instancePath: instancePath + "/routes/" + i8 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+                      if (vErrors === null) {
+                        vErrors = [err242];
+                      } else {
+                        vErrors.push(err242);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (typeof data92 === "string") {
+                    if (!pattern6.test(data92)) {
+                      const err243 = { instancePath: instancePath + "/routes/" + i8 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                      if (vErrors === null) {
+                        vErrors = [err243];
+                      } else {
+                        vErrors.push(err243);
+                      }
+                      errors++;
+                    }
+                  }
+                }
+                if (data91.maxRequests !== void 0) {
+                  let data93 = data91.maxRequests;
+                  if (!(typeof data93 == "number" && (!(data93 % 1) && !isNaN(data93)) && isFinite(data93))) {
+                    const err244 = { instancePath: instancePath + "/routes/" + i8 + "/keepAlive/maxRequests", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxRequests/type", keyword: "type", params: { type: "integer" } };
+                    if (vErrors === null) {
+                      vErrors = [err244];
+                    } else {
+                      vErrors.push(err244);
+                    }
+                    errors++;
+                  }
+                  if (typeof data93 == "number" && isFinite(data93)) {
+                    if (data93 > 1e9 || isNaN(data93)) {
+                      const err245 = { instancePath: instancePath + "/routes/" + i8 + "/keepAlive/maxRequests", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxRequests/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+                      if (vErrors === null) {
+                        vErrors = [err245];
+                      } else {
+                        vErrors.push(err245);
+                      }
+                      errors++;
+                    }
+                    if (data93 < 1 || isNaN(data93)) {
+                      const err246 = { instancePath: instancePath + "/routes/" + i8 + "/keepAlive/maxRequests", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxRequests/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                      if (vErrors === null) {
+                        vErrors = [err246];
+                      } else {
+                        vErrors.push(err246);
+                      }
+                      errors++;
+                    }
+                  }
+                }
+              } else {
+                const err247 = { instancePath: instancePath + "/routes/" + i8 + "/keepAlive", schemaPath: "#/properties/routes/items/properties/keepAlive/type", keyword: "type", params: { type: "object" } };
+                if (vErrors === null) {
+                  vErrors = [err247];
+                } else {
+                  vErrors.push(err247);
+                }
+                errors++;
+              }
+            }
+            if (data53.clients !== void 0) {
+              let data94 = data53.clients;
+              if (data94 && typeof data94 == "object" && !Array.isArray(data94)) {
+                for (const key22 in data94) {
+                  if (!(key22 === "allow" || key22 === "deny")) {
+                    const err248 = { instancePath: instancePath + "/routes/" + i8 + "/clients", schemaPath: "#/properties/routes/items/properties/clients/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key22 } };
+                    if (vErrors === null) {
+                      vErrors = [err248];
+                    } else {
+                      vErrors.push(err248);
+                    }
+                    errors++;
+                  }
+                }
+                if (data94.allow !== void 0) {
+                  let data95 = data94.allow;
+                  if (Array.isArray(data95)) {
+                    if (data95.length > 1e5) {
+                      const err249 = { instancePath: instancePath + "/routes/" + i8 + "/clients/allow", schemaPath: "#/properties/routes/items/properties/clients/properties/allow/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
+                      if (vErrors === null) {
+                        vErrors = [err249];
+                      } else {
+                        vErrors.push(err249);
+                      }
+                      errors++;
+                    }
+                    const len8 = data95.length;
+                    for (let i15 = 0; i15 < len8; i15++) {
+                      let data96 = data95[i15];
+                      if (typeof data96 === "string") {
+                        if (func3(data96) > 64) {
+                          const err250 = { instancePath: instancePath + "/routes/" + i8 + "/clients/allow/" + i15, schemaPath: "#/properties/routes/items/properties/clients/properties/allow/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
+                          if (vErrors === null) {
+                            vErrors = [err250];
+                          } else {
+                            vErrors.push(err250);
+                          }
+                          errors++;
+                        }
+                      } else {
+                        const err251 = { instancePath: instancePath + "/routes/" + i8 + "/clients/allow/" + i15, schemaPath: "#/properties/routes/items/properties/clients/properties/allow/items/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err251];
+                        } else {
+                          vErrors.push(err251);
+                        }
+                        errors++;
+                      }
+                    }
+                    let i16 = data95.length;
+                    let j7;
+                    if (i16 > 1) {
+                      const indices7 = {};
+                      for (; i16--; ) {
+                        let item7 = data95[i16];
+                        if (typeof item7 !== "string") {
+                          continue;
+                        }
+                        if (typeof indices7[item7] == "number") {
+                          j7 = indices7[item7];
+                          const err252 = { instancePath: instancePath + "/routes/" + i8 + "/clients/allow", schemaPath: "#/properties/routes/items/properties/clients/properties/allow/uniqueItems", keyword: "uniqueItems", params: { i: i16, j: j7 } };
+                          if (vErrors === null) {
+                            vErrors = [err252];
+                          } else {
+                            vErrors.push(err252);
+                          }
+                          errors++;
+                          break;
+                        }
+                        indices7[item7] = i16;
+                      }
+                    }
+                  } else {
+                    const err253 = { instancePath: instancePath + "/routes/" + i8 + "/clients/allow", schemaPath: "#/properties/routes/items/properties/clients/properties/allow/type", keyword: "type", params: { type: "array" } };
+                    if (vErrors === null) {
+                      vErrors = [err253];
+                    } else {
+                      vErrors.push(err253);
+                    }
+                    errors++;
+                  }
+                }
+                if (data94.deny !== void 0) {
+                  let data97 = data94.deny;
+                  if (Array.isArray(data97)) {
+                    if (data97.length > 1e5) {
+                      const err254 = { instancePath: instancePath + "/routes/" + i8 + "/clients/deny", schemaPath: "#/properties/routes/items/properties/clients/properties/deny/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
+                      if (vErrors === null) {
+                        vErrors = [err254];
+                      } else {
+                        vErrors.push(err254);
+                      }
+                      errors++;
+                    }
+                    const len9 = data97.length;
+                    for (let i17 = 0; i17 < len9; i17++) {
+                      let data98 = data97[i17];
+                      if (typeof data98 === "string") {
+                        if (func3(data98) > 64) {
+                          const err255 = { instancePath: instancePath + "/routes/" + i8 + "/clients/deny/" + i17, schemaPath: "#/properties/routes/items/properties/clients/properties/deny/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
+                          if (vErrors === null) {
+                            vErrors = [err255];
+                          } else {
+                            vErrors.push(err255);
+                          }
+                          errors++;
+                        }
+                      } else {
+                        const err256 = { instancePath: instancePath + "/routes/" + i8 + "/clients/deny/" + i17, schemaPath: "#/properties/routes/items/properties/clients/properties/deny/items/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err256];
+                        } else {
+                          vErrors.push(err256);
+                        }
+                        errors++;
+                      }
+                    }
+                    let i18 = data97.length;
+                    let j8;
+                    if (i18 > 1) {
+                      const indices8 = {};
+                      for (; i18--; ) {
+                        let item8 = data97[i18];
+                        if (typeof item8 !== "string") {
+                          continue;
+                        }
+                        if (typeof indices8[item8] == "number") {
+                          j8 = indices8[item8];
+                          const err257 = { instancePath: instancePath + "/routes/" + i8 + "/clients/deny", schemaPath: "#/properties/routes/items/properties/clients/properties/deny/uniqueItems", keyword: "uniqueItems", params: { i: i18, j: j8 } };
+                          if (vErrors === null) {
+                            vErrors = [err257];
+                          } else {
+                            vErrors.push(err257);
+                          }
+                          errors++;
+                          break;
+                        }
+                        indices8[item8] = i18;
+                      }
+                    }
+                  } else {
+                    const err258 = { instancePath: instancePath + "/routes/" + i8 + "/clients/deny", schemaPath: "#/properties/routes/items/properties/clients/properties/deny/type", keyword: "type", params: { type: "array" } };
+                    if (vErrors === null) {
+                      vErrors = [err258];
+                    } else {
+                      vErrors.push(err258);
+                    }
+                    errors++;
+                  }
+                }
+              } else {
+                const err259 = { instancePath: instancePath + "/routes/" + i8 + "/clients", schemaPath: "#/properties/routes/items/properties/clients/type", keyword: "type", params: { type: "object" } };
+                if (vErrors === null) {
+                  vErrors = [err259];
+                } else {
+                  vErrors.push(err259);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err260 = { instancePath: instancePath + "/routes/" + i8, schemaPath: "#/properties/routes/items/type", keyword: "type", params: { type: "object" } };
+            if (vErrors === null) {
+              vErrors = [err260];
+            } else {
+              vErrors.push(err260);
+            }
+            errors++;
+          }
+        }
+      } else {
+        const err261 = { instancePath: instancePath + "/routes", schemaPath: "#/properties/routes/type", keyword: "type", params: { type: "array" } };
+        if (vErrors === null) {
+          vErrors = [err261];
+        } else {
+          vErrors.push(err261);
+        }
+        errors++;
+      }
+    }
+    if (data.tests !== void 0) {
+      let data99 = data.tests;
+      if (Array.isArray(data99)) {
+        if (data99.length > 1e4) {
+          const err262 = { instancePath: instancePath + "/tests", schemaPath: "#/properties/tests/maxItems", keyword: "maxItems", params: { limit: 1e4 } };
+          if (vErrors === null) {
+            vErrors = [err262];
+          } else {
+            vErrors.push(err262);
+          }
+          errors++;
+        }
+        const len10 = data99.length;
+        for (let i19 = 0; i19 < len10; i19++) {
+          let data100 = data99[i19];
+          if (data100 && typeof data100 == "object" && !Array.isArray(data100)) {
+            if (data100.name === void 0) {
+              const err263 = { instancePath: instancePath + "/tests/" + i19, schemaPath: "#/properties/tests/items/required", keyword: "required", params: { missingProperty: "name" } };
+              if (vErrors === null) {
+                vErrors = [err263];
+              } else {
+                vErrors.push(err263);
+              }
+              errors++;
+            }
+            if (data100.request === void 0) {
+              const err264 = { instancePath: instancePath + "/tests/" + i19, schemaPath: "#/properties/tests/items/required", keyword: "required", params: { missingProperty: "request" } };
+              if (vErrors === null) {
+                vErrors = [err264];
+              } else {
+                vErrors.push(err264);
+              }
+              errors++;
+            }
+            if (data100.expect === void 0) {
+              const err265 = { instancePath: instancePath + "/tests/" + i19, schemaPath: "#/properties/tests/items/required", keyword: "required", params: { missingProperty: "expect" } };
+              if (vErrors === null) {
+                vErrors = [err265];
+              } else {
+                vErrors.push(err265);
+              }
+              errors++;
+            }
+            for (const key23 in data100) {
+              if (!(key23 === "name" || key23 === "request" || key23 === "from" || key23 === "expect")) {
+                const err266 = { instancePath: instancePath + "/tests/" + i19, schemaPath: "#/properties/tests/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key23 } };
+                if (vErrors === null) {
+                  vErrors = [err266];
+                } else {
+                  vErrors.push(err266);
+                }
+                errors++;
+              }
+            }
+            if (data100.name !== void 0) {
+              let data101 = data100.name;
+              if (typeof data101 === "string") {
+                if (func3(data101) > 200) {
+                  const err267 = { instancePath: instancePath + "/tests/" + i19 + "/name", schemaPath: "#/properties/tests/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 200 } };
+                  if (vErrors === null) {
+                    vErrors = [err267];
+                  } else {
+                    vErrors.push(err267);
+                  }
+                  errors++;
+                }
+              } else {
+                const err268 = { instancePath: instancePath + "/tests/" + i19 + "/name", schemaPath: "#/properties/tests/items/properties/name/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err268];
+                } else {
+                  vErrors.push(err268);
+                }
+                errors++;
+              }
+            }
+            if (data100.request !== void 0) {
+              let data102 = data100.request;
+              if (typeof data102 === "string") {
+                if (func3(data102) > 65536) {
+                  const err269 = { instancePath: instancePath + "/tests/" + i19 + "/request", schemaPath: "#/properties/tests/items/properties/request/maxLength", keyword: "maxLength", params: { limit: 65536 } };
+                  if (vErrors === null) {
+                    vErrors = [err269];
+                  } else {
+                    vErrors.push(err269);
+                  }
+                  errors++;
+                }
+              } else {
+                const err270 = { instancePath: instancePath + "/tests/" + i19 + "/request", schemaPath: "#/properties/tests/items/properties/request/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err270];
+                } else {
+                  vErrors.push(err270);
+                }
+                errors++;
+              }
+            }
+            if (data100.from !== void 0) {
+              let data103 = data100.from;
+              if (typeof data103 === "string") {
+                if (func3(data103) > 64) {
+                  const err271 = { instancePath: instancePath + "/tests/" + i19 + "/from", schemaPath: "#/properties/tests/items/properties/from/maxLength", keyword: "maxLength", params: { limit: 64 } };
+                  if (vErrors === null) {
+                    vErrors = [err271];
+                  } else {
+                    vErrors.push(err271);
+                  }
+                  errors++;
+                }
+              } else {
+                const err272 = { instancePath: instancePath + "/tests/" + i19 + "/from", schemaPath: "#/properties/tests/items/properties/from/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err272];
+                } else {
+                  vErrors.push(err272);
+                }
+                errors++;
+              }
+            }
+            if (data100.expect !== void 0) {
+              let data104 = data100.expect;
+              if (data104 && typeof data104 == "object" && !Array.isArray(data104)) {
+                if (Object.keys(data104).length < 1) {
+                  const err273 = { instancePath: instancePath + "/tests/" + i19 + "/expect", schemaPath: "#/properties/tests/items/properties/expect/minProperties", keyword: "minProperties", params: { limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err273];
+                  } else {
+                    vErrors.push(err273);
+                  }
+                  errors++;
+                }
+                for (const key24 in data104) {
+                  if (!(key24 === "verdict" || key24 === "rule" || key24 === "observed" || key24 === "status" || key24 === "route" || key24 === "environ")) {
+                    const err274 = { instancePath: instancePath + "/tests/" + i19 + "/expect", schemaPath: "#/properties/tests/items/properties/expect/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key24 } };
+                    if (vErrors === null) {
+                      vErrors = [err274];
+                    } else {
+                      vErrors.push(err274);
+                    }
+                    errors++;
+                  }
+                }
+                if (data104.verdict !== void 0) {
+                  let data105 = data104.verdict;
+                  if (typeof data105 !== "string") {
+                    const err275 = { instancePath: instancePath + "/tests/" + i19 + "/expect/verdict", schemaPath: "#/properties/tests/items/properties/expect/properties/verdict/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err275];
+                    } else {
+                      vErrors.push(err275);
+                    }
+                    errors++;
+                  }
+                  if (!(data105 === "pass" || data105 === "refuse")) {
+                    const err276 = { instancePath: instancePath + "/tests/" + i19 + "/expect/verdict", schemaPath: "#/properties/tests/items/properties/expect/properties/verdict/enum", keyword: "enum", params: { allowedValues: schema11.properties.tests.items.properties.expect.properties.verdict.enum } };
+                    if (vErrors === null) {
+                      vErrors = [err276];
+                    } else {
+                      vErrors.push(err276);
+                    }
+                    errors++;
+                  }
+                }
+                if (data104.rule !== void 0) {
+                  let data106 = data104.rule;
+                  if (typeof data106 !== "string") {
+                    const err277 = { instancePath: instancePath + "/tests/" + i19 + "/expect/rule", schemaPath: "#/properties/tests/items/properties/expect/properties/rule/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err277];
+                    } else {
+                      vErrors.push(err277);
+                    }
+                    errors++;
+                  }
+                  if (!(data106 === "request-line.too-long" || data106 === "request-line.malformed" || data106 === "version.unsupported" || data106 === "method.not-allowed" || data106 === "method.unknown" || data106 === "target.malformed" || data106 === "target.forbidden" || data106 === "target.not-mounted" || data106 === "host.missing" || data106 === "host.malformed" || data106 === "host.conflict" || data106 === "host.not-allowed" || data106 === "fields.too-many" || data106 === "field.too-large" || data106 === "fields.too-large" || data106 === "field.malformed" || data106 === "field.repeated" || data106 === "framing.conflict" || data106 === "framing.transfer-coding" || data106 === "framing.content-length" || data106 === "framing.chunk" || data106 === "trailer.forbidden" || data106 === "trailer.too-large" || data106 === "content.too-large" || data106 === "expect.unsupported" || data106 === "timeout.head" || data106 === "timeout.content" || data106 === "timeout.keep-alive" || data106 === "timeout.write" || data106 === "timeout.worker" || data106 === "timeout.queue" || data106 === "worker.failed" || data106 === "connections.too-many" || data106 === "overload.queue" || data106 === "client.denied")) {
+                    const err278 = { instancePath: instancePath + "/tests/" + i19 + "/expect/rule", schemaPath: "#/properties/tests/items/properties/expect/properties/rule/enum", keyword: "enum", params: { allowedValues: schema11.properties.tests.items.properties.expect.properties.rule.enum } };
+                    if (vErrors === null) {
+                      vErrors = [err278];
+                    } else {
+                      vErrors.push(err278);
+                    }
+                    errors++;
+                  }
+                }
+                if (data104.observed !== void 0) {
+                  let data107 = data104.observed;
+                  if (typeof data107 !== "string") {
+                    const err279 = { instancePath: instancePath + "/tests/" + i19 + "/expect/observed", schemaPath: "#/properties/tests/items/properties/expect/properties/observed/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err279];
+                    } else {
+                      vErrors.push(err279);
+                    }
+                    errors++;
+                  }
+                  if (!(data107 === "client.denied" || data107 === "request-line.too-long" || data107 === "fields.too-many" || data107 === "field.too-large" || data107 === "target.forbidden" || data107 === "content.too-large" || data107 === "host.not-allowed" || data107 === "method.not-allowed")) {
+                    const err280 = { instancePath: instancePath + "/tests/" + i19 + "/expect/observed", schemaPath: "#/properties/tests/items/properties/expect/properties/observed/enum", keyword: "enum", params: { allowedValues: schema11.properties.tests.items.properties.expect.properties.observed.enum } };
+                    if (vErrors === null) {
+                      vErrors = [err280];
+                    } else {
+                      vErrors.push(err280);
+                    }
+                    errors++;
+                  }
+                }
+                if (data104.status !== void 0) {
+                  let data108 = data104.status;
+                  if (!(typeof data108 == "number" && (!(data108 % 1) && !isNaN(data108)) && isFinite(data108))) {
+                    const err281 = { instancePath: instancePath + "/tests/" + i19 + "/expect/status", schemaPath: "#/properties/tests/items/properties/expect/properties/status/type", keyword: "type", params: { type: "integer" } };
+                    if (vErrors === null) {
+                      vErrors = [err281];
+                    } else {
+                      vErrors.push(err281);
+                    }
+                    errors++;
+                  }
+                  if (typeof data108 == "number" && isFinite(data108)) {
+                    if (data108 > 599 || isNaN(data108)) {
+                      const err282 = { instancePath: instancePath + "/tests/" + i19 + "/expect/status", schemaPath: "#/properties/tests/items/properties/expect/properties/status/maximum", keyword: "maximum", params: { comparison: "<=", limit: 599 } };
+                      if (vErrors === null) {
+                        vErrors = [err282];
+                      } else {
+                        vErrors.push(err282);
+                      }
+                      errors++;
+                    }
+                    if (data108 < 100 || isNaN(data108)) {
+                      const err283 = { instancePath: instancePath + "/tests/" + i19 + "/expect/status", schemaPath: "#/properties/tests/items/properties/expect/properties/status/minimum", keyword: "minimum", params: { comparison: ">=", limit: 100 } };
+                      if (vErrors === null) {
+                        vErrors = [err283];
+                      } else {
+                        vErrors.push(err283);
+                      }
+                      errors++;
+                    }
+                  }
+                }
+                if (data104.route !== void 0) {
+                  let data109 = data104.route;
+                  if (typeof data109 === "string") {
+                    if (func3(data109) > 1400) {
+                      const err284 = { instancePath: instancePath + "/tests/" + i19 + "/expect/route", schemaPath: "#/properties/tests/items/properties/expect/properties/route/maxLength", keyword: "maxLength", params: { limit: 1400 } };
+                      if (vErrors === null) {
+                        vErrors = [err284];
+                      } else {
+                        vErrors.push(err284);
+                      }
+                      errors++;
+                    }
+                  } else {
+                    const err285 = { instancePath: instancePath + "/tests/" + i19 + "/expect/route", schemaPath: "#/properties/tests/items/properties/expect/properties/route/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err285];
+                    } else {
+                      vErrors.push(err285);
+                    }
+                    errors++;
+                  }
+                }
+                if (data104.environ !== void 0) {
+                  let data110 = data104.environ;
+                  if (data110 && typeof data110 == "object" && !Array.isArray(data110)) {
+                    if (Object.keys(data110).length > 100) {
+                      const err286 = { instancePath: instancePath + "/tests/" + i19 + "/expect/environ", schemaPath: "#/properties/tests/items/properties/expect/properties/environ/maxProperties", keyword: "maxProperties", params: { limit: 100 } };
+                      if (vErrors === null) {
+                        vErrors = [err286];
+                      } else {
+                        vErrors.push(err286);
+                      }
+                      errors++;
+                    }
+                    for (const key25 in data110) {
+                      let data111 = data110[key25];
+                      if (typeof data111 !== "string" && data111 !== null) {
+                        const err287 = { instancePath: instancePath + "/tests/" + i19 + "/expect/environ/" + key25.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/tests/items/properties/expect/properties/environ/additionalProperties/type", keyword: "type", params: { type: schema11.properties.tests.items.properties.expect.properties.environ.additionalProperties.type } };
+                        if (vErrors === null) {
+                          vErrors = [err287];
+                        } else {
+                          vErrors.push(err287);
+                        }
+                        errors++;
+                      }
+                    }
+                  } else {
+                    const err288 = { instancePath: instancePath + "/tests/" + i19 + "/expect/environ", schemaPath: "#/properties/tests/items/properties/expect/properties/environ/type", keyword: "type", params: { type: "object" } };
+                    if (vErrors === null) {
+                      vErrors = [err288];
+                    } else {
+                      vErrors.push(err288);
+                    }
+                    errors++;
+                  }
+                }
+              } else {
+                const err289 = { instancePath: instancePath + "/tests/" + i19 + "/expect", schemaPath: "#/properties/tests/items/properties/expect/type", keyword: "type", params: { type: "object" } };
+                if (vErrors === null) {
+                  vErrors = [err289];
+                } else {
+                  vErrors.push(err289);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err290 = { instancePath: instancePath + "/tests/" + i19, schemaPath: "#/properties/tests/items/type", keyword: "type", params: { type: "object" } };
+            if (vErrors === null) {
+              vErrors = [err290];
+            } else {
+              vErrors.push(err290);
+            }
+            errors++;
+          }
+        }
+      } else {
+        const err291 = { instancePath: instancePath + "/tests", schemaPath: "#/properties/tests/type", keyword: "type", params: { type: "array" } };
+        if (vErrors === null) {
+          vErrors = [err291];
+        } else {
+          vErrors.push(err291);
         }
         errors++;
       }
     }
   } else {
-    const err107 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    const err292 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     if (vErrors === null) {
-      vErrors = [err107];
+      vErrors = [err292];
     } else {
-      vErrors.push(err107);
+      vErrors.push(err292);
     }
     errors++;
   }

@@ -1,12 +1,15 @@
+import { type RuleId, rules, whyEnforced } from '../rejection/rules.ts';
 import { nearestNames } from '../suggestion/nearest-name.ts';
 import { excerpt } from './excerpt.ts';
+import { formatProblems } from './format.ts';
 import { escapeSegment, locate, positionAt, type SourceDocument, type SourceNode } from './locate.ts';
 import { type Mistake, PolicyError } from './mistake.ts';
 import { type PolicyFile, policyKeys } from './policy-file.generated.ts';
-import { expectation, knownKeys, type PolicyKey } from './policy-key.ts';
+import { expectation, knownKeys, type PolicyKey, schemaPointer } from './policy-key.ts';
 import { schemaErrors } from './policy-validator.generated.ts';
 import { parseDuration, parseSize } from './quantity.ts';
 import { type RepeatedKey, repeatedKeys } from './repeated-key.ts';
+import { routeProblems } from './route-conflict.ts';
 
 /** What ajv says of one fault. */
 export type SchemaError = {
@@ -23,16 +26,23 @@ const maxMisspeltLength = 64;
 
 const keys: Readonly<Partial<Record<string, PolicyKey>>> = policyKeys;
 
+/** What is wrong at a pointer, beside what the schema can say. */
+export type Problem = { readonly pointer: string; readonly problem: string };
+
 /** The document as a policy file, sizes in bytes and durations in seconds. Throws `PolicyError` with all its mistakes. */
 export function validate(document: SourceDocument): PolicyFile {
   const file = withNumbers(document.root, '');
   const repeated = [...repeatedKeys(document.root)];
   const errors = firstOfEachPlace(schemaErrors(file));
-  const count = repeated.length + errors.length;
+  const problems = [...formatProblems(document.root)];
+  // Of routes that are not even routes there is nothing to compare.
+  if (errors.length + problems.length === 0) problems.push(...routeProblems(document, file as PolicyFile));
+  const count = repeated.length + errors.length + problems.length;
   if (count === 0) return file as PolicyFile;
   const mistakes = [
     ...repeated.slice(0, maxMistakes).map((key) => repetition(document, key)),
     ...errors.slice(0, maxMistakes).map((error) => violation(document, error)),
+    ...problems.slice(0, maxMistakes).map(({ pointer, problem }) => atValue(document, pointer, problem)),
   ].sort((left, right) => left.offset - right.offset);
   throw new PolicyError(document.file, mistakes, { text: document.text, more: count - mistakes.length });
 }
@@ -40,7 +50,10 @@ export function validate(document: SourceDocument): PolicyFile {
 /** So that the schema's `minimum` and `maximum` hold for "64KiB" and "10s" too. What cannot be read stays a string. */
 function withNumbers(node: SourceNode, pointer: string): unknown {
   const { value } = node;
-  const kind = keys[pointer]?.kind;
+  const kind = keyAt(pointer)?.kind;
+  if (kind === 'objects' && node.elements !== undefined) {
+    return node.elements.map((element, index) => withNumbers(element, `${pointer}/${index}`));
+  }
   if (kind === 'size' && typeof value === 'string') return parseSize(value) ?? value;
   if (kind === 'duration' && typeof value === 'string') return parseDuration(value) ?? value;
   if (kind !== 'object' || node.members === undefined) return value;
@@ -51,11 +64,15 @@ function withNumbers(node: SourceNode, pointer: string): unknown {
   return object;
 }
 
-/** A value that is wrong in two ways is one mistake; unknown keys of one object are several. */
+function keyAt(pointer: string): PolicyKey | undefined {
+  return keys[schemaPointer(pointer)];
+}
+
+/** A value that is wrong in two ways is one mistake; unknown and missing keys of one object are several. */
 function firstOfEachPlace(errors: readonly SchemaError[]): readonly SchemaError[] {
   const seen = new Set<string>();
   return errors.filter(({ instancePath, keyword }) => {
-    if (keyword === 'additionalProperties') return true;
+    if (keyword === 'additionalProperties' || keyword === 'required') return true;
     if (seen.has(instancePath)) return false;
     seen.add(instancePath);
     return true;
@@ -76,6 +93,10 @@ function violation(document: SourceDocument, { instancePath, keyword, params }: 
     return at(document, pointer, locate(document, pointer)?.nameStart ?? 0, unknownKey(instancePath, name));
   }
   const node = locate(document, instancePath)?.node ?? document.root;
+  if (keyword === 'required') {
+    const problem = `expected the key ${String(params['missingProperty'])}, which is not there`;
+    return at(document, instancePath, node.start, problem);
+  }
   if (keyword === 'uniqueItems') {
     const element = node.elements?.[Math.max(Number(params['i']), Number(params['j']))] ?? node;
     const problem = `expected each element once, found ${source(document, element)} again`;
@@ -85,24 +106,28 @@ function violation(document: SourceDocument, { instancePath, keyword, params }: 
   return at(document, instancePath, node.start, problem + nearestValue(instancePath, node.value));
 }
 
+function atValue(document: SourceDocument, pointer: string, problem: string): LocatedMistake {
+  return at(document, pointer, locate(document, pointer)?.node.start ?? 0, problem);
+}
+
 function at({ text }: SourceDocument, pointer: string, offset: number, problem: string): LocatedMistake {
   return { position: positionAt(text, offset), pointer, problem, offset };
 }
 
 function expectationAt(pointer: string): string {
-  const key = keys[pointer];
+  const key = keyAt(pointer);
   if (key !== undefined) return expectation(key);
   return listOf(pointer)?.item ?? 'something else';
 }
 
 /** The list that has an element at this pointer. */
 function listOf(pointer: string): (PolicyKey & { readonly kind: 'list' }) | undefined {
-  const key = keys[pointer.slice(0, pointer.lastIndexOf('/'))];
+  const key = keyAt(pointer.slice(0, pointer.lastIndexOf('/')));
   return key?.kind === 'list' ? key : undefined;
 }
 
 function nearestValue(pointer: string, value: unknown): string {
-  const key = keys[pointer] ?? listOf(pointer);
+  const key = keyAt(pointer) ?? listOf(pointer);
   if (typeof value !== 'string' || (key?.kind !== 'choice' && key?.kind !== 'list')) return '';
   const nearest = nearestTo(value, key.values);
   return nearest === undefined ? '' : `; did you mean "${nearest}"?`;
@@ -114,13 +139,30 @@ function nearestTo(misspelt: string, known: readonly string[]): string | undefin
 
 /** Names the key that was meant: a near one of the same object, else the places where this very key is known. */
 function unknownKey(objectPointer: string, name: string): string {
-  const object = keys[objectPointer];
+  const object = keyAt(objectPointer);
   const known = object?.kind === 'object' ? object.keys : [];
+  const reason = whyNotHere(objectPointer, name);
+  if (reason !== undefined) return reason;
   const problem = `expected ${knownKeys(known)}, found "${excerpt(name)}"`;
   const nearest = nearestTo(name.replace(/[-_ ]/g, ''), known);
   if (nearest !== undefined) return `${problem}; did you mean "${nearest}"?`;
-  const places = Object.keys(keys).filter((pointer) => pointer.endsWith(`/${name}`) && pointer !== `/${name}`);
+  const places = Object.keys(keys).filter((pointer) => pointer.endsWith(`/${name}`) && !pointer.includes('/*'));
   return places.length === 0 ? problem : `${problem}; there is ${places.join(' and ')}`;
+}
+
+/** A key that is known, and cannot mean anything in this place. */
+function whyNotHere(objectPointer: string, name: string): string | undefined {
+  if (objectPointer.endsWith('/rules') && isRule(name)) {
+    return `${name} cannot be observed: ${whyEnforced(name)}`;
+  }
+  const [, withinRoute] = /^\/routes\/\d+(\/.*)?$/.exec(objectPointer) ?? [];
+  const general = `${withinRoute ?? ''}/${escapeSegment(name)}`;
+  if (!objectPointer.startsWith('/routes/') || !(general in keys)) return undefined;
+  return `${general} cannot be another one on a route: it counts before the route is known, or for all requests together`;
+}
+
+function isRule(name: string): name is RuleId {
+  return Object.hasOwn(rules, name);
 }
 
 /** A value as the file has it; of a larger one only what it is. */

@@ -130,6 +130,12 @@ export const catalogue: Readonly<Record<RuleId, RulePage>> = {
       'More content than the policy allows: as declared by Content-Length or a chunk size, before a byte of it is read.',
     example: `${post}Content-Length: 1048577\r\n\r\n`,
   },
+  'client.denied': {
+    meaning:
+      'The address of the client is among those that `clients.deny` names, or not among those of `clients.allow`, which may be another list on each route.',
+    example: get,
+    policy: { clients: { deny: ['127.0.0.0/8'] } },
+  },
   'expect.unsupported': {
     meaning: 'An Expect field with anything but `100-continue`.',
     example: 'GET / HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\n\r\n',

@@ -9,24 +9,26 @@ export type Rule = {
   readonly source: string;
   readonly pointer: string | null;
   readonly ends: 'connection' | 'request';
+  /** A policy may let it pass and only log it (`mode: observe`). */
+  readonly observable?: true;
 };
 
 // biome-ignore format: a table, one rule a line
 export const rules = {
-  'request-line.too-long': { status: 414, source: 'RFC 9112 section 3', pointer: '/request/line/maxBytes', ends: 'connection' },
+  'request-line.too-long': { status: 414, source: 'RFC 9112 section 3', pointer: '/request/line/maxBytes', ends: 'connection', observable: true },
   'request-line.malformed': { status: 400, source: 'RFC 9112 section 3', pointer: null, ends: 'connection' },
   'version.unsupported': { status: 505, source: 'RFC 9110 section 15.6.6', pointer: null, ends: 'connection' },
-  'method.not-allowed': { status: 405, source: 'RFC 9110 section 15.5.6', pointer: '/request/methods', ends: 'request' },
+  'method.not-allowed': { status: 405, source: 'RFC 9110 section 15.5.6', pointer: '/request/methods', ends: 'request', observable: true },
   'method.unknown': { status: 501, source: 'RFC 9110 section 9.1', pointer: null, ends: 'connection' },
   'target.malformed': { status: 400, source: 'RFC 9112 section 3.2', pointer: null, ends: 'connection' },
-  'target.forbidden': { status: 400, source: 'RFC 3986 section 3.3', pointer: '/request/target', ends: 'connection' },
+  'target.forbidden': { status: 400, source: 'RFC 3986 section 3.3', pointer: '/request/target', ends: 'connection', observable: true },
   'target.not-mounted': { status: 404, source: 'RFC 9110 section 15.5.5', pointer: null, ends: 'request' },
   'host.missing': { status: 400, source: 'RFC 9112 section 3.2', pointer: null, ends: 'connection' },
   'host.malformed': { status: 400, source: 'RFC 9112 section 3.2', pointer: null, ends: 'connection' },
   'host.conflict': { status: 400, source: 'RFC 9112 section 3.2.2', pointer: null, ends: 'connection' },
-  'host.not-allowed': { status: 421, source: 'RFC 9110 section 15.5.20', pointer: '/request/hosts', ends: 'request' },
-  'fields.too-many': { status: 431, source: 'RFC 6585 section 5', pointer: '/request/fields/maxCount', ends: 'connection' },
-  'field.too-large': { status: 431, source: 'RFC 6585 section 5', pointer: '/request/fields/maxFieldBytes', ends: 'connection' },
+  'host.not-allowed': { status: 421, source: 'RFC 9110 section 15.5.20', pointer: '/request/hosts', ends: 'request', observable: true },
+  'fields.too-many': { status: 431, source: 'RFC 6585 section 5', pointer: '/request/fields/maxCount', ends: 'connection', observable: true },
+  'field.too-large': { status: 431, source: 'RFC 6585 section 5', pointer: '/request/fields/maxFieldBytes', ends: 'connection', observable: true },
   'fields.too-large': { status: 431, source: 'RFC 6585 section 5', pointer: '/request/fields/maxTotalBytes', ends: 'connection' },
   'field.malformed': { status: 400, source: 'RFC 9112 section 5', pointer: null, ends: 'connection' },
   'field.repeated': { status: 400, source: 'RFC 9110 section 5.3', pointer: null, ends: 'connection' },
@@ -36,7 +38,8 @@ export const rules = {
   'framing.chunk': { status: 400, source: 'RFC 9112 section 7.1', pointer: null, ends: 'connection' },
   'trailer.forbidden': { status: 400, source: 'RFC 9110 section 6.5.1', pointer: '/request/trailers', ends: 'connection' },
   'trailer.too-large': { status: 431, source: 'RFC 6585 section 5', pointer: '/request/fields', ends: 'connection' },
-  'content.too-large': { status: 413, source: 'RFC 9110 section 15.5.14', pointer: '/request/content/maxBytes', ends: 'connection' },
+  'content.too-large': { status: 413, source: 'RFC 9110 section 15.5.14', pointer: '/request/content/maxBytes', ends: 'connection', observable: true },
+  'client.denied': { status: 403, source: 'RFC 9110 section 15.5.4', pointer: '/clients', ends: 'connection', observable: true },
   'expect.unsupported': { status: 417, source: 'RFC 9110 section 10.1.1', pointer: null, ends: 'connection' },
   'timeout.head': { status: 408, source: 'RFC 9110 section 15.5.9', pointer: '/timeouts/head', ends: 'connection' },
   'timeout.content': { status: 408, source: 'RFC 9110 section 15.5.9', pointer: '/timeouts/content', ends: 'connection' },
@@ -50,3 +53,21 @@ export const rules = {
 } as const satisfies Record<string, Rule>;
 
 export type RuleId = keyof typeof rules;
+
+/** Those that a policy may observe: what they let pass is still read safely, and bounded. */
+export type ObservableRule = {
+  [Id in RuleId]: (typeof rules)[Id] extends { readonly observable: true } ? Id : never;
+}[RuleId];
+
+export function isObservable(rule: RuleId): rule is ObservableRule {
+  return 'observable' in rules[rule];
+}
+
+/** Why a rule cannot be observed, in words that follow it. */
+export function whyEnforced(rule: RuleId): string {
+  if (rule.startsWith('timeout.')) return 'it ends a wait that nothing else would end';
+  if (rule === 'fields.too-large' || rule === 'trailer.too-large') return 'it bounds the memory of a connection';
+  if (rules[rule].status === 503) return 'it keeps the server within its means';
+  if (rules[rule].status === 502) return 'there would be nothing to pass on';
+  return 'without it a request cannot be read safely';
+}

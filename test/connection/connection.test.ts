@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import type { Policy } from '../../src/policy/policy.ts';
+import { putInForce } from '../../src/policy/policy-in-force.ts';
 import { reject } from '../../src/rejection/rejection.ts';
 import { TestEdge } from './edge-harness.ts';
 
@@ -121,7 +122,8 @@ describe('requests of one connection', () => {
     const client = await (await start()).client(get('/1'));
     (await edge.request()).start().respond(ok, 'one');
     await client.receive(/one$/);
-    edge.edge.policy = { ...edge.edge.policy, request: { ...edge.edge.policy.request, lineBytes: 20 } };
+    const { policy } = edge.edge.policy;
+    edge.edge.policy = putInForce({ ...policy, request: { ...policy.request, lineBytes: 20 } });
     client.send(get('/2'));
     (await edge.request(1)).start().respond(ok, 'two');
     await client.receive(/two$/);

@@ -3,12 +3,14 @@ import { Listener } from '../../src/accept/listener.ts';
 import { Arrival } from '../../src/connection/arrival.ts';
 import { Deadlines, type Repeat, TICK_MS } from '../../src/connection/deadlines.ts';
 import type { Edge } from '../../src/connection/edge-context.ts';
+import { Observations } from '../../src/connection/observations.ts';
 import { RequestIds } from '../../src/connection/request-id.ts';
 import { ResponseHead } from '../../src/http1/response-head.ts';
 import { Inspection } from '../../src/inspect/inspect.ts';
 import { bindListeners } from '../../src/master/listeners.ts';
 import { loadPolicy } from '../../src/policy/load.ts';
 import type { Policy } from '../../src/policy/policy.ts';
+import { putInForce } from '../../src/policy/policy-in-force.ts';
 import type { Rejection } from '../../src/rejection/rejection.ts';
 import type { Log } from '../../src/telemetry/error-log.ts';
 import type { DispatchedRequest, Dispatcher, ResponseSink } from '../../src/upstream/dispatch.ts';
@@ -120,7 +122,7 @@ export class TestEdge implements Dispatcher {
       };
     };
     this.edge = {
-      policy: change(loadPolicy(null)),
+      policy: putInForce(change(loadPolicy(null))),
       parsers: context,
       inspection: new Inspection(),
       mount,
@@ -129,6 +131,7 @@ export class TestEdge implements Dispatcher {
       dispatcher: dispatcher ?? this,
       deadlines: new Deadlines({ now: () => this.#now }, repeat),
       log: this.#log(),
+      observations: new Observations(),
       dateLine: () => Buffer.from('Date: now\r\n'),
       requestIds,
     };

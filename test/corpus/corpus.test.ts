@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { readControl, withControl } from '../../fuzz/control.ts';
 import { type OwnReading, readRequests } from '../../fuzz/reading.ts';
 import { loadPolicy } from '../../src/policy/load.ts';
+import { putInForce } from '../../src/policy/policy-in-force.ts';
 import { rules } from '../../src/rejection/rules.ts';
 import { byteByByte } from '../support/parser-events.ts';
 import { type Program, root, startProgram } from '../support/program.ts';
@@ -34,14 +35,14 @@ const rows = files.flatMap((file) =>
     .map((line) => JSON.parse(line) as Row),
 );
 
-const policy = loadPolicy(null).request;
+const policy = putInForce(loadPolicy(null)).general;
 /** Longer ones are only read as they were sent: byte by byte they take a minute together. */
 const longestByteByByte = 20_000;
 
 function read(row: Row, pieces: readonly Uint8Array[]): OwnReading {
   const input = readControl(withControl(Buffer.alloc(0), { peerEnds: row.eof === true }));
   assert.ok(input !== undefined);
-  return readRequests(pieces, { ...input.control, limits: policy, policy });
+  return readRequests(pieces, { ...input.control, limits: policy.request, policy });
 }
 
 /** What is wrong with a reading, if anything is; the verdicts are those of replay.py. */

@@ -1,0 +1,121 @@
+import type { ParserContext } from '../http1/request-parser.ts';
+import { parseAddress } from '../inspect/client-address.ts';
+import { excerpt } from '../policy/excerpt.ts';
+import type { PolicySource } from '../policy/load.ts';
+import type { PolicyInForce } from '../policy/policy-in-force.ts';
+import { expand } from '../rejection/example-bytes.ts';
+import { encodePairs } from '../upstream/environ.ts';
+import { mountAt } from '../upstream/mount.ts';
+import { type Explanation, explain } from './explain.ts';
+
+type PolicyTest = PolicySource['tests'][number];
+type Expectation = PolicyTest['expect'];
+
+/** One test of a policy file that has run. */
+export type TestResult = {
+  readonly name: string;
+  /** What was expected and what was found instead; null: it holds. */
+  readonly problem: string | null;
+};
+
+/** TEST-NET-1 (RFC 5737): nobody has it. */
+export const nobody = '192.0.2.1';
+/** Longer ones would be no test of a policy: its limits are far below. */
+const maxExpandedBytes = 4 * 1024 * 1024;
+
+/** Runs tests through the parser and the checks of the server. Of several requests in one test each has to be as expected. */
+export function runTests(
+  tests: readonly PolicyTest[],
+  policy: PolicyInForce,
+  context: ParserContext,
+): readonly TestResult[] {
+  return tests.map((test) => ({ name: test.name, problem: run(test, policy, context) ?? null }));
+}
+
+function run(test: PolicyTest, policy: PolicyInForce, context: ParserContext): string | undefined {
+  const bytes = bytesOf(test.request);
+  if (typeof bytes === 'string') return bytes;
+  const explanations = explain(bytes, policy, arrivalFrom(test.from ?? nobody, policy.policy.name), context);
+  for (const explanation of explanations) {
+    const problem = difference(test.expect, explanation, policy);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+/** A connection from this address to a server that is named as RFC 2606 has it for examples. */
+export function arrivalFrom(address: string, policyName: string) {
+  const pairs = encodePairs([
+    ['SERVER_NAME', 'server.example'],
+    ['SERVER_PORT', '80'],
+    ['wsgi.url_scheme', 'http'],
+    ['portcullis.policy', policyName],
+    ['REMOTE_ADDR', address],
+    ['REMOTE_PORT', '54321'],
+  ]);
+  return { client: parseAddress(address), mount: mountAt(''), pairs: Buffer.from(pairs, 'latin1') };
+}
+
+/** The bytes that a test writes down, or what is wrong with them. */
+function bytesOf(request: string): Uint8Array | string {
+  const lengths = [...request.matchAll(/\{([^{}]*)\*(\d+)\}/g)].map(
+    ([, text = '', count]) => text.length * Number(count),
+  );
+  if (lengths.reduce((sum, length) => sum + length, request.length) > maxExpandedBytes) {
+    return `expected a request of at most ${maxExpandedBytes} bytes`;
+  }
+  const text = expand(request);
+  if (/[^\x00-\xff]/.test(text)) return 'expected a request of bytes, each a character up to U+00FF';
+  return Buffer.from(text, 'latin1');
+}
+
+function difference(expected: Expectation, found: Explanation, policy: PolicyInForce): string | undefined {
+  const outcome = outcomeOf(found);
+  const { rejection } = found;
+  const verdict = expected.verdict ?? (expected.rule === undefined && expected.status === undefined ? null : 'refuse');
+  if (verdict !== null && verdict !== found.verdict)
+    return `expected a request that ${says[verdict]}, found that ${outcome}`;
+  if (expected.rule !== undefined && expected.rule !== rejection?.rule) {
+    return `expected a refusal by ${expected.rule}, found that ${outcome}`;
+  }
+  if (expected.status !== undefined && expected.status !== rejection?.status) {
+    return `expected the status ${expected.status}, found that ${outcome}`;
+  }
+  if (expected.observed !== undefined && !found.observed.some(({ rule }) => rule === expected.observed)) {
+    return `expected that ${expected.observed} is observed, found that it has nothing to object`;
+  }
+  return routeDifference(expected, found, policy) ?? environDifference(expected, found);
+}
+
+const says = { pass: 'passes', refuse: 'is refused' } as const;
+
+function outcomeOf({ verdict, rejection }: Explanation): string {
+  if (verdict === 'pass') return 'it passes';
+  if (rejection === null) return 'it is not complete: the bytes end before the request does';
+  return `${rejection.rule} refuses it (${rejection.detail})`;
+}
+
+function routeDifference(
+  { route }: Expectation,
+  { effective }: Explanation,
+  { policy }: PolicyInForce,
+): string | undefined {
+  if (route === undefined) return undefined;
+  const label = effective.route === null ? null : policy.routes[effective.route]?.label;
+  if (route === label) return undefined;
+  const found = label === null ? 'no route takes it' : `the route "${excerpt(label ?? '', 120)}" takes it`;
+  return `expected the route "${excerpt(route, 120)}", found that ${found}`;
+}
+
+function environDifference({ environ = {} }: Expectation, found: Explanation): string | undefined {
+  for (const [key, value] of Object.entries(environ)) {
+    const actual = found.environ?.[key] ?? null;
+    if (actual === value) continue;
+    return `expected ${excerpt(key)} to be ${shown(value)} in the environ, found ${shown(actual)}`;
+  }
+  return undefined;
+}
+
+function shown(value: string | null): string {
+  return value === null ? 'nothing' : `"${excerpt(value)}"`;
+}

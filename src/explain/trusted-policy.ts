@@ -1,0 +1,74 @@
+import { totalmem } from 'node:os';
+import { compileLlhttp } from '../http1/llhttp/compile.ts';
+import { instantiateLlhttp } from '../http1/llhttp/instance.ts';
+import { createParserContext, type ParserContext } from '../http1/request-parser.ts';
+import { type Doubt, doubtsAbout } from '../policy/coherence.ts';
+import { type PolicySource, readPolicy } from '../policy/load.ts';
+import { locate, positionsIn } from '../policy/locate.ts';
+import { PolicyError } from '../policy/mistake.ts';
+import type { Policy } from '../policy/policy.ts';
+import { type PolicyInForce, putInForce } from '../policy/policy-in-force.ts';
+import { runTests, type TestResult } from './policy-test.ts';
+import { unreachable } from './reachability.ts';
+
+/** A policy whose own tests have passed. */
+export type TrustedPolicy = {
+  readonly policy: Policy;
+  /** The files that it was read from; none for the shipped default. */
+  readonly files: readonly string[];
+  /** What is allowed, and can hardly be meant. */
+  readonly doubts: readonly Doubt[];
+};
+
+/** As many failed tests as one message lists. */
+const maxFailures = 50;
+
+let parsers: ParserContext | undefined;
+
+/** The parser of the server, which is compiled once and only where somebody asks. */
+export function parserContext(): ParserContext {
+  parsers ??= createParserContext(instantiateLlhttp(compileLlhttp()));
+  return parsers;
+}
+
+/**
+ * Loads the policy of a file (null: the shipped default), runs the tests in it and looks for what its author can hardly have
+ * meant. Throws `PolicyError` with all mistakes, or with all tests that fail.
+ */
+export function loadTrustedPolicy(path: string | null): TrustedPolicy {
+  const { policy, source } = readPolicy(path);
+  if (source === null) return { policy, files: [], doubts: [] };
+  const inForce = putInForce(policy);
+  const failed = failures(source, testsOf(source, inForce));
+  if (failed !== null) throw failed;
+  return { policy, files: source.files, doubts: doubtsOf(inForce) };
+}
+
+export function testsOf(source: PolicySource, policy: PolicyInForce): readonly TestResult[] {
+  return source.tests.length === 0 ? [] : runTests(source.tests, policy, parserContext());
+}
+
+export function doubtsOf(policy: PolicyInForce): readonly Doubt[] {
+  return [...doubtsAbout(policy.policy, memoryBytes()), ...unreachable(policy, parserContext())];
+}
+
+/** Tests that failed, each at its place in the file. */
+export function failures({ document }: PolicySource, results: readonly TestResult[]): PolicyError | null {
+  const positionOf = positionsIn(document.text);
+  const mistakes = results.flatMap(({ name, problem }, index) => {
+    if (problem === null) return [];
+    const pointer = `/tests/${index}`;
+    const offset = locate(document, pointer)?.node.start ?? 0;
+    return [{ position: positionOf(offset), pointer, problem: `the test "${name}" fails: ${problem}` }];
+  });
+  if (mistakes.length === 0) return null;
+  const more = Math.max(0, mistakes.length - maxFailures);
+  return new PolicyError(document.file, mistakes.slice(0, maxFailures), { text: document.text, more });
+}
+
+/** Of this machine, or of the container that this process is in. */
+function memoryBytes(): number {
+  const limit = process.constrainedMemory();
+  const total = totalmem();
+  return limit > 0 && limit < total ? limit : total;
+}

@@ -1,0 +1,26 @@
+import { excerpt } from './excerpt.ts';
+import type { PartialValues, Route } from './policy.ts';
+import type { PolicyFile } from './policy-file.generated.ts';
+
+type RouteOfFile = NonNullable<PolicyFile['routes']>[number];
+
+const maxLabelLength = 120;
+
+/** The routes of a valid file. `valuesOf` reads what one of them says for itself. */
+export function routesOf(
+  routes: readonly RouteOfFile[],
+  valuesOf: (route: RouteOfFile) => PartialValues,
+): readonly Route[] {
+  return routes.map((route) => {
+    const { path = null, methods = null } = route;
+    const hosts = route.hosts?.map((host) => host.toLowerCase()) ?? null;
+    return { label: labelOf(route), hosts, path, methods, values: valuesOf(route) };
+  });
+}
+
+/** What people call a route: `api.example.com POST /upload/*`. */
+export function labelOf({ name, hosts = [], methods = [], path }: RouteOfFile): string {
+  if (name !== undefined) return name;
+  const parts = [hosts.join(','), methods.join(','), path ?? ''].filter((part) => part !== '');
+  return excerpt(parts.join(' '), maxLabelLength);
+}
