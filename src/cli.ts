@@ -12,7 +12,7 @@ const exitUsage = 2;
 async function main(): Promise<number> {
   let command: Command;
   try {
-    command = readConfig(process.argv.slice(2), {
+    command = await readConfig(process.argv.slice(2), {
       environment: process.env,
       workingDirectory: process.cwd(),
       version: ownVersion(),
