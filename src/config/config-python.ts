@@ -5,6 +5,8 @@ import { valueInWords } from './value-in-words.ts';
 
 export type PythonConfig = ConfigFile & { readonly warnings: readonly string[] };
 
+export type PythonConfigExamined = Omit<ReadEntries, 'unknown'> & { readonly warnings: readonly string[] };
+
 /** Reads a config file of Gunicorn's. Throws `ConfigError` with all that is wrong with it. */
 export async function readPythonConfig(code: PythonCode, surroundings: PythonSurroundings): Promise<PythonConfig> {
   const { mistakes, warnings, ...config } = await examinePythonConfig(code, surroundings);
@@ -20,7 +22,7 @@ export async function readPythonConfig(code: PythonCode, surroundings: PythonSur
 export async function examinePythonConfig(
   code: PythonCode,
   surroundings: PythonSurroundings,
-): Promise<Omit<ReadEntries, 'unknown'> & { readonly warnings: readonly string[] }> {
+): Promise<PythonConfigExamined> {
   const answer = await runPythonConfig(code, surroundings);
   if ('error' in answer)
     throw new ConfigError(`${code.shown}: Python could not evaluate this config file:\n${answer.error}`);

@@ -49,7 +49,7 @@ async function defaultExport(path: string, shown: string): Promise<unknown> {
 /** The stack, without the parts of it that are Node's and ours: it says where in the file. */
 function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const places = (error.stack ?? '').split('\n').filter((line) => line.includes('?reading='));
-  const [first] = places;
-  return first === undefined ? error.message : `${error.message} (${first.trim().replace(/\?reading=\d+/, '')})`;
+  const place = (error.stack ?? '').split('\n').find((line) => line.includes('?reading='));
+  const text = place === undefined ? error.message : `${error.message} (${place.trim()})`;
+  return text.replaceAll(/\?reading=\d+/g, '');
 }

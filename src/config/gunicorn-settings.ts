@@ -263,7 +263,7 @@ export function problemOf(fate: Fate): string | undefined {
       return `this has no meaning here: ${fate.instead}`;
     case 'hook':
       return fate.of === 'master'
-        ? "this hook runs in Gunicorn's master; here no code of yours runs in the master, so what it does belongs into the service manager or the application"
+        ? "this hook runs in Gunicorn's master; here no code of yours runs in the master, so what it does belongs in the service manager or the application"
         : 'this hook runs in Python workers, and those are for Python applications';
   }
 }

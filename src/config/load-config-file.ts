@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
+import { ConfigError } from './config.ts';
 import { readConfigDocument } from './config-document.ts';
 import type { ConfigFile } from './config-entry.ts';
 import { readPythonConfig } from './config-python.ts';
@@ -29,6 +31,8 @@ export async function loadConfigFile(
       : { source: configSource(named, workingDirectory), warnings: [] };
   if (found === null) return noFile;
   const { source, warnings } = found;
+  if ('path' in source && !existsSync(source.path))
+    throw new ConfigError(`${source.shown}: there is no such config file.`);
   const file = await read(source, surroundings);
   return { ...file, shown: source.shown, warnings: [...warnings, ...file.warnings] };
 }

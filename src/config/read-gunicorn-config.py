@@ -89,8 +89,10 @@ def is_plain(name, value):
 
 def description(error):
     shown = traceback.TracebackException.from_exception(error)
-    # Frames of this script say nothing about the file.
-    shown.stack = traceback.StackSummary.from_list([frame for frame in shown.stack if frame.filename != __file__])
+    # Frames of this script and of the import machinery say nothing about the file.
+    ours = (__file__, importlib.__file__)
+    frames = [frame for frame in shown.stack if frame.filename not in ours and not frame.filename.startswith("<frozen")]
+    shown.stack = traceback.StackSummary.from_list(frames)
     lines = "".join(shown.format()).rstrip().split("\n")
     return "\n".join(lines[-TRACEBACK_LINES:])
 
