@@ -39,7 +39,7 @@ function entryOf({ name, nameStart, node }: SourceMember, file: string, text: st
   const place = { name: positionAt(text, nameStart), value: positionAt(text, node.start) };
   const shown =
     node.start === node.end ? 'nothing' : excerpt(text.slice(node.start, Math.min(node.end, node.start + 100)));
-  return { name, value: node.value, shown, origin: `${file}:${place.value.line}:${place.value.column}`, place };
+  return { name, value: node.value, shown, origin: `${file}:${place.name.line}:${place.name.column}`, place };
 }
 
 function asMistake({ entry, at, problem }: EntryMistake): Mistake {
