@@ -83,7 +83,10 @@ function targetOf(entry: ConfigEntry): Target {
   const setting = gunicornSetting(name);
   if (setting === undefined) return ownKeys.includes(name) ? { name: name as SettingName | 'app' } : 'unknown';
   const { fate } = setting;
-  if (fate.type === 'ours') return { name: fate.name };
+  if (fate.type === 'ours') {
+    const asksForNothing = setting.default !== undefined && isGunicornDefault(setting, value);
+    return asksForNothing ? 'nothing' : { name: fate.name };
+  }
   if (fate.type === 'app') return { name: 'app' };
   if (fate.type === 'hook' && fate.of === 'worker') return 'worker-hook';
   return isGunicornDefault(setting, value) ? 'nothing' : { refused: problemOf(fate) ?? '' };
@@ -94,7 +97,7 @@ function textsOf(entry: ConfigEntry, name: SettingName | 'app'): GivenTexts | { 
   const values: readonly unknown[] = isList && Array.isArray(entry.value) ? entry.value : [entry.value];
   const texts = values.filter((value) => typeof value === 'string' || typeof value === 'number').map(String);
   if (texts.length < values.length || texts.length === 0) {
-    const expected = isList ? 'a string or a list of at least one' : 'a string or a number';
+    const expected = isList ? 'a string or a list of strings' : 'a string or a number';
     return { problem: `expected ${expected}, found ${entry.shown}` };
   }
   const given = { texts, origin: entry.origin, label: `${entry.origin}: ${entry.name}` };
@@ -109,6 +112,6 @@ function textsOf(entry: ConfigEntry, name: SettingName | 'app'): GivenTexts | { 
 }
 
 /** The key that was probably meant. */
-export function nearestKey(name: string): string | undefined {
-  return nearestNames(name, configKeys, 1)[0];
+export function nearestKey(name: string, known: readonly string[] = configKeys): string | undefined {
+  return nearestNames(name, known, 1)[0];
 }

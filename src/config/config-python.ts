@@ -1,5 +1,6 @@
 import { ConfigError } from './config.ts';
 import { type ConfigEntry, type ConfigFile, nearestKey, type ReadEntries, readEntries } from './config-entry.ts';
+import { gunicornNames } from './gunicorn-settings.ts';
 import { type PythonCode, type PythonSurroundings, runPythonConfig } from './run-python-config.ts';
 import { valueInWords } from './value-in-words.ts';
 
@@ -40,7 +41,7 @@ export async function examinePythonConfig(
 function unknownNames(shown: string, names: readonly string[]): readonly string[] {
   if (names.length === 0) return [];
   const list = names.map((name) => {
-    const nearest = nearestKey(name);
+    const nearest = nearestKey(name, gunicornNames);
     return nearest === undefined ? name : `${name} (did you mean ${nearest}?)`;
   });
   return [`${shown} sets what is no setting of Gunicorn and has no effect: ${list.join(', ')}`];

@@ -84,7 +84,7 @@ export const gunicornSettings = {
   ),
   chdir: ours('chdir'),
   daemon: later('a service manager keeps it running', ['-D, --daemon'], false),
-  raw_env: ours('env'),
+  raw_env: { ...ours('env'), default: [] },
   pidfile: later('a service manager knows the process', ['-p, --pid <file>'], null),
   worker_tmp_dir: none(
     'workers send no heartbeat through files; the private directory is in XDG_RUNTIME_DIR or TMPDIR',

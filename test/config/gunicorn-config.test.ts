@@ -45,6 +45,7 @@ const readings: readonly {
     expected: { DJANGO_SETTINGS_MODULE: 'a.b' },
   },
   { source: 'wsgi_app = "app.mjs:api"', line: '-w 2', value: ({ app }) => app.name, expected: 'api' },
+  { source: 'raw_env = []', value: ({ environment }) => environment, expected: {} },
   { source: 'workers = "3"', value: ({ workers }) => workers, expected: 3 },
   { source: 'workers = 3', line: '-w 4 app.mjs', value: ({ workers }) => workers, expected: 4 },
   {
@@ -81,10 +82,10 @@ const readings: readonly {
   },
   {
     source:
-      'debug = True\nmax_request = 5\n_private = 1\nCONSTANT = 2\nimport os\ndef helper(): pass\nclass thing: pass\n',
+      'debug = True\nenv = 1\nmax_request = 5\n_private = 1\nCONSTANT = 2\nimport os\ndef helper(): pass\nclass thing: pass\n',
     value: ({ warnings }) => warnings,
     expected: [
-      'gunicorn.conf.py sets what is no setting of Gunicorn and has no effect: debug, max_request (did you mean max_requests?)',
+      'gunicorn.conf.py sets what is no setting of Gunicorn and has no effect: debug, env, max_request (did you mean max_requests?)',
     ],
   },
 ];
@@ -109,7 +110,7 @@ const refusals: readonly { readonly source: string; readonly messages: readonly 
     source: 'workers = 4.5\nbind = b"x"\nworker_class = "sync"\ntimeout = True\nworkers = 0',
     messages: [
       /^gunicorn\.conf\.py:5: workers: "0" is not a whole number from 1 to 512$/m,
-      /^gunicorn\.conf\.py:2: bind: expected a string or a list of at least one, found a Python bytes$/m,
+      /^gunicorn\.conf\.py:2: bind: expected a string or a list of strings, found a Python bytes$/m,
       /^gunicorn\.conf\.py:3: worker_class: the worker class sync runs Python applications/m,
       /^gunicorn\.conf\.py:4: timeout: expected a string or a number, found true$/m,
     ],
