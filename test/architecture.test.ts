@@ -31,7 +31,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   policy: ['http1', 'inspect', 'rejection', 'suggestion'],
   process: ['policy', 'telemetry', 'worker'],
   worker: ['link', 'process', 'suggestion', 'telemetry'],
-  config: ['policy', 'suggestion', 'telemetry', 'worker'],
+  config: ['explain', 'policy', 'suggestion', 'telemetry', 'worker'],
   master: ['config', 'process', 'telemetry', 'worker'],
   'cli.ts': ['config', 'master', 'policy', 'telemetry'],
 };

@@ -1,9 +1,9 @@
 import { printable } from '../policy/excerpt.ts';
 import { originOf } from '../policy/origin.ts';
 import type { Policy } from '../policy/policy.ts';
+import { valueText } from '../policy/value-text.ts';
 import type { BindAddress } from './bind-address.ts';
 import { isOverriding, overridingSettings } from './policy-overrides.ts';
-import { policyValue } from './policy-value.ts';
 import type { GivenSettings, GivenTexts } from './precedence.ts';
 import { defaultsOfSettings } from './setting-defaults.ts';
 import { type SettingName, settingNames } from './settings.ts';
@@ -23,7 +23,7 @@ export function printConfig({ app, given, configFile, policy, warnings }: Printe
     if (name === 'config') return ['config', configFile ?? '-', configOrigin(given, configFile)];
     if (isOverriding(name)) {
       const pointer = overridingSettings[name];
-      return [name, policyValue(policy, pointer), originOf(policy, pointer)];
+      return [name, valueText(policy, pointer), originOf(policy, pointer)];
     }
     const { value, origin } = given[name] ?? { value: defaultsOfSettings[name], origin: 'default' };
     return [name, textOf(name, value), origin];
@@ -32,7 +32,7 @@ export function printConfig({ app, given, configFile, policy, warnings }: Printe
     ['app', app?.texts[0] ?? '-', app?.origin ?? 'not given'],
     ...settings,
     ...Object.keys(policy.origins).map(
-      (pointer): Row => [pointer, policyValue(policy, pointer), originOf(policy, pointer)],
+      (pointer): Row => [pointer, valueText(policy, pointer), originOf(policy, pointer)],
     ),
   ];
   return `${[...table(rows), ...warnings.map((warning) => `warning: ${warning}`)].join('\n')}\n`;

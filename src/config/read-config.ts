@@ -1,4 +1,5 @@
-import { loadPolicy } from '../policy/load.ts';
+import { loadTrustedPolicy } from '../explain/trusted-policy.ts';
+import { doubtText } from '../policy/coherence.ts';
 import { withOverrides } from '../policy/override.ts';
 import { parseAppArgument } from './app-argument.ts';
 import { type Config, ConfigError } from './config.ts';
@@ -40,11 +41,9 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
   const given = mergeSettings([...layers, file.settings, settingsFromPlatform(environment)]);
   const app = commandLine.app === undefined ? file.app : argument(commandLine.app);
   const directory = directoryOf(given, workingDirectory);
-  const { policy, warnings: ofPolicy } = withOverrides(
-    loadPolicy(pathFrom(directory, given.policy?.value ?? null)),
-    policyOverrides(given),
-  );
-  const warnings = [...file.warnings, ...ofPolicy];
+  const trusted = loadTrustedPolicy(pathFrom(directory, given.policy?.value ?? null));
+  const { policy, warnings: ofOverrides } = withOverrides(trusted.policy, policyOverrides(given));
+  const warnings = [...file.warnings, ...trusted.doubts.map(doubtText), ...ofOverrides];
   if (commandLine.printConfig || gunicorn.printConfig) {
     return { type: 'print', text: printConfig({ app, given, configFile: file.shown, policy, warnings }) };
   }

@@ -7,6 +7,11 @@ import { formatDuration, formatSize } from './quantity.ts';
 /** Something that a valid policy says and its author can hardly have meant. */
 export type Doubt = { readonly pointer: string; readonly origin: string; readonly problem: string };
 
+/** For people, in one line. */
+export function doubtText({ pointer, origin, problem }: Doubt): string {
+  return `${origin}: ${pointer}: ${problem}`;
+}
+
 /** `memoryBytes` is what this machine, or the container, has. */
 export function doubtsAbout(policy: Policy, memoryBytes: number): readonly Doubt[] {
   const general = doubtsAboutValues(policy, '', policy);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { policyValue } from '../../src/config/policy-value.ts';
 import { loadPolicy } from '../../src/policy/load.ts';
+import { valueText } from '../../src/policy/value-text.ts';
 import { ConfigFolder } from './config-folder.ts';
 
 const row = (name: string, value: string, origin: string): RegExp =>
@@ -34,7 +34,7 @@ describe('--print-config', () => {
       row('logLevel', 'info', 'default'),
       row('/timeouts/worker', '1m', 'gunicorn.conf.py:2'),
       row('/keepAlive/idle', '15s', `${folder.path}/site.json:2:16`),
-      row('/request/line/maxBytes', '4094', 'default'),
+      row('/request/line/maxBytes', '4094 bytes', 'default'),
       /^warning: gunicorn\.conf\.py sets what is no setting of Gunicorn and has no effect: debug$/m,
     ]) {
       assert.match(text, expected);
@@ -51,7 +51,7 @@ describe('--print-config', () => {
 
   it('knows the value behind every pointer of a policy', () => {
     const policy = loadPolicy(null);
-    const unknown = Object.keys(policy.origins).filter((pointer) => policyValue(policy, pointer) === '?');
+    const unknown = Object.keys(policy.origins).filter((pointer) => valueText(policy, pointer) === 'undefined');
     assert.deepEqual(unknown, []);
   });
 });
