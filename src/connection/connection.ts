@@ -125,7 +125,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   // From the exchange.
 
   get connectionPairs(): Uint8Array {
-    this.pairs ??= this.arrival.connectionPairs(this.socket);
+    this.pairs ??= this.arrival.connectionPairs(this.socket, this.policy.name);
     return this.pairs;
   }
 
@@ -254,7 +254,9 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
 
   // Between two requests, and at the end.
 
+  /** A connection that was idle has waited under the policy of its last request. */
   private firstByte(): void {
+    this.adoptPolicy();
     this.enter('first-byte');
     this.wait('head');
   }
@@ -300,7 +302,6 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
 
   private nextWaiting(): void {
     if (this.state !== 'idle') return;
-    this.adoptPolicy();
     this.isReceiving = true;
     try {
       this.firstByte();
@@ -317,6 +318,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   private adoptPolicy(): void {
     if (this.policy === this.edge.policy) return;
     this.policy = this.edge.policy;
+    this.pairs = undefined;
     this.parser.limits = limitsOf(this.policy);
   }
 

@@ -117,16 +117,37 @@ describe('requests of one connection', () => {
     assert.equal(edge.requests.length, 1);
   });
 
-  it('are read under the policy of their time', async () => {
+  it('obey a new policy from the next one on, where the connection was idle already', async () => {
     const client = await (await start()).client(get('/1'));
     (await edge.request()).start().respond(ok, 'one');
     await client.receive(/one$/);
-    edge.edge.policy = { ...edge.edge.policy, request: { ...edge.edge.policy.request, lineBytes: 20 } };
+    const { policy } = edge.edge;
+    edge.edge.policy = { ...policy, name: 'next', request: { ...policy.request, lineBytes: 20 } };
     client.send(get('/2'));
-    (await edge.request(1)).start().respond(ok, 'two');
+    const second = (await edge.request(1)).start();
+    second.respond(ok, 'two');
+    assert.deepEqual(
+      [edge.requests[0]?.environ['portcullis.policy'], second.environ['portcullis.policy']],
+      [policy.name, 'next'],
+    );
     await client.receive(/two$/);
     client.send(get('/much-too-long'));
     await client.receive(/414 URI Too Long/);
+  });
+
+  it('obey a new policy from the first one on, where the connection was open already', async () => {
+    const client = await (await start()).client();
+    edge.edge.policy = { ...edge.edge.policy, request: { ...edge.edge.policy.request, lineBytes: 20 } };
+    client.send(get('/much-too-long'));
+    await client.receive(/414 URI Too Long/);
+  });
+
+  it('obey a new policy from the next one on, where it has arrived already', async () => {
+    const client = await (await start()).client(get('/one') + get('/two-is-too-long'));
+    const first = (await edge.request()).start();
+    edge.edge.policy = { ...edge.edge.policy, request: { ...edge.edge.policy.request, lineBytes: 20 } };
+    first.respond(ok, 'one');
+    assert.match(await client.receive(/414 URI Too Long/), /^HTTP\/1\.1 200 OK/);
   });
 });
 
