@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { ConfigError } from './config/config.ts';
+import { type Config, ConfigError } from './config/config.ts';
 import { type Command, readConfig } from './config/read-config.ts';
 import { checkApp } from './master/check-app.ts';
 import { runMaster } from './master/master.ts';
@@ -9,14 +9,12 @@ import { openErrorLog } from './telemetry/error-log.ts';
 
 const exitUsage = 2;
 
+const surroundings = { environment: process.env, workingDirectory: process.cwd(), version: ownVersion() };
+
 async function main(): Promise<number> {
   let command: Command;
   try {
-    command = readConfig(process.argv.slice(2), {
-      environment: process.env,
-      workingDirectory: process.cwd(),
-      version: ownVersion(),
-    });
+    command = readCommand();
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof PolicyError)) throw error;
     process.stderr.write(`portcullis: ${error.message}\n`);
@@ -29,7 +27,18 @@ async function main(): Promise<number> {
   const { config } = command;
   const log = openErrorLog({ level: config.logLevel });
   for (const warning of config.warnings) log.warning(warning);
-  return config.checkOnly ? checkApp(config, log) : runMaster(config, log);
+  return config.checkOnly ? checkApp(config, log) : runMaster(config, log, rereadConfig);
+}
+
+function readCommand(): Command {
+  return readConfig(process.argv.slice(2), surroundings);
+}
+
+/** The same arguments ask for the same kind of command. */
+async function rereadConfig(): Promise<Config> {
+  const command = await readCommand();
+  if (command.type !== 'run') throw new Error(`the arguments ask for a text now: ${command.text}`);
+  return command.config;
 }
 
 function ownVersion(): string {

@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { ConfigError } from './config.ts';
-import { longFlag, type Setting, type SettingName, settingNames, settings } from './settings.ts';
+import { isSwitch, longFlag, type Setting, type SettingName, settingNames, settings } from './settings.ts';
 
 /** What stands on the command line, unread: texts by setting, each with the flag that gave it. */
 export type CommandLine =
@@ -43,6 +43,7 @@ export function parseCommandLine(argv: readonly string[], version: string): Comm
     if (error.exitCode === 0) return { type: 'print', text: printed };
     throw new ConfigError(asParagraph(complaint));
   }
+  for (const name of settingNames) if (isSwitch(name) && command.opts()[name] === true) given.set(name, ['1']);
   return { type: 'run', app: command.args[0], given, checkOnly: command.opts()['checkConfig'] === true };
 }
 

@@ -6,7 +6,7 @@ import { type Config, ConfigError } from './config.ts';
 import type { Environment } from './environment.ts';
 import { parseCommandLine } from './flags.ts';
 import { type GivenSettings, mergeSettings } from './precedence.ts';
-import { maxEdges, type SettingName } from './settings.ts';
+import { longFlag, maxEdges, type SettingName } from './settings.ts';
 
 /** What the command line asks for: a text to print, or a server to run. */
 export type Command =
@@ -34,7 +34,8 @@ export function readConfig(argv: readonly string[], surroundings: Surroundings):
     );
   }
   const processes = countProcesses(given);
-  const { policy, warnings } = withOverrides(loadPolicy(given.policy?.value ?? null), policyOverrides(given));
+  const policyFile = given.policy?.value ?? null;
+  const { policy, warnings } = withOverrides(loadPolicy(policyFile), policyOverrides(given));
   const config: Config = {
     app: parseAppArgument(commandLine.app, workingDirectory),
     binds: given.bind?.value ?? [{ kind: 'tcp', host: '127.0.0.1', port: defaultPort }],
@@ -43,6 +44,8 @@ export function readConfig(argv: readonly string[], surroundings: Surroundings):
     scriptName: given.scriptName?.value ?? '',
     backlog: given.backlog?.value ?? 2048,
     policy,
+    policyFile,
+    watchPolicy: watchesPolicy(given),
     gracefulTimeoutMs: (given.gracefulTimeout?.value ?? 30) * 1000,
     logLevel: given.logLevel?.value ?? 'info',
     checkOnly: commandLine.checkOnly,
@@ -65,6 +68,12 @@ function countProcesses(given: GivenSettings): Pick<Config, 'workerClass' | 'wor
     throw new ConfigError(`${given.workers?.origin}: with the worker class inline at most ${maxEdges} can run.`);
   }
   return { workerClass, workers: 0, edges: workers };
+}
+
+function watchesPolicy({ watchPolicy, policy }: GivenSettings): boolean {
+  if (watchPolicy?.value !== true) return false;
+  if (policy !== undefined) return true;
+  throw new ConfigError(`${watchPolicy.origin}: there is no policy file to watch. ${longFlag('policy')} names one.`);
 }
 
 /** The flags that replace a value of the policy. */

@@ -1,6 +1,7 @@
 import { parse as parsePath } from 'node:path';
 import { complete } from './complete.ts';
 import { layersOf, shippedDefault } from './extend.ts';
+import { PolicyError } from './mistake.ts';
 import type { Policy } from './policy.ts';
 import { readPolicyFile } from './read.ts';
 import { defaultName } from './shipped.ts';
@@ -17,7 +18,21 @@ export function loadPolicy(path: string | null): Policy {
 }
 
 /**
- * The same of bytes that were already read; `file` is their name in messages and origins, and its ending says the format.
+ * The files that make the policy of this one, shipped ones left out, by the paths that lead to them: as far as the chain can
+ * be followed, so that the last one may be missing or wrong. Whoever waits for a change waits for theirs.
+ */
+export function policyFiles(path: string): readonly string[] {
+  const files = [path];
+  try {
+    layersOf(parseDocument(readPolicyFile(path), path), path, (file) => files.push(file));
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+  }
+  return files;
+}
+
+/**
+ * The policy of bytes that were already read; `file` is their name in messages and origins, and its ending says the format.
  * They are in no folder, so what they extend has to be shipped.
  */
 export function policyFrom(bytes: Uint8Array, file: string): Policy {
