@@ -294,7 +294,10 @@ describe('configuration', () => {
     { line: '--worker-connections 0 app.js', message: /from 1 to 65535/ },
     { line: '--backlog 0 app.js', message: /from 1 to 65535/ },
     { line: '-t 1000001 app.js', message: /seconds from 0 to 1000000/ },
-    { line: '--watch-policy app.js', message: /^flag --watch-policy: there is no policy file to watch\. --policy names one/ },
+    {
+      line: '--watch-policy app.js',
+      message: /^flag --watch-policy: there is no policy file to watch\. --policy names one/,
+    },
     { line: 'app.js', environment: { PORTCULLIS_WATCH_POLICY: 'yes' }, message: /POLICY: "yes" is not 1 or 0/ },
     { line: '--log-level loud app.js', message: /"loud" is not one of debug, info/ },
     { line: 'app.js:', message: /name of the export is missing/ },
