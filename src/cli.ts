@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { ConfigError } from './config/config.ts';
+import { type Config, ConfigError } from './config/config.ts';
 import { runImport } from './config/import-command.ts';
 import { readConfig, type Surroundings } from './config/read-config.ts';
 import { checkApp } from './master/check-app.ts';
@@ -33,7 +33,14 @@ async function serve(argv: readonly string[], surroundings: Surroundings): Promi
   const { config } = command;
   const log = openErrorLog({ level: config.logLevel });
   for (const warning of config.warnings) log.warning(warning);
-  return config.checkOnly ? checkApp(config, log) : runMaster(config, log);
+  return config.checkOnly ? checkApp(config, log) : runMaster(config, log, () => rereadConfig(argv, surroundings));
+}
+
+/** The same arguments ask for the same kind of command. */
+async function rereadConfig(argv: readonly string[], surroundings: Surroundings): Promise<Config> {
+  const command = await readConfig(argv, surroundings);
+  if (command.type !== 'run') throw new Error(`the arguments ask for a text now: ${command.text}`);
+  return command.config;
 }
 
 async function importGunicorn(argv: readonly string[], surroundings: Surroundings): Promise<number> {

@@ -11,12 +11,12 @@ import { instantiateLlhttp, type Llhttp } from './http1/llhttp/instance.ts';
 import { createParserContext } from './http1/request-parser.ts';
 import { ResponseHead } from './http1/response-head.ts';
 import { Inspection } from './inspect/inspect.ts';
-import { putInForce } from './policy/policy-in-force.ts';
+import { type PolicyInForce, putInForce } from './policy/policy-in-force.ts';
 import { bootChild } from './process/child.ts';
-import type { EdgeStart, EdgeToMaster, MasterToEdge } from './process/control-messages.ts';
+import type { EdgeStart, EdgeToMaster, MasterToEdge, PolicyOrder } from './process/control-messages.ts';
 import { type Log, openErrorLog } from './telemetry/error-log.ts';
 import { stackOf } from './telemetry/stack.ts';
-import type { Dispatcher } from './upstream/dispatch.ts';
+import type { DispatchBounds } from './upstream/dispatch.ts';
 import { EnvironEncoder, longestEnviron } from './upstream/environ.ts';
 import { InlineDispatcher } from './upstream/inline.ts';
 import { mountAt } from './upstream/mount.ts';
@@ -28,8 +28,13 @@ const EXIT_FAILED = 1;
 /** After an exception that nobody caught, requests that run may finish for so long. */
 const CRASH_MS = 5_000;
 
+type OwnDispatcher = NodeDispatcher | InlineDispatcher;
+type OwnEdge = Edge & { readonly dispatcher: OwnDispatcher };
+
 let listener: Listener | undefined;
-let workers: NodeDispatcher | undefined;
+let edge: OwnEdge | undefined;
+/** Came before there was an edge that could adopt it. */
+let policyAtStart: PolicyOrder | undefined;
 const observations = new Observations();
 const master = bootChild<MasterToEdge, EdgeToMaster>(receive);
 
@@ -39,12 +44,11 @@ function receive(message: MasterToEdge): void {
       start(message).catch((error: unknown) => fail(error));
       return;
     case 'expect-worker':
-      workers
-        ?.expectWorker(message.worker, message.pid)
-        .then(({ path, token, startedPath }) => {
-          master.send({ type: 'link-ready', worker: message.worker, path, token, startedPath });
-        })
-        .catch((error: unknown) => fail(error));
+      expectWorker(message.worker, message.pid).catch((error: unknown) => fail(error));
+      return;
+    case 'policy':
+      if (edge === undefined) policyAtStart = message;
+      else adopt(edge, message);
       return;
     case 'drain':
       drain();
@@ -59,44 +63,70 @@ async function start(order: EdgeStart): Promise<void> {
   const llhttp = instantiateLlhttp(compileLlhttp());
   const survivor = survivingCanary(llhttp);
   if (survivor !== undefined) throw new Error(`The parser that was loaded is not safe: ${survivor}`);
-  const dispatcher = await createDispatcher(order, log);
-  listener = new Listener(createEdge(order, llhttp, dispatcher, log));
+  const policy = putInForce(order.policy);
+  edge = createEdge(order, policy, llhttp, await createDispatcher(order, policy, log), log);
+  if (policyAtStart !== undefined) adopt(edge, policyAtStart);
+  listener = new Listener(edge);
   for (const { descriptor, serverName, serverPort } of order.listeners) {
-    const arrival = new Arrival(serverName, serverPort, order.policy.name);
+    const arrival = new Arrival(serverName, serverPort);
     await listener.listen({ descriptor, arrival }, order.backlog);
   }
   master.send({ type: 'started' });
 }
 
-async function createDispatcher(order: EdgeStart, log: Log): Promise<Dispatcher> {
-  const { policy } = order;
-  const bounds = {
-    contentWindowBytes: policy.request.contentMemoryBytes,
-    responseWindowBytes: policy.response.bufferBytes,
-    maxResponseHeadBytes: policy.response.bufferBytes,
-  };
+/**
+ * In one turn, so between two events of any connection: a request whose first byte comes later is served under this policy
+ * and no other. Nothing else in an edge may keep what a policy says.
+ */
+function adopt(edge: OwnEdge, { policy, version }: PolicyOrder): void {
+  edge.policy = putInForce(policy);
+  edge.dispatcher.adopt(boundsOf(edge.policy));
+  master.send({ type: 'policy-in-force', version });
+}
+
+async function expectWorker(worker: number, pid: number): Promise<void> {
+  if (!(edge?.dispatcher instanceof NodeDispatcher)) return;
+  const { path, token, startedPath } = await edge.dispatcher.expectWorker(worker, pid);
+  master.send({ type: 'link-ready', worker, path, token, startedPath });
+}
+
+async function createDispatcher(order: EdgeStart, policy: PolicyInForce, log: Log): Promise<OwnDispatcher> {
+  const bounds = boundsOf(policy);
   if (order.inlineApp !== null) {
     survive(log);
     const app = await loadApp(order.inlineApp);
-    return new InlineDispatcher({ ...bounds, app, appName: appName(order.inlineApp), log, multiprocess: false });
+    return new InlineDispatcher({ app, appName: appName(order.inlineApp), log, multiprocess: false, ...bounds });
   }
-  workers = new NodeDispatcher({
+  return new NodeDispatcher({
     ...bounds,
     privateDirectory: order.privateDirectory,
-    helloMs: policy.timeouts.queueMs,
-    maxEnvironBytes: longestEnviron(policy.request),
     requestsPerWorker: order.workerConnections,
-    queueMax: policy.queue.max,
     log,
   });
-  return workers;
 }
 
-function createEdge(order: EdgeStart, llhttp: Llhttp, dispatcher: Dispatcher, log: Log): Edge {
+function boundsOf({ headLimits, policy: { request, response, queue, timeouts } }: PolicyInForce): DispatchBounds {
+  return {
+    contentWindowBytes: request.contentMemoryBytes,
+    responseWindowBytes: response.bufferBytes,
+    maxResponseHeadBytes: response.bufferBytes,
+    maxEnvironBytes: longestEnviron(headLimits),
+    queueMax: queue.max,
+    helloMs: timeouts.queueMs,
+  };
+}
+
+function createEdge(
+  order: EdgeStart,
+  policy: PolicyInForce,
+  llhttp: Llhttp,
+  dispatcher: OwnDispatcher,
+  log: Log,
+): OwnEdge {
   const requestIds = new RequestIds();
   const mount = mountAt(order.scriptName);
   return {
-    policy: putInForce(order.policy),
+    policy,
     parsers: createParserContext(llhttp),
     inspection: new Inspection(),
     mount,

@@ -32,7 +32,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   process: ['policy', 'telemetry', 'worker'],
   worker: ['link', 'process', 'suggestion', 'telemetry'],
   config: ['explain', 'policy', 'suggestion', 'telemetry', 'worker'],
-  master: ['config', 'process', 'telemetry', 'worker'],
+  master: ['config', 'policy', 'process', 'telemetry', 'worker'],
   'cli.ts': ['config', 'master', 'policy', 'telemetry'],
 };
 const sansIo = ['rejection', 'http1', 'inspect'];

@@ -2,8 +2,10 @@ import type { Rejection } from '../../src/rejection/rejection.ts';
 import type { NodeDispatcher } from '../../src/upstream/node.ts';
 import { RecordingSink } from '../../test/upstream/recording-sink.ts';
 
-/** Content of a response that may be under way; small, so that short inputs reach it. */
-export const responseWindowBytes = 24;
+/** Content of a request, and of a response, that may be under way; small, so that short inputs reach it. */
+export type Windows = { readonly content: number; readonly response: number };
+export const windows: Windows = { content: 16, response: 24 };
+export const windowsAfterReload: Windows = { content: 12, response: 8 };
 
 /** What the client of a request does. `hasContent`: it sends ten bytes at once and as many as are granted later. */
 type Behaviour = {
@@ -33,14 +35,16 @@ const ownFault = new Error('a sink that throws');
 
 /** One client, held to the order of its calls, to its windows, and to silence once it is gone. */
 export class Client extends RecordingSink {
+  readonly windows: Windows;
   readonly #behaviour: Behaviour;
   #acknowledged = 0;
   #sent = 0;
   isGone = false;
   hasThrown = false;
 
-  constructor(index: number, behaviour: Behaviour) {
+  constructor(index: number, behaviour: Behaviour, windows: Windows) {
     super(`${index}`, { isFast: false });
+    this.windows = windows;
     this.#behaviour = behaviour;
   }
 
@@ -78,7 +82,7 @@ export class Client extends RecordingSink {
 
   #told(call: 'respond' | 'respondContent' | 'grantContent'): void {
     if (this.hasThrown) this.violations.push(`${call} after it threw`);
-    if (this.contentBytes - this.#acknowledged > responseWindowBytes) this.violations.push('more than the window');
+    if (this.contentBytes - this.#acknowledged > this.windows.response) this.violations.push('more than the window');
     const taken = this.contentBytes - this.#acknowledged;
     if (taken > 0 && this.outcome === null && this.#behaviour.isSlow !== true) {
       this.#acknowledged = this.contentBytes;

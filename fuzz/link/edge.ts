@@ -1,14 +1,15 @@
 import type { Log } from '../../src/telemetry/error-log.ts';
 import { NodeDispatcher } from '../../src/upstream/node.ts';
 import { Violation } from '../violation.ts';
-import { behaviours, Client, responseWindowBytes } from './client.ts';
+import { behaviours, Client, type Windows, windows, windowsAfterReload } from './client.ts';
 import { answerAll, HELLO, LinkedWorker, Turns } from './worker.ts';
-import { checkMoved, checkWritten, contentWindowBytes } from './written.ts';
+import { checkMoved, checkWritten } from './written.ts';
 
 /** What the dispatcher makes of them: `maxPayloadBytes` is at least one piece. */
 const maxEnvironBytes = 64;
 const maxResponseHeadBytes = 64;
 const requestsPerWorker = 4;
+const beforeReload = 2;
 
 export type EdgeControl = {
   /** Which request the worker says that it began last, counted from the first. */
@@ -18,6 +19,8 @@ export type EdgeControl = {
   readonly isSlow: boolean;
   /** Ids wrap around after two requests. */
   readonly wraps: boolean;
+  /** A reload makes the windows smaller after two requests. */
+  readonly reloads: boolean;
 };
 
 export function firstIdOf({ wraps }: EdgeControl): number {
@@ -40,15 +43,18 @@ function drive(
   turns: Turns,
 ): string {
   const gone: [number, string | null][] = [];
-  const dispatcher = new NodeDispatcher({
-    privateDirectory: '',
+  const bounds = {
     helloMs: 0,
-    contentWindowBytes,
-    responseWindowBytes,
+    contentWindowBytes: windows.content,
+    responseWindowBytes: windows.response,
     maxEnvironBytes,
     maxResponseHeadBytes,
-    requestsPerWorker,
     queueMax: behaviours.length,
+  };
+  const dispatcher = new NodeDispatcher({
+    ...bounds,
+    privateDirectory: '',
+    requestsPerWorker,
     log: silent,
     onWorkerGone: (worker, fault) => gone.push([worker, fault]),
   });
@@ -56,8 +62,15 @@ function drive(
   const startedId = (firstId + control.started - 1) >>> 0;
   const bad = new LinkedWorker(dispatcher, turns, 1, firstId, startedId, control.isSlow);
   if (control.isGreeted) bad.receive(HELLO);
-  const clients = behaviours.map((behaviour, index) => new Client(index, behaviour));
-  for (const client of clients) client.start(dispatcher);
+  const windowsOf = (index: number): Windows =>
+    control.reloads && index >= beforeReload ? windowsAfterReload : windows;
+  const clients = behaviours.map((behaviour, index) => new Client(index, behaviour, windowsOf(index)));
+  for (const [index, client] of clients.entries()) {
+    const { content, response } = windowsOf(index);
+    if (control.reloads && index === beforeReload)
+      dispatcher.adopt({ ...bounds, contentWindowBytes: content, responseWindowBytes: response });
+    client.start(dispatcher);
+  }
   turns.run();
   for (const piece of pieces) bad.receive(piece);
   bad.end();

@@ -1,12 +1,9 @@
 import { frameType, maxReasonBytes } from '../../src/link/frame.ts';
 import { isAfter, nextRequestId } from '../../src/link/request-id.ts';
 import { Violation } from '../violation.ts';
-import type { Client } from './client.ts';
+import { type Client, windows } from './client.ts';
 import { type Frame, readFrames } from './frames.ts';
 import { mostPayloadBytes } from './worker.ts';
-
-/** Content of a request that may be under way; small, so that short inputs reach it. */
-export const contentWindowBytes = 16;
 
 export type EdgeWritten = {
   /** Which request was sent under which id. */
@@ -28,15 +25,20 @@ export function checkWritten(
   const open = new Map<number, { hasEnd: boolean; contentBytes: number }>();
   const byId = new Map<number, string>();
   let nextId = firstId;
+  let welcome = '';
   for (const [index, frame] of frames.entries()) {
     const problem = ((): string | undefined => {
       const { type, end, id, payload } = frame;
       const request = open.get(id);
       switch (type) {
         case frameType.welcome:
-          return index === 0 ? undefined : 'a second welcome';
+          // Another one only where the next request needs it.
+          if (payload === welcome) return 'the same welcome twice';
+          welcome = payload;
+          return undefined;
         case frameType.request:
           if (id !== nextId) return `request ${id}, not ${nextId}`;
+          if (!keeps(welcome, payload)) return `request ${id} under another welcome`;
           nextId = nextRequestId(id);
           requests.set(id, payload.split('\0')[1] ?? '');
           open.set(id, { hasEnd: end, contentBytes: 0 });
@@ -45,7 +47,7 @@ export function checkWritten(
           if (request === undefined || request.hasEnd) return `content for ${id}`;
           request.hasEnd = end;
           request.contentBytes += payload.length;
-          return request.contentBytes <= contentWindowBytes + granted(id) ? undefined : `too much content for ${id}`;
+          return request.contentBytes <= window(id) + granted(id) ? undefined : `too much content for ${id}`;
         case frameType.credit:
           return request === undefined ? `credit for ${id}` : undefined;
         case frameType.abort:
@@ -63,6 +65,16 @@ export function checkWritten(
   }
   if (linkFault !== null && frames.at(-1)?.type !== frameType.fault) throw new Violation('edge-frames', 'no fault');
   return { requests, byId: [...byId] };
+
+  function keeps(said: string, environ: string): boolean {
+    const { content, response } = clients[Number(environ.split('\0')[1])]?.windows ?? windows;
+    const bytes = Buffer.from(said, 'latin1');
+    return bytes.readUInt32LE(4) === content && bytes.readUInt32LE(8) === response;
+  }
+
+  function window(id: number): number {
+    return clients[Number(requests.get(id))]?.windows.content ?? 0;
+  }
 
   function granted(id: number): number {
     return clients[Number(requests.get(id))]?.granted ?? 0;

@@ -115,7 +115,11 @@ export function seeds(): Seed[] {
   const inputs = [
     ...streams.flatMap((bytes) => [given(0, 255, bytes), given(2, 1, bytes), given(6, 1, bytes)]),
     ...blocks.map((block) => given(1, 9, Buffer.from(block, 'latin1'))),
-    ...shorthand.flatMap((bytes, index) => [given(3, index & 7, bytes), given(27, index & 3, bytes)]),
+    ...shorthand.flatMap((bytes, index) => [
+      given(3, index & 7, bytes),
+      given(27, index & 3, bytes),
+      given(35, index & 7, bytes),
+    ]),
     ...shorthand.map((bytes, index) => given(2, index & 7, framesOf(bytes, 1))),
     ...shorthand.map((bytes) => given(0, 255, framesOf(bytes, 1))),
   ];

@@ -24,6 +24,10 @@ export type Config = {
   readonly backlog: number;
   /** With the flags that override it already in it. */
   readonly policy: Policy;
+  /** Where it was read; null: the shipped default. */
+  readonly policyFile: string | null;
+  /** Read it again when one of its files changes. */
+  readonly watchPolicy: boolean;
   readonly gracefulTimeoutMs: number;
   readonly logLevel: LogLevel;
   /** Load the policy and the application, then end. */

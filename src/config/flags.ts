@@ -8,7 +8,7 @@ import {
   problemOf,
 } from './gunicorn-settings.ts';
 import type { GivenTexts, SettingsLayer } from './precedence.ts';
-import { longFlag, type SettingName, settingNames, settingOf } from './settings.ts';
+import { isSwitch, longFlag, type SettingName, settingNames, settingOf } from './settings.ts';
 
 /** What stands on the command line, unread. */
 export type CommandLine =
@@ -78,7 +78,9 @@ function declare(command: Command, name: SettingName, given: Map<SettingName, Gi
     return text;
   };
   command.optionsGroup(`${group}:`);
-  command.addOption(new Option(flags, about).argParser(take));
+  const option = new Option(flags, about);
+  if (isSwitch(name)) command.addOption(option).on(`option:${option.name()}`, () => void take('1'));
+  else command.addOption(option.argParser(take));
   if (alias !== undefined) command.addOption(new Option(alias, longFlag(name)).argParser(take).hideHelp());
 }
 

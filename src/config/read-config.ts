@@ -12,7 +12,7 @@ import { policyOverrides } from './policy-overrides.ts';
 import { type GivenSettings, type GivenTexts, mergeSettings } from './precedence.ts';
 import { printConfig } from './print-config.ts';
 import { defaultsOfSettings } from './setting-defaults.ts';
-import { maxEdges } from './settings.ts';
+import { longFlag, maxEdges } from './settings.ts';
 import { bindsFrom, directoryOf, pathFrom } from './working-directory.ts';
 
 /** What the command line asks for: a text to print, or a server to run. */
@@ -41,7 +41,8 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
   const given = mergeSettings([...layers, file.settings, settingsFromPlatform(environment)]);
   const app = commandLine.app === undefined ? file.app : argument(commandLine.app);
   const directory = directoryOf(given, workingDirectory);
-  const trusted = loadTrustedPolicy(pathFrom(directory, given.policy?.value ?? null));
+  const policyFile = pathFrom(directory, given.policy?.value ?? null);
+  const trusted = loadTrustedPolicy(policyFile);
   const { policy, warnings: ofOverrides } = withOverrides(trusted.policy, policyOverrides(given));
   const warnings = [...file.warnings, ...trusted.doubts.map(doubtText), ...ofOverrides];
   if (commandLine.printConfig || gunicorn.printConfig) {
@@ -57,6 +58,8 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
     scriptName: given.scriptName?.value ?? defaultsOfSettings.scriptName,
     backlog: given.backlog?.value ?? defaultsOfSettings.backlog,
     policy,
+    policyFile,
+    watchPolicy: watchesPolicy(given),
     gracefulTimeoutMs: (given.gracefulTimeout?.value ?? defaultsOfSettings.gracefulTimeout) * 1000,
     logLevel: given.logLevel?.value ?? defaultsOfSettings.logLevel,
     checkOnly: commandLine.checkOnly || gunicorn.checkOnly,
@@ -99,4 +102,10 @@ function countProcesses(given: GivenSettings): Pick<Config, 'workerClass' | 'wor
     throw new ConfigError(`${given.workers?.origin}: with the worker class inline at most ${maxEdges} can run.`);
   }
   return { workerClass, workers: 0, edges: workers };
+}
+
+function watchesPolicy({ watchPolicy, policy }: GivenSettings): boolean {
+  if (watchPolicy?.value !== true) return false;
+  if (policy !== undefined) return true;
+  throw new ConfigError(`${watchPolicy.origin}: there is no policy file to watch. ${longFlag('policy')} names one.`);
 }

@@ -20,5 +20,6 @@ export const defaultsOfSettings: {
   edges: 1,
   gracefulTimeout: 30,
   policy: null,
+  watchPolicy: false,
   logLevel: 'info',
 };

@@ -5,11 +5,14 @@ import { ConfigError, type WorkerClass } from './config.ts';
 import { parseScriptName } from './script-name.ts';
 
 /**
- * Every setting that takes a value, once: its flag, what help says about it and how its text is read. The environment
+ * Every setting, once: its flag, what help says about it and how its text is read. The environment
  * variable is the flag's name (`--log-level`, `PORTCULLIS_LOG_LEVEL`), so a setting is declared in one place only.
  */
 export type Setting<Value> = {
-  /** As commander writes it; the last name is the one that messages use. */
+  /**
+   * As commander writes it; the last name is the one that messages use. Without `<value>` the flag alone says yes, which is
+   * the text `1`, and the environment variable takes 1 or 0.
+   */
   readonly flags: string;
   readonly group: 'Configuration' | 'Listening' | 'Processes' | 'Policy' | 'Limits and timeouts' | 'Logging';
   readonly about: string;
@@ -110,6 +113,12 @@ export const settings = {
     about: 'policy file; what the flags below say goes before it',
     parse: parsePath,
   },
+  watchPolicy: {
+    flags: '--watch-policy',
+    group: 'Policy',
+    about: 'load the policy again when its file, or one that it extends, changes; HUP does it once',
+    parse: parseSwitch,
+  },
   limitRequestLine: {
     flags: '--limit-request-line <bytes>',
     group: 'Limits and timeouts',
@@ -173,6 +182,16 @@ function parseVariable(text: string, origin: string): readonly (readonly [name: 
   const [, name, value] = /^([^=\0]+)=([^\0]*)$/s.exec(text) ?? [];
   if (name !== undefined && value !== undefined) return [[name, value]];
   throw new ConfigError(`${origin}: ${JSON.stringify(text)} is not KEY=value.`);
+}
+
+/** The flag takes no value: its presence is its text. */
+export function isSwitch(name: SettingName): boolean {
+  return !settings[name].flags.includes('<');
+}
+
+function parseSwitch(text: string, origin: string): boolean {
+  if (text === '1' || text === '0') return text === '1';
+  throw new ConfigError(`${origin}: ${JSON.stringify(text)} is not 1 or 0.`);
 }
 
 /** Decimal digits and nothing else: not ` 4`, `+4`, `0x4`, `4e2` or `4.0`, which mean four things in four languages. */

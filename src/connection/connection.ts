@@ -143,7 +143,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   }
 
   get connectionPairs(): Uint8Array {
-    this.pairs ??= this.arrival.connectionPairs(this.socket);
+    this.pairs ??= this.arrival.connectionPairs(this.socket, this.policy.policy.name);
     return this.pairs;
   }
 
@@ -278,7 +278,9 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
 
   // Between two requests, and at the end.
 
+  /** A connection that was idle has waited under the policy of its last request. */
   private firstByte(): void {
+    this.adoptPolicy();
     this.enter('first-byte');
     this.wait('head');
   }
@@ -324,7 +326,6 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
 
   private nextWaiting(): void {
     if (this.state !== 'idle') return;
-    this.adoptPolicy();
     this.isReceiving = true;
     try {
       this.firstByte();
@@ -342,6 +343,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     if (this.policy !== this.edge.policy) {
       this.policy = this.edge.policy;
       this.effective = this.policy.general;
+      this.pairs = undefined;
     }
     this.parser.limits = this.policy.headLimits;
   }

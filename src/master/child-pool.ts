@@ -69,6 +69,11 @@ export class ChildPool<Child extends PoolChild> {
     return this.#children().filter((child) => child.state === 'serving');
   }
 
+  /** Those too that boot: whoever is not on the way out. */
+  get staying(): readonly Child[] {
+    return this.#children().filter(({ state }) => state === 'booting' || state === 'serving');
+  }
+
   start(size: number): void {
     while (this.#slots.size < size && this.#phase === 'booting') this.#addSlot();
   }
@@ -78,8 +83,14 @@ export class ChildPool<Child extends PoolChild> {
     if (this.#phase === 'keeping') this.#addSlot();
   }
 
+  /** So many children, at least one. */
+  resize(size: number, drainMs: number): void {
+    for (let more = size - this.#kept.length; more > 0; more -= 1) this.grow();
+    for (let fewer = this.#kept.length - size; fewer > 0; fewer -= 1) this.shrink(drainMs);
+  }
+
   shrink(drainMs: number): void {
-    const kept = [...this.#slots].filter(({ isLeaving }) => !isLeaving);
+    const kept = this.#kept;
     const newest = kept.at(-1);
     if (this.#phase !== 'keeping' || kept.length < 2 || newest === undefined) return;
     newest.isLeaving = true;
@@ -99,6 +110,10 @@ export class ChildPool<Child extends PoolChild> {
 
   kill(reason: string): void {
     this.#end((child) => child.kill(reason));
+  }
+
+  get #kept(): readonly Slot<Child>[] {
+    return [...this.#slots].filter(({ isLeaving }) => !isLeaving);
   }
 
   #children(): readonly Child[] {

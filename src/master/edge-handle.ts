@@ -1,3 +1,4 @@
+import type { Policy } from '../policy/policy.ts';
 import type { EdgeStart, EdgeToMaster, MasterToEdge } from '../process/control-messages.ts';
 import { type ChildCommand, ChildHandle, type ChildState } from './child-handle.ts';
 import type { PoolChild, PoolChildEvents } from './child-pool.ts';
@@ -6,6 +7,8 @@ import type { Link, WorkerHandle } from './worker-handle.ts';
 export type EdgeEvents = PoolChildEvents & {
   /** The edge waits for this worker, by its id, at this link. */
   linkReady(worker: number, link: Link): void;
+  /** No request begins under an older policy any more. */
+  policyInForce(version: number): void;
 };
 
 /** An edge process as its master sees it. */
@@ -19,6 +22,8 @@ export class EdgeHandle implements PoolChild {
         if (message.type === 'link-ready') {
           const { worker, path, token, startedPath } = message;
           events.linkReady(worker, { path, token, startedPath });
+        } else if (message.type === 'policy-in-force') {
+          events.policyInForce(message.version);
         } else {
           this.#child.kill(`sent the master an unknown message (${message.type})`);
         }
@@ -38,6 +43,11 @@ export class EdgeHandle implements PoolChild {
   /** It answers with `linkReady`. */
   expectWorker(worker: WorkerHandle): void {
     if (worker.pid !== undefined) this.#child.send({ type: 'expect-worker', worker: worker.id, pid: worker.pid });
+  }
+
+  /** It answers with `policyInForce`; also while it boots. */
+  adopt(version: number, policy: Policy): void {
+    this.#child.send({ type: 'policy', version, policy });
   }
 
   drain(milliseconds: number): void {

@@ -4,7 +4,9 @@ import { type BootFailure, logFailure } from './child-end.ts';
 import { ChildPool } from './child-pool.ts';
 import type { EdgeHandle } from './edge-handle.ts';
 import { BindError, bindListeners, type Listener } from './listeners.ts';
+import { PolicyOfEdges } from './policy-of-edges.ts';
 import { makePrivateDirectory } from './private-directory.ts';
+import { Reload, type Reread } from './reload.ts';
 import { defaultPace, type RestartPace } from './restart-backoff.ts';
 import { type Urgency, watchSignals } from './signals.ts';
 import { type Entries, edgeStarter, ownEntries, workerStarter } from './start-child.ts';
@@ -16,7 +18,12 @@ const edgePace: RestartPace = { ...defaultPace, longestWaitMs: 1_000 };
 export const exitWorkerBoot = 3;
 
 /** Serves until a signal ends it. Resolves to the exit status; by then no child is left. */
-export async function runMaster(config: Config, log: Log, entries: Entries = ownEntries): Promise<number> {
+export async function runMaster(
+  config: Config,
+  log: Log,
+  reread: Reread,
+  entries: Entries = ownEntries,
+): Promise<number> {
   let listeners: readonly Listener[];
   try {
     listeners = await bindListeners(config.binds);
@@ -27,7 +34,7 @@ export async function runMaster(config: Config, log: Log, entries: Entries = own
   }
   const directory = makePrivateDirectory(process.env);
   try {
-    return await new Master(config, log, entries, listeners, directory.path).run();
+    return await new Master(config, log, reread, entries, listeners, directory.path).run();
   } finally {
     for (const listener of listeners) listener.close();
     directory.remove();
@@ -36,11 +43,13 @@ export async function runMaster(config: Config, log: Log, entries: Entries = own
 
 /**
  * One server: a pool of edges, a pool of workers and the links between them. It reads no client's byte, so all that can
- * happen to it is a child's end or a signal.
+ * happen to it is a child's end, a signal or a new policy.
  */
 class Master {
   readonly #config: Config;
   readonly #log: Log;
+  readonly #policy: PolicyOfEdges;
+  readonly #reload: Reload;
   readonly #listeners: readonly Listener[];
   readonly #edges: ChildPool<EdgeHandle>;
   readonly #workers: ChildPool<WorkerHandle>;
@@ -50,12 +59,25 @@ class Master {
   /** Set with the first signal that ends the server: when what still runs must be over. */
   #drainEndsAt = 0;
 
-  constructor(config: Config, log: Log, entries: Entries, listeners: readonly Listener[], privateDirectory: string) {
+  constructor(
+    config: Config,
+    log: Log,
+    reread: Reread,
+    entries: Entries,
+    listeners: readonly Listener[],
+    privateDirectory: string,
+  ) {
     this.#config = config;
     this.#log = log;
     this.#listeners = listeners;
-    const startWorker = workerStarter(config, entries);
-    const startEdge = edgeStarter(config, entries, listeners, privateDirectory);
+    this.#policy = new PolicyOfEdges(config.policy);
+    this.#reload = new Reload(config, log, reread, {
+      replacePolicy: (next) => this.#policy.replace(next, this.#edges.staying),
+      resize: (before, after) => this.#resize(before, after),
+    });
+    const policy = () => this.#policy.policy;
+    const startWorker = workerStarter(config, entries, policy);
+    const startEdge = edgeStarter(config, entries, listeners, privateDirectory, policy);
     this.#edges = new ChildPool(
       {
         name: 'Edge',
@@ -66,6 +88,11 @@ class Master {
           const edge = startEdge({
             ...events,
             linkReady: (id, link) => this.#workers.serving.find((worker) => worker.id === id)?.connect(link),
+            policyInForce: (version) => this.#policy.adopted(edge, version),
+            gone: (exit) => {
+              this.#policy.gone(edge);
+              events.gone(exit);
+            },
           });
           if (this.#phase === 'serving') this.#announce(edge, this.#runsInline);
           return edge;
@@ -108,6 +135,7 @@ class Master {
       received: (name) => this.#log.info(`Handling signal: ${name}`),
       shutDown: (urgency) => this.#shutDown(urgency),
       resize: (change) => (change === 1 ? application.grow() : application.shrink(gracefulTimeoutMs)),
+      reload: () => this.#reload.request(),
       unsupported: (name) => this.#log.warning(`This version has nothing to do on signal ${name}.`),
     });
     this.#edges.start(edges);
@@ -147,6 +175,14 @@ class Master {
   #booted(): void {
     this.#phase = 'serving';
     this.#log.debug('Ready');
+    this.#reload.begin();
+  }
+
+  /** Only where the configuration says another number: what TTIN and TTOU have made of it stays. */
+  #resize(before: Config, after: Config): void {
+    const { gracefulTimeoutMs } = before;
+    if (after.workers !== before.workers) this.#workers.resize(after.workers, gracefulTimeoutMs);
+    if (after.edges !== before.edges) this.#edges.resize(after.edges, gracefulTimeoutMs);
   }
 
   #bootFailed(failure: BootFailure): void {
@@ -159,6 +195,7 @@ class Master {
   /** Edges first: what they have accepted still needs the workers. */
   #shutDown(urgency: Urgency): void {
     this.#phase = 'ending';
+    this.#reload.end();
     if (urgency === 'drain') {
       // The kernel would go on accepting for a port that nobody serves any more.
       for (const listener of this.#listeners) listener.close();

@@ -7,6 +7,8 @@ export type SignalHandlers = {
   shutDown(urgency: Urgency): void;
   /** TTIN and TTOU: one worker more, one less. */
   resize(change: 1 | -1): void;
+  /** HUP. */
+  reload(): void;
   /** Gunicorn knows it, this version has nothing to do for it. Without a handler it would end the process. */
   unsupported(name: string): void;
 };
@@ -29,7 +31,7 @@ export function watchSignals(handlers: SignalHandlers): () => void {
     SIGQUIT: () => shutDown('stop'),
     SIGTTIN: () => handlers.resize(1),
     SIGTTOU: () => handlers.resize(-1),
-    SIGHUP: handlers.unsupported,
+    SIGHUP: () => handlers.reload(),
     SIGUSR1: handlers.unsupported,
     SIGUSR2: handlers.unsupported,
   };

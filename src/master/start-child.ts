@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/config.ts';
+import type { Policy } from '../policy/policy.ts';
 import { firstListenerDescriptor } from '../process/child.ts';
 import type { EdgeStart, ListenerDescription } from '../process/control-messages.ts';
 import type { PoolChildEvents } from './child-pool.ts';
@@ -21,8 +22,12 @@ export const ownEntries: Entries = {
 /** The least time that a child has to boot; a longer `--timeout` is taken as a wish for patience with the worker. */
 const leastBootMs = 30_000;
 
-export function workerStarter(config: Config, entries: Entries): (id: number, events: PoolChildEvents) => WorkerHandle {
-  const { workerMs } = config.policy.timeouts;
+/** `policy` is the one in force when a worker is started. */
+export function workerStarter(
+  config: Config,
+  entries: Entries,
+  policy: () => Policy,
+): (id: number, events: PoolChildEvents) => WorkerHandle {
   const command = {
     entry: entries.worker,
     arguments: [],
@@ -30,16 +35,21 @@ export function workerStarter(config: Config, entries: Entries): (id: number, ev
     environment: { ...environmentOfChildren(process.env), ...config.environment },
     workingDirectory: config.workingDirectory,
     descriptors: [],
-    bootMs: workerMs === 0 ? 0 : Math.max(workerMs, leastBootMs),
   };
-  return (id, events) => new WorkerHandle(id, command, config.app, config.logLevel, events);
+  return (id, events) => {
+    const { workerMs } = policy().timeouts;
+    const bootMs = workerMs === 0 ? 0 : Math.max(workerMs, leastBootMs);
+    return new WorkerHandle(id, { ...command, bootMs }, config.app, config.logLevel, events);
+  };
 }
 
+/** `policy` is the one in force when an edge is started. */
 export function edgeStarter(
   config: Config,
   entries: Entries,
   listeners: readonly Listener[],
   privateDirectory: string,
+  policy: () => Policy,
 ): (events: EdgeEvents) => EdgeHandle {
   const inlineApp = config.workerClass === 'inline' ? config.app : null;
   // No edge makes code from strings; an application may have to (template engines do).
@@ -54,7 +64,7 @@ export function edgeStarter(
     descriptors: listeners.map(({ descriptor }) => descriptor),
     bootMs: leastBootMs,
   };
-  const start: EdgeStart = {
+  const start: Omit<EdgeStart, 'policy'> = {
     type: 'start',
     listeners: listeners.map(
       ({ url, serverName, serverPort }, index): ListenerDescription => ({
@@ -65,14 +75,13 @@ export function edgeStarter(
       }),
     ),
     backlog: config.backlog,
-    policy: config.policy,
     logLevel: config.logLevel,
     privateDirectory,
     workerConnections: config.workerConnections,
     scriptName: config.scriptName,
     inlineApp,
   };
-  return (events) => new EdgeHandle(command, start, events);
+  return (events) => new EdgeHandle(command, { ...start, policy: policy() }, events);
 }
 
 /** The flags that our own Node was started with are meant for all of us, except a debugger's port. */

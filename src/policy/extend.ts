@@ -43,15 +43,21 @@ export type Chain = {
  *
  * Throws `PolicyError`. Files are checked one by one from the nearest on, and the first with mistakes ends it. No file outside
  * the folder of `path` is read, so no message can quote one: who may write a policy may not therefore read this machine.
+ *
+ * `onFile` hears of each file that is not shipped, by the path that leads to it, before anything is asked of the file.
  */
-export function readChain(document: SourceDocument, path: string | null): Chain {
+export function readChain(
+  document: SourceDocument,
+  path: string | null,
+  onFile: (path: string) => void = () => {},
+): Chain {
   const values = validate(document);
   const realPath = path === null || values.extends === undefined ? null : realPathOf(path);
   const chain: Link[] = [{ file: document.file, isShipped: false, realPath, document, values }];
   for (let last = chain.at(-1); last !== undefined; last = chain.at(-1)) {
     const target = last.values.extends ?? defaultName;
     if (target === defaultName) break;
-    const source = isRelative(target) ? inFolder(last, target, path) : byName(last, target);
+    const source = isRelative(target) ? inFolder(last, target, path, onFile) : byName(last, target);
     checkChain(chain, last, source);
     chain.push(read(last, source));
   }
@@ -99,7 +105,7 @@ function shippedSource(name: string): Source {
   return { file: name, isShipped: true, realPath: realPathOf(shippedPath(name)) };
 }
 
-function inFolder(link: Link, target: string, rootPath: string | null): Source {
+function inFolder(link: Link, target: string, rootPath: string | null, onFile: (path: string) => void): Source {
   if (rootPath === null || link.isShipped) {
     const problem = `expected the name of a shipped policy, because this one is in no folder, found "${excerpt(target)}"`;
     throw refusal(link, problem);
@@ -109,6 +115,7 @@ function inFolder(link: Link, target: string, rootPath: string | null): Source {
   const outside = `expected a file in the folder of ${excerpt(basename(rootPath))} or below, found "${excerpt(target)}"`;
   // Before the file system is asked, so that not even the existence of other files shows.
   if (leaves(folder, file)) throw refusal(link, outside);
+  onFile(file);
   const realPath = atExtends(link, file, () => realPathOf(file));
   if (leaves(realPathOf(folder), realPath)) throw refusal(link, `${outside}, which is a link to elsewhere`);
   return { file, isShipped: false, realPath };

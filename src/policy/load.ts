@@ -2,6 +2,7 @@ import { parse as parsePath } from 'node:path';
 import { complete } from './complete.ts';
 import { readChain, shippedDefault } from './extend.ts';
 import type { SourceDocument } from './locate.ts';
+import { PolicyError } from './mistake.ts';
 import type { Policy } from './policy.ts';
 import type { PolicyFile } from './policy-file.generated.ts';
 import { readPolicyFile } from './read.ts';
@@ -37,7 +38,21 @@ export function readPolicy(path: string | null): LoadedPolicy {
 }
 
 /**
- * The same of bytes that were already read; `file` is their name in messages and origins, and its ending says the format.
+ * The files that make the policy of this one, shipped ones left out, by the paths that lead to them: as far as the chain can
+ * be followed, so that the last one may be missing or wrong. Whoever waits for a change waits for theirs.
+ */
+export function policyFiles(path: string): readonly string[] {
+  const files = [path];
+  try {
+    readChain(parseDocument(readPolicyFile(path), path), path, (file) => files.push(file));
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+  }
+  return files;
+}
+
+/**
+ * The policy of bytes that were already read; `file` is their name in messages and origins, and its ending says the format.
  * They are in no folder, so what they extend has to be shipped.
  */
 export function policyFrom(bytes: Uint8Array, file: string): Policy {

@@ -34,13 +34,18 @@ export type MasterToEdge =
   | EdgeStart
   /** Make a link socket for this worker, answer `link-ready`. */
   | { readonly type: 'expect-worker'; readonly worker: number; readonly pid: number }
+  | PolicyOrder
   /** Accept no more, finish what runs, exit 0. */
   | { readonly type: 'drain' }
   /** Exit now. */
   | { readonly type: 'stop' };
 
+/** Serve no further request under another policy, answer `policy-in-force`. Versions count up. */
+export type PolicyOrder = { readonly type: 'policy'; readonly version: number; readonly policy: Policy };
+
 export type EdgeToMaster =
   | { readonly type: 'started' }
+  | { readonly type: 'policy-in-force'; readonly version: number }
   | {
       readonly type: 'link-ready';
       readonly worker: number;

@@ -17,6 +17,21 @@ export interface Dispatcher {
   readonly inFlight: number;
 }
 
+/** What the policy says of requests on their way to the application. A reload replaces all of it at once. */
+export type DispatchBounds = {
+  /** Content of one request that may wait for the application. */
+  readonly contentWindowBytes: number;
+  /** Content of one response that may wait for the client. */
+  readonly responseWindowBytes: number;
+  readonly maxResponseHeadBytes: number;
+  /** The longest environ that the limits on a request head allow. */
+  readonly maxEnvironBytes: number;
+  /** Requests that may wait for a worker. */
+  readonly queueMax: number;
+  /** From the invitation of a worker to its hello. */
+  readonly helloMs: number;
+};
+
 /** What the connection can say to a request that it has handed over. After `abort` or the end of the response: nothing. */
 export interface DispatchedRequest {
   /** Content, transfer coding removed; read before this returns. At most as many bytes as were granted. */

@@ -5,21 +5,19 @@ import type { EnvironApp } from '../worker/app-interface.ts';
 import { EnvironDecoder } from '../worker/decode-environ.ts';
 import { type AppContext, EnvironExchange, environConstants } from '../worker/environ-app.ts';
 import type { ResponseChannel } from '../worker/response-output.ts';
-import type { DispatchedRequest, Dispatcher, ResponseSink } from './dispatch.ts';
+import type { DispatchBounds, DispatchedRequest, Dispatcher, ResponseSink } from './dispatch.ts';
 
-export type InlineDispatcherOptions = {
+export type InlineDispatcherOptions = InlineBounds & {
   readonly app: EnvironApp;
   /** For log lines. */
   readonly appName: string;
   readonly log: Log;
   /** Other edges run the same application. */
   readonly multiprocess: boolean;
-  /** Content of one request that may wait for the application. */
-  readonly contentWindowBytes: number;
-  /** Content of one response that may wait for the client. */
-  readonly responseWindowBytes: number;
-  readonly maxResponseHeadBytes: number;
 };
+
+/** There is no queue, and nobody says hello. */
+export type InlineBounds = Pick<DispatchBounds, 'contentWindowBytes' | 'responseWindowBytes' | 'maxResponseHeadBytes'>;
 
 const scratchBytes = 64 * 1024;
 const keptScratchBytes = 256 * 1024;
@@ -30,12 +28,18 @@ const keptScratchBytes = 256 * 1024;
  */
 export class InlineDispatcher implements Dispatcher {
   inFlight = 0;
-  readonly #context: AppContext;
   readonly #scratch = new Scratch();
+  #context: AppContext;
 
   constructor(options: InlineDispatcherOptions) {
-    const { maxResponseHeadBytes: maxHeadBytes, multiprocess, ...context } = options;
-    this.#context = { ...context, maxHeadBytes, decoder: new EnvironDecoder(environConstants(multiprocess)) };
+    const { app, appName, log, multiprocess } = options;
+    const decoder = new EnvironDecoder(environConstants(multiprocess));
+    this.#context = { app, appName, log, decoder, ...appWindows(options) };
+  }
+
+  /** Holds for the requests dispatched from now on. */
+  adopt(bounds: InlineBounds): void {
+    this.#context = { ...this.#context, ...appWindows(bounds) };
   }
 
   /** The application is called before this returns, and may answer. */
@@ -47,6 +51,10 @@ export class InlineDispatcher implements Dispatcher {
     request.run();
     return request;
   }
+}
+
+function appWindows({ contentWindowBytes, responseWindowBytes, maxResponseHeadBytes }: InlineBounds) {
+  return { contentWindowBytes, responseWindowBytes, maxHeadBytes: maxResponseHeadBytes };
 }
 
 class InlineRequest implements DispatchedRequest, ResponseChannel {

@@ -12,8 +12,6 @@ export type Invitation = { readonly path: string; readonly token: string; readon
 export type InvitationOptions = {
   /** 0700, and short: the path of a Unix socket has at most 107 bytes. */
   readonly privateDirectory: string;
-  /** From the invitation to the worker's hello. */
-  readonly helloMs: number;
   /** The first request id of new links; tests start near the wrap-around. */
   readonly firstId?: number;
 };
@@ -29,14 +27,17 @@ export interface InvitationOwner {
  */
 export class NodeInvitation {
   readonly expected: ExpectedWorker;
+  /** From now to the worker's hello. */
+  readonly helloMs: number;
   readonly #owner: InvitationOwner;
   readonly #server: Server;
   readonly #paths: { readonly socket: string; readonly started: string };
   readonly #deadline: NodeJS.Timeout;
   #state: 'listening' | 'connected' | 'over' = 'listening';
 
-  constructor(worker: number, pid: number, options: InvitationOptions, owner: InvitationOwner) {
-    const { privateDirectory, helloMs, firstId = firstRequestId } = options;
+  constructor(worker: number, pid: number, helloMs: number, options: InvitationOptions, owner: InvitationOwner) {
+    const { privateDirectory, firstId = firstRequestId } = options;
+    this.helloMs = helloMs;
     const name = randomBytes(8).toString('hex');
     this.#owner = owner;
     this.#paths = {

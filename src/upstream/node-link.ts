@@ -41,11 +41,12 @@ export class NodeLink implements FrameReceiver {
   state: 'awaiting-hello' | 'open' | 'draining' | 'ending' | 'closed' = 'awaiting-hello';
   readonly #owner: LinkOwner;
   readonly #socket: Socket;
-  readonly #welcome: Welcome;
   readonly #batch: FrameBatch;
   readonly #decoder: FrameDecoder;
   /** In the order of dispatch; aborted ones too until the worker has let go of them. */
   readonly #requests = new Map<number, NodeRequest>();
+  /** What the worker was told last: it holds for the requests sent after it. */
+  #welcome: Welcome;
   #nextId: number;
   #fault: string | null = null;
 
@@ -73,6 +74,7 @@ export class NodeLink implements FrameReceiver {
   }
 
   send(request: NodeRequest): void {
+    if (request.welcome !== this.#welcome) this.#welcomeAnew(request.welcome);
     const id = this.#nextId;
     this.#nextId = nextRequestId(id);
     this.#requests.set(id, request);
@@ -109,9 +111,32 @@ export class NodeLink implements FrameReceiver {
     } catch (error) {
       this.#owner.sinkFailed(request, error);
     }
-    if (isLast && fault !== null) this.#requests.set(id, request);
-    else if (isLast) this.#owner.linkHasRoom();
+    if (isLast && fault !== null) {
+      this.#requests.set(id, request);
+    } else if (isLast) {
+      if (request.welcome !== this.#welcome) this.#allowPayloads();
+      this.#owner.linkHasRoom();
+    }
     return fault;
+  }
+
+  /** The policy is another one since the last request, or this one is older: it comes from a queue or another worker. */
+  #welcomeAnew(welcome: Welcome): void {
+    this.#welcome = welcome;
+    this.#sendWelcome();
+    this.#allowPayloads();
+  }
+
+  #sendWelcome(): void {
+    const at = this.#batch.begin(frameType.welcome, false, 0, welcomeBytes);
+    writeWelcome(this.#batch.bytes, at, this.#welcome);
+  }
+
+  /** A frame may be as long as the most generous of those policies allows that requests of this link still run under. */
+  #allowPayloads(): void {
+    let mostBytes = this.#welcome.maxPayloadBytes;
+    for (const { welcome } of this.#requests.values()) mostBytes = Math.max(mostBytes, welcome.maxPayloadBytes);
+    this.#decoder.maxPayloadBytes = mostBytes;
   }
 
   #receiveDraining(id: number, payloadBytes: number): string | null {
@@ -124,8 +149,7 @@ export class NodeLink implements FrameReceiver {
     if (type !== frameType.hello || id !== 0) return `frame of type ${type} before the hello`;
     const fault = helloFault(bytes, start, stop, this.expected);
     if (fault !== null) return fault;
-    const at = this.#batch.begin(frameType.welcome, false, 0, welcomeBytes);
-    writeWelcome(this.#batch.bytes, at, this.#welcome);
+    this.#sendWelcome();
     this.state = 'open';
     this.#owner.linkGreeted(this);
     return null;

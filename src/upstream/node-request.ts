@@ -1,6 +1,7 @@
 import { ReceiveWindow, SendWindow } from '../link/credit-window.ts';
 import { frameType } from '../link/frame.ts';
 import type { FrameBatch } from '../link/frame-batch.ts';
+import type { Welcome } from '../link/greeting.ts';
 import { HeldContent } from '../link/held-content.ts';
 import { type Rejection, reject } from '../rejection/rejection.ts';
 import type { DispatchedRequest, ResponseSink } from './dispatch.ts';
@@ -13,10 +14,10 @@ import type { NodeQueue } from './node-queue.ts';
  */
 type State = 'queued' | 'sent' | 'begun' | 'responding' | 'aborted' | 'over';
 
-/** What all requests of a dispatcher share. */
+/** What all requests of a dispatcher share, until a reload changes the windows of those that come later. */
 export type NodeRequestContext = {
-  readonly contentWindowBytes: number;
-  readonly responseWindowBytes: number;
+  /** What a worker is told before it gets the request. */
+  readonly welcome: Welcome;
   readonly copies: EnvironCopies;
   readonly queue: NodeQueue;
 };
@@ -50,14 +51,19 @@ export class NodeRequest implements DispatchedRequest {
     this.#sink = sink;
     this.#hasContent = hasContent;
     this.#contentEnded = !hasContent;
-    this.#contentWindow = new SendWindow(context.contentWindowBytes);
-    this.#responseWindow = new ReceiveWindow(context.responseWindowBytes);
+    this.#contentWindow = new SendWindow(context.welcome.contentWindowBytes);
+    this.#responseWindow = new ReceiveWindow(context.welcome.responseWindowBytes);
     this.#environ = context.copies.take(environ);
     this.#environBytes = environ.length;
   }
 
   get requestId(): string {
     return this.#sink.requestId;
+  }
+
+  /** Its windows, wherever it goes: one that moves to another worker takes along what it has sent under them. */
+  get welcome(): Welcome {
+    return this.#context.welcome;
   }
 
   sendContent(bytes: Uint8Array): void {
@@ -132,6 +138,9 @@ export class NodeRequest implements DispatchedRequest {
    * A frame of the worker about this request; answers what is wrong with it, or null. May throw what the sink throws.
    */
   receiveFrame(type: number, end: boolean, bytes: Buffer, start: number, stop: number): string | null {
+    const { maxPayloadBytes } = this.welcome;
+    // The decoder allows for older requests of the link as well, whose policy may have been a more generous one.
+    if (stop - start > maxPayloadBytes) return `frame of ${stop - start} bytes, more than ${maxPayloadBytes}`;
     if (this.state === 'sent') {
       this.state = 'begun';
       this.#release();

@@ -1,31 +1,22 @@
 import type { Socket } from 'node:net';
 import { maxPieceBytes } from '../link/frame.ts';
-import type { Welcome } from '../link/greeting.ts';
 import { reject } from '../rejection/rejection.ts';
 import type { Log } from '../telemetry/error-log.ts';
-import type { DispatchedRequest, Dispatcher, ResponseSink } from './dispatch.ts';
+import type { DispatchBounds, DispatchedRequest, Dispatcher, ResponseSink } from './dispatch.ts';
 import { EnvironCopies } from './environ-copies.ts';
 import { type Invitation, type InvitationOptions, type InvitationOwner, NodeInvitation } from './node-invitation.ts';
 import { type LinkEnd, type LinkOwner, NodeLink } from './node-link.ts';
 import { NodeQueue } from './node-queue.ts';
 import { NodeRequest, type NodeRequestContext } from './node-request.ts';
 
-export type NodeDispatcherOptions = InvitationOptions & {
-  /** Content of one request that may wait for the application. */
-  readonly contentWindowBytes: number;
-  /** Content of one response that may wait for the client. */
-  readonly responseWindowBytes: number;
-  /** The longest environ that the limits on a request head allow. */
-  readonly maxEnvironBytes: number;
-  readonly maxResponseHeadBytes: number;
-  /** Requests that one worker may have at once. */
-  readonly requestsPerWorker: number;
-  /** Requests that may wait for a worker. */
-  readonly queueMax: number;
-  readonly log: Log;
-  /** A link is gone. `fault` is what the worker did wrong: it should be replaced; null: it went by itself. */
-  readonly onWorkerGone?: (worker: number, fault: string | null) => void;
-};
+export type NodeDispatcherOptions = InvitationOptions &
+  DispatchBounds & {
+    /** Requests that one worker may have at once. */
+    readonly requestsPerWorker: number;
+    readonly log: Log;
+    /** A link is gone. `fault` is what the worker did wrong: it should be replaced; null: it went by itself. */
+    readonly onWorkerGone?: (worker: number, fault: string | null) => void;
+  };
 
 /**
  * Runs requests in worker processes: the one with the fewest requests takes the next, and where all are full it waits in
@@ -34,26 +25,37 @@ export type NodeDispatcherOptions = InvitationOptions & {
  */
 export class NodeDispatcher implements Dispatcher, LinkOwner, InvitationOwner {
   readonly #options: NodeDispatcherOptions;
-  readonly #welcome: Welcome;
-  readonly #context: NodeRequestContext;
   readonly #queue = new NodeQueue();
+  readonly #copies = new EnvironCopies();
   readonly #links: NodeLink[] = [];
   readonly #invitations = new Map<NodeInvitation, NodeLink | null>();
+  #bounds: DispatchBounds;
+  #context: NodeRequestContext;
   /** Where the search for a worker begins: among equals they take turns. */
   #turn = 0;
 
   constructor(options: NodeDispatcherOptions) {
-    const { contentWindowBytes, responseWindowBytes, maxEnvironBytes, maxResponseHeadBytes } = options;
     this.#options = options;
+    this.#bounds = options;
+    this.#context = this.#contextOf(options);
+  }
+
+  /** Holds for the requests dispatched from now on; the others, also those that wait, keep the windows that they have. */
+  adopt(bounds: DispatchBounds): void {
+    this.#bounds = bounds;
+    this.#context = this.#contextOf(bounds);
+  }
+
+  #contextOf(bounds: DispatchBounds): NodeRequestContext {
+    const { contentWindowBytes, responseWindowBytes, maxEnvironBytes, maxResponseHeadBytes } = bounds;
     const maxPayloadBytes = Math.max(maxEnvironBytes, 4 + maxResponseHeadBytes + maxPieceBytes);
-    this.#welcome = { contentWindowBytes, responseWindowBytes, maxPayloadBytes };
-    const copies = new EnvironCopies();
-    this.#context = { contentWindowBytes, responseWindowBytes, copies, queue: this.#queue };
+    const welcome = { contentWindowBytes, responseWindowBytes, maxPayloadBytes };
+    return { welcome, copies: this.#copies, queue: this.#queue };
   }
 
   /** Prepares a link for one worker process. Rejects where the private directory cannot be used. */
   expectWorker(worker: number, pid: number): Promise<Invitation> {
-    const invitation = new NodeInvitation(worker, pid, this.#options, this);
+    const invitation = new NodeInvitation(worker, pid, this.#bounds.helloMs, this.#options, this);
     this.#invitations.set(invitation, null);
     return invitation.listen().catch((error: unknown) => {
       this.#invitations.delete(invitation);
@@ -63,7 +65,7 @@ export class NodeDispatcher implements Dispatcher, LinkOwner, InvitationOwner {
 
   dispatch(environ: Uint8Array, hasContent: boolean, sink: ResponseSink): DispatchedRequest {
     const request = new NodeRequest(this.#context, environ, hasContent, sink);
-    const { maxEnvironBytes, queueMax } = this.#options;
+    const { maxEnvironBytes, queueMax } = this.#bounds;
     const link = this.#queue.length === 0 ? this.#leastBusy() : null;
     if (environ.length > maxEnvironBytes) {
       request.fail(reject('fields.too-large', `environ of ${environ.length} bytes, at most ${maxEnvironBytes}`));
@@ -100,16 +102,17 @@ export class NodeDispatcher implements Dispatcher, LinkOwner, InvitationOwner {
   }
 
   invitationAccepted(invitation: NodeInvitation, socket: Socket): void {
-    this.#invitations.set(invitation, new NodeLink(socket, invitation.expected, this.#welcome, this));
+    this.#invitations.set(invitation, new NodeLink(socket, invitation.expected, this.#context.welcome, this));
   }
 
   invitationExpired(invitation: NodeInvitation): void {
-    const { worker, pid } = invitation.expected;
+    const { helloMs, expected } = invitation;
+    const { worker, pid } = expected;
     const link = this.#invitations.get(invitation);
-    if (link !== null) return link?.fail(`no hello within ${this.#options.helloMs} ms`);
+    if (link !== null) return link?.fail(`no hello within ${helloMs} ms`);
     this.#invitations.delete(invitation);
     invitation.cancel();
-    this.#options.log.warning(`worker ${worker} (pid ${pid}) did not connect within ${this.#options.helloMs} ms`);
+    this.#options.log.warning(`worker ${worker} (pid ${pid}) did not connect within ${helloMs} ms`);
   }
 
   linkGreeted(link: NodeLink): void {

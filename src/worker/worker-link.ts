@@ -8,7 +8,7 @@ import {
   maxReasonBytes,
 } from '../link/frame.ts';
 import { FrameBatch } from '../link/frame-batch.ts';
-import { helloBytes, readWelcome, writeHello } from '../link/greeting.ts';
+import { helloBytes, readWelcome, type Welcome, writeHello } from '../link/greeting.ts';
 import { isAfter } from '../link/request-id.ts';
 import { StartedFile } from '../link/started-file.ts';
 import type { Log } from '../telemetry/error-log.ts';
@@ -48,6 +48,7 @@ export class WorkerLink implements FrameReceiver, WorkerRequestOwner {
   readonly #batch: FrameBatch;
   readonly #deadline: NodeJS.Timeout;
   #decoder: FrameDecoder;
+  /** Of the requests that come next; each keeps the one that it came under. */
   #context: AppContext | null = null;
   readonly #requests = new Map<number, WorkerRequest>();
   /** Read, and not begun. */
@@ -99,7 +100,8 @@ export class WorkerLink implements FrameReceiver, WorkerRequestOwner {
       this.#options.onFault(bytes.toString('latin1', start, stop));
       return null;
     }
-    if (this.#context === null) return this.#receiveWelcome(type, bytes, start, stop);
+    if (type === frameType.welcome) return this.#receiveWelcome(id, bytes, start, stop);
+    if (this.#context === null) return `frame of type ${type} before the welcome`;
     if (type === frameType.request) return this.#receiveRequest(this.#context, end, id, bytes, start, stop);
     const request = this.#requests.get(id);
     if (request === undefined) {
@@ -137,20 +139,21 @@ export class WorkerLink implements FrameReceiver, WorkerRequestOwner {
     writeHello(this.#batch.bytes, at, process.pid, Buffer.from(this.#options.token, 'hex'));
   }
 
-  #receiveWelcome(type: number, bytes: Buffer, start: number, stop: number): string | null {
-    if (type !== frameType.welcome) return `frame of type ${type} before the welcome`;
+  /** The first one opens the link; a later one says what holds for the requests behind it. */
+  #receiveWelcome(id: number, bytes: Buffer, start: number, stop: number): string | null {
+    if (id !== 0) return `welcome for request ${id}`;
     const welcome = readWelcome(bytes, start, stop);
     if (typeof welcome === 'string') return welcome;
-    const { app, appName, log } = this.#options;
-    const { contentWindowBytes, responseWindowBytes, maxPayloadBytes } = welcome;
-    const maxHeadBytes = maxPayloadBytes - maxPieceBytes - 4;
-    const decoder = new EnvironDecoder(environConstants(true));
-    const windows = { contentWindowBytes, responseWindowBytes, maxHeadBytes };
-    this.#context = { app, appName, log, decoder, ...windows };
-    this.#decoder.maxPayloadBytes = maxPayloadBytes;
-    this.state = 'open';
+    this.#context = { ...(this.#context ?? this.#firstContext()), ...appWindows(welcome) };
+    this.#decoder.maxPayloadBytes = welcome.maxPayloadBytes;
+    if (this.state === 'greeting') this.state = 'open';
     clearTimeout(this.#deadline);
     return null;
+  }
+
+  #firstContext(): Pick<AppContext, 'app' | 'appName' | 'log' | 'decoder'> {
+    const { app, appName, log } = this.#options;
+    return { app, appName, log, decoder: new EnvironDecoder(environConstants(true)) };
   }
 
   #receiveRequest(
@@ -230,4 +233,8 @@ export class WorkerLink implements FrameReceiver, WorkerRequestOwner {
     this.#started.close();
     this.#options.onClosed();
   }
+}
+
+function appWindows({ contentWindowBytes, responseWindowBytes, maxPayloadBytes }: Welcome) {
+  return { contentWindowBytes, responseWindowBytes, maxHeadBytes: maxPayloadBytes - maxPieceBytes - 4 };
 }

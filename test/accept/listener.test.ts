@@ -92,7 +92,7 @@ describe('a listener', () => {
     const port = String(client.socket.localPort);
     assert.deepEqual(
       keys.map((key) => environ[key]),
-      ['test', '80', '127.0.0.1', port, 'http', 'test'],
+      ['test', '80', '127.0.0.1', port, 'http', 'default'],
     );
   });
 });

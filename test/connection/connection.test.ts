@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import type { Policy } from '../../src/policy/policy.ts';
-import { putInForce } from '../../src/policy/policy-in-force.ts';
+import type { Policy, RequestPolicy } from '../../src/policy/policy.ts';
+import { type PolicyInForce, putInForce } from '../../src/policy/policy-in-force.ts';
 import { reject } from '../../src/rejection/rejection.ts';
 import { TestEdge } from './edge-harness.ts';
 
@@ -16,6 +16,12 @@ afterEach(() => edge.stop());
 async function start(change: (policy: Policy) => Policy = (policy) => policy): Promise<TestEdge> {
   edge = await new TestEdge(change).listen();
   return edge;
+}
+
+/** The policy in force with some of what it says of requests changed. */
+function withRequest(changes: Partial<RequestPolicy>): PolicyInForce {
+  const { policy } = edge.edge.policy;
+  return putInForce({ ...policy, request: { ...policy.request, ...changes } });
 }
 
 /** Whatever is on its way arrives: everything is in one process. */
@@ -118,17 +124,37 @@ describe('requests of one connection', () => {
     assert.equal(edge.requests.length, 1);
   });
 
-  it('are read under the policy of their time', async () => {
+  it('obey a new policy from the next one on, where the connection was idle already', async () => {
     const client = await (await start()).client(get('/1'));
     (await edge.request()).start().respond(ok, 'one');
     await client.receive(/one$/);
     const { policy } = edge.edge.policy;
-    edge.edge.policy = putInForce({ ...policy, request: { ...policy.request, lineBytes: 20 } });
+    edge.edge.policy = putInForce({ ...policy, name: 'next', request: { ...policy.request, lineBytes: 20 } });
     client.send(get('/2'));
-    (await edge.request(1)).start().respond(ok, 'two');
+    const second = (await edge.request(1)).start();
+    second.respond(ok, 'two');
+    assert.deepEqual(
+      [edge.requests[0]?.environ['portcullis.policy'], second.environ['portcullis.policy']],
+      [policy.name, 'next'],
+    );
     await client.receive(/two$/);
     client.send(get('/much-too-long'));
     await client.receive(/414 URI Too Long/);
+  });
+
+  it('obey a new policy from the first one on, where the connection was open already', async () => {
+    const client = await (await start()).client();
+    edge.edge.policy = withRequest({ lineBytes: 20 });
+    client.send(get('/much-too-long'));
+    await client.receive(/414 URI Too Long/);
+  });
+
+  it('obey a new policy from the next one on, where it has arrived already', async () => {
+    const client = await (await start()).client(get('/one') + get('/two-is-too-long'));
+    const first = (await edge.request()).start();
+    edge.edge.policy = withRequest({ lineBytes: 20 });
+    first.respond(ok, 'one');
+    assert.match(await client.receive(/414 URI Too Long/), /^HTTP\/1\.1 200 OK/);
   });
 });
 

@@ -143,7 +143,7 @@ export class TestEdge implements Dispatcher {
     assert.ok(bound !== undefined);
     this.port = Number(bound.serverPort);
     this.#close = bound.close;
-    await this.listener.listen({ descriptor: bound.descriptor, arrival: new Arrival('test', '80', 'test') }, 100);
+    await this.listener.listen({ descriptor: bound.descriptor, arrival: new Arrival('test', '80') }, 100);
     return this;
   }
 

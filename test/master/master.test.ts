@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -309,7 +309,7 @@ describe('master', () => {
       assert.doesNotMatch(master.stderr, /WARNING|ERROR/);
     });
 
-    for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
+    for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) {
       it(`${signal} ends nothing and opens no debugger`, async () => {
         const master = start();
         const port = await master.port();
@@ -319,6 +319,77 @@ describe('master', () => {
         assert.doesNotMatch(master.stderr, /[Dd]ebugger/);
       });
     }
+  });
+
+  describe('at HUP', () => {
+    const policy = (name: string) => ({ name, timeouts: { workerMs: 30_000 } });
+    const reloads = (changes: object): string => {
+      const path = join(folder, 'reloads.json');
+      writeFileSync(path, JSON.stringify(changes));
+      return path;
+    };
+
+    it('hands the new policy to every edge, and to those that come later', async () => {
+      const master = start({ edges: 2, reloads: reloads({ policy: policy('second') }) });
+      const port = await master.port();
+      await linkedWorkers(port, 1);
+      assert.equal(await ask(port, 'policy'), 'first');
+      master.signal('SIGHUP');
+      await master.logged(/\[INFO\] Policy reloaded: second \(in force in 2 edges\)$/);
+      for (let round = 0; round < 20; round += 1) assert.equal(await ask(port, 'policy'), 'second');
+      for (const edge of childrenOf(master.pid)) process.kill(edge, 'SIGKILL');
+      await master.logged(/Edge \(pid:\d+\) was sent SIGKILL/, 2);
+      for (let round = 0; round < 20; round += 1) assert.equal(await ask(port, 'policy'), 'second');
+      assert.doesNotMatch(master.stderr, /WARNING/);
+    });
+
+    it('waits for the end of the boot', async () => {
+      const master = start({ reloads: reloads({ policy: policy('second') }) });
+      await master.logged(/Booting worker/);
+      master.signal('SIGHUP');
+      await master.logged(/Policy reloaded: second/);
+      assert.equal(await ask(await master.port(), 'policy'), 'second');
+    });
+
+    it('changes the number of workers, and names what takes a restart', async () => {
+      const master = start({ workers: 2, reloads: reloads({ workers: 4, backlog: 9, edges: 3, binds: [] }) });
+      const port = await master.port();
+      await linkedWorkers(port, 2);
+      master.signal('SIGHUP');
+      await master.logged(/\[WARNING\] Not changed by a reload, needs a restart: bind, edges, backlog$/);
+      await master.logged(/\[INFO\] Policy unchanged: first$/);
+      await linkedWorkers(port, 4);
+      reloads({ workers: 1 });
+      master.signal('SIGHUP');
+      await linkedWorkers(port, 1);
+    });
+
+    it('keeps the policy where the new one cannot be had', async () => {
+      const master = start({ reloads: join(folder, 'nowhere.json') });
+      const port = await master.port();
+      await linkedWorkers(port, 1);
+      master.signal('SIGHUP');
+      await master.logged(/\[ERROR\] Policy not reloaded, the old one stays: Error: ENOENT.*\n {8}at /);
+      assert.equal(await ask(port, 'policy'), 'first');
+    });
+
+    it('does nothing any more once the server ends', async () => {
+      const master = start({ reloads: reloads({ policy: policy('second') }) });
+      const port = await master.port();
+      await linkedWorkers(port, 1);
+      const running = await connectRaw(port);
+      running.send('something long\n');
+      await ask(port, 'pid');
+      master.signal('SIGTERM');
+      await master.logged(/Handling signal: term/);
+      master.signal('SIGHUP');
+      await master.logged(/Handling signal: hup/);
+      running.send('policy\n');
+      assert.equal(await running.receiveAll(), '"first"');
+      const exit = await ended(master);
+      assert.equal(exit.code, 0);
+      assert.doesNotMatch(exit.stderr, /Policy|WARNING|ERROR/);
+    });
   });
 
   describe('killed with -9', () => {

@@ -15,19 +15,21 @@ const config = {
   workerConnections: 1000,
   scriptName: '',
   backlog: 2048,
-  policy: { timeouts: { workerMs: 30_000 } },
+  policy: { name: 'first', timeouts: { workerMs: 30_000 } },
+  policyFile: null,
+  watchPolicy: false,
   gracefulTimeoutMs: 30_000,
   logLevel: 'info',
   checkOnly: false,
   warnings: [],
 };
 
-/** Starts the real master with the stub children of `fixtures/`. */
+/** Starts the real master with the stub children of `fixtures/`. `reloads` is a JSON file with what a reload changes. */
 export function startStubMaster(
-  changes: Omit<Partial<Config>, 'policy'> & { readonly behaviour?: string } = {},
+  changes: Omit<Partial<Config>, 'policy'> & { readonly behaviour?: string; readonly reloads?: string } = {},
   options: ProgramOptions = {},
 ): Program {
-  const { behaviour, ...rest } = changes;
+  const { behaviour, reloads = '', ...rest } = changes;
   const app = { ...config.app, ...rest.app, name: behaviour ?? 'ready' };
   return startNode(
     [
@@ -35,6 +37,7 @@ export function startStubMaster(
       import.meta.resolve('tsx'),
       fileURLToPath(new URL('./fixtures/program.ts', import.meta.url)),
       JSON.stringify({ ...config, ...rest, app }),
+      reloads,
     ],
     options,
   );

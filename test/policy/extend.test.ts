@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { loadPolicy, policyFrom } from '../../src/policy/load.ts';
+import { loadPolicy, policyFiles, policyFrom } from '../../src/policy/load.ts';
 import { PolicyError } from '../../src/policy/mistake.ts';
 import type { Policy } from '../../src/policy/policy.ts';
 import { shippedNames } from '../../src/policy/shipped.ts';
@@ -119,6 +119,32 @@ describe('a policy that extends another', () => {
   it('may have seven files behind it', () => {
     const files = chainOf(8);
     assert.equal(loadPolicy(join(folderWith(files), 'site.json')).queue.max, 8);
+  });
+});
+
+describe('the files of a policy', () => {
+  const filesOf = (files: Readonly<Record<string, string>>): readonly string[] => {
+    const folder = folderWith(files);
+    return policyFiles(join(folder, 'site.json')).map((path) => path.replace(`${folder}/`, ''));
+  };
+
+  it('are those of its chain, by the paths that lead to them, without the shipped ones', () => {
+    const files = {
+      'site.json': '{ "extends": "./teams/web.yaml" }',
+      'teams/web.yaml': 'extends: ../company.json',
+      'company.json': '-> real.json',
+      'real.json': '{ "extends": "default" }',
+    };
+    assert.deepEqual(filesOf(files), ['site.json', 'teams/web.yaml', 'company.json']);
+  });
+
+  it('end with the one that is missing or wrong, whose change is waited for', () => {
+    assert.deepEqual(filesOf({}), ['site.json']);
+    assert.deepEqual(filesOf({ 'site.json': '{ "extends"' }), ['site.json']);
+    assert.deepEqual(filesOf({ 'site.json': '{ "extends": "./gone.json" }' }), ['site.json', 'gone.json']);
+    const wrong = { 'site.json': '{ "extends": "./base.json" }', 'base.json': '{ "queue": 1 }' };
+    assert.deepEqual(filesOf(wrong), ['site.json', 'base.json']);
+    assert.deepEqual(filesOf({ 'site.json': '{ "extends": "../outside.json" }' }), ['site.json']);
   });
 });
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { FrameDecoder, frameType } from '../../src/link/frame.ts';
 import { helloBytes, writeHello } from '../../src/link/greeting.ts';
 import { openErrorLog } from '../../src/telemetry/error-log.ts';
+import type { DispatchBounds } from '../../src/upstream/dispatch.ts';
 import { NodeDispatcher, type NodeDispatcherOptions } from '../../src/upstream/node.ts';
 import type { Invitation } from '../../src/upstream/node-invitation.ts';
 import { frameBytes, type SeenFrame } from '../link/bytes.ts';
@@ -13,6 +14,15 @@ import { within } from '../support/deadline.ts';
 import { WorkerProcess } from '../worker/worker-process.ts';
 
 export const appsPath = fileURLToPath(new URL('../worker/fixtures/apps.js', import.meta.url));
+
+export const bounds: DispatchBounds = {
+  helloMs: 10_000,
+  contentWindowBytes: 65_536,
+  responseWindowBytes: 100_000,
+  maxEnvironBytes: 65_536,
+  maxResponseHeadBytes: 65_536,
+  queueMax: 100,
+};
 
 /** An edge's dispatcher with a private directory, its log, and the workers that were connected to it. */
 export class NodeHarness {
@@ -27,13 +37,8 @@ export class NodeHarness {
   constructor(options: Partial<NodeDispatcherOptions> = {}) {
     this.dispatcher = new NodeDispatcher({
       privateDirectory: this.privateDirectory,
-      helloMs: 10_000,
-      contentWindowBytes: 65_536,
-      responseWindowBytes: 100_000,
-      maxEnvironBytes: 65_536,
-      maxResponseHeadBytes: 65_536,
+      ...bounds,
       requestsPerWorker: 1000,
-      queueMax: 100,
       log: openErrorLog({ level: 'debug', write: (lines) => (this.logged += lines) }),
       onWorkerGone: (worker, fault) => {
         this.gone.push({ worker, fault });

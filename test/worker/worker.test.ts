@@ -320,9 +320,14 @@ describe("a worker's end of a link", () => {
       fault: /credit for content that was not sent/,
     },
     {
-      behaviour: 'a second welcome',
+      behaviour: 'a welcome for one request',
       frames: [frameBytes(frameType.request, 1, requestEnviron('/never'), endFlag), frameBytes(frameType.welcome, 1)],
-      fault: /type 2 from an edge/,
+      fault: /welcome for request 1/,
+    },
+    {
+      behaviour: 'a second welcome that is none',
+      frames: [frameBytes(frameType.welcome, 0, 'x')],
+      fault: /welcome of 1 bytes/,
     },
   ];
   for (const { behaviour, frames, fault } of badFrames) {
