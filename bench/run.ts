@@ -15,6 +15,7 @@ import { latency } from './sections/latency.ts';
 import { type SectionName, sectionNames } from './sections/names.ts';
 import { newConnections } from './sections/new-connections.ts';
 import { parser } from './sections/parser.ts';
+import { policy } from './sections/policy.ts';
 import { throughput } from './sections/throughput.ts';
 import { transfers } from './sections/transfers.ts';
 import { builtProgram } from './servers/portcullis.ts';
@@ -25,6 +26,7 @@ const EXIT_USAGE = 2;
 const sections: Readonly<Record<SectionName, Section>> = {
   parser,
   throughput,
+  policy,
   'new-connections': newConnections,
   latency,
   'idle-connections': idleConnections,

@@ -2,6 +2,7 @@
 export const sectionNames = [
   'parser',
   'throughput',
+  'policy',
   'new-connections',
   'latency',
   'idle-connections',
