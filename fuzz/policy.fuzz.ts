@@ -1,10 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
+import { patternProblem } from '../src/inspect/path-pattern.ts';
 import { policyFrom } from '../src/policy/load.ts';
 import { escapeSegment, type SourceNode } from '../src/policy/locate.ts';
 import { PolicyError } from '../src/policy/mistake.ts';
-import type { Policy } from '../src/policy/policy.ts';
+import type { PartialValues, Policy, Route } from '../src/policy/policy.ts';
 import { type PolicyPointer, policyKeys } from '../src/policy/policy-file.generated.ts';
+import { type PolicyInForce, putInForce } from '../src/policy/policy-in-force.ts';
+import { type PolicyKey, schemaPointer } from '../src/policy/policy-key.ts';
 import { parseDocument } from '../src/policy/source-document.ts';
+import { routesFor } from './oracle/route-choice.ts';
+import { requestsFor, routeOf } from './routed-requests.ts';
 import { Violation } from './violation.ts';
 
 /** What the bytes are called in messages. */
@@ -20,15 +25,25 @@ const caretLine = /^ +\| +\^$/;
 const prototypes: readonly object[] = [Object.prototype, Array.prototype, String.prototype, Function.prototype];
 const untouched = prototypes.map((prototype) => Reflect.ownKeys(prototype).length);
 
+const yamlFile = 'site.yaml';
+/** An input that begins with it is YAML without it; no JSON does. */
+const yamlMark = '#'.charCodeAt(0);
+
 /** Any bytes are a policy or a refusal in words, as `verdict` has it. */
 export function fuzz(data: Buffer): void {
-  verdict(data);
+  if (data[0] === yamlMark) verdict(data.subarray(1), yamlFile);
+  else verdict(data);
+}
+
+export function yamlInput(text: string): Buffer {
+  return Buffer.from(`#${text}`);
 }
 
 /**
  * Any bytes are a policy or a `PolicyError`, the same twice, and leave no trace. A policy is frozen, within the ranges of the
  * schema, and made of keys that the schema knows, each once; without its comments, and written anew from its own values, it
- * is accepted as the same one. A refusal has printable, bounded lines, each with the file and, where it has one, a place
+ * is accepted as the same one. It can be put in force, and each request takes the route that a plain reading of its routes
+ * gives, of which no two have the same right. A refusal has printable, bounded lines, each with the file and, where it has one, a place
  * inside it and below it the line of that place with a caret.
  */
 export function verdict(bytes: Uint8Array, file = jsonFile): 'policy' | 'refused' {
@@ -53,6 +68,7 @@ export function verdict(bytes: Uint8Array, file = jsonFile): 'policy' | 'refused
   checkKeys(root, '');
   checkSame('without-comments', outcome, root.value);
   checkSame('written-anew', outcome, fileOf(outcome));
+  checkRoutes(outcome);
   return 'policy';
 }
 
@@ -94,60 +110,143 @@ function checkFrozen(value: unknown): void {
   for (const part of Object.values(value)) checkFrozen(part);
 }
 
+const keys: Readonly<Partial<Record<string, PolicyKey>>> = policyKeys;
+
 /** What is not understood is not accepted, nor what two readers would read in two ways. */
-function checkKeys({ members = [] }: SourceNode, pointer: string): void {
+function checkKeys({ members = [], elements = [] }: SourceNode, pointer: string): void {
+  const kind = keys[schemaPointer(pointer)]?.kind;
+  const seen = new Set<string>();
   for (const { name, node } of members) {
     const inner = `${pointer}/${escapeSegment(name)}`;
-    if (!Object.hasOwn(policyKeys, inner)) throw new Violation('known-keys', inner);
-    if (members.filter((member) => member.name === name).length > 1) throw new Violation('each-key-once', inner);
+    // The keys of an environ are the operator's own.
+    if (kind !== 'map' && !Object.hasOwn(policyKeys, schemaPointer(inner))) throw new Violation('known-keys', inner);
+    if (seen.has(name)) throw new Violation('each-key-once', inner);
+    seen.add(name);
     checkKeys(node, inner);
   }
+  if (kind !== 'objects') return;
+  for (const [index, element] of elements.entries()) checkKeys(element, `${pointer}/${index}`);
 }
 
+type Parts = Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>;
+
 /** Which value of a policy each quantity of a file becomes. */
-const quantities: readonly (readonly [PolicyPointer, (policy: Policy) => number])[] = [
-  ['/request/line/maxBytes', ({ request }) => request.lineBytes],
-  ['/request/fields/maxCount', ({ request }) => request.fieldCount],
-  ['/request/fields/maxFieldBytes', ({ request }) => request.fieldBytes],
-  ['/request/fields/maxTotalBytes', ({ request }) => request.totalFieldBytes],
-  ['/request/content/maxBytes', ({ request }) => request.contentBytes],
-  ['/request/content/memoryBytes', ({ request }) => request.contentMemoryBytes],
-  ['/timeouts/head', ({ timeouts }) => timeouts.headMs],
-  ['/timeouts/content', ({ timeouts }) => timeouts.contentMs],
-  ['/timeouts/write', ({ timeouts }) => timeouts.writeMs],
-  ['/timeouts/queue', ({ timeouts }) => timeouts.queueMs],
-  ['/timeouts/worker', ({ timeouts }) => timeouts.workerMs],
-  ['/keepAlive/idle', ({ keepAlive }) => keepAlive.idleMs],
-  ['/keepAlive/maxRequests', ({ keepAlive }) => keepAlive.maxRequests],
-  ['/connections/max', ({ connections }) => connections.max],
-  ['/queue/max', ({ queue }) => queue.max],
-  ['/response/bufferBytes', ({ response }) => response.bufferBytes],
+const quantities: readonly (readonly [pointer: PolicyPointer, part: string, name: string])[] = [
+  ['/request/line/maxBytes', 'request', 'lineBytes'],
+  ['/request/fields/maxCount', 'request', 'fieldCount'],
+  ['/request/fields/maxFieldBytes', 'request', 'fieldBytes'],
+  ['/request/fields/maxTotalBytes', 'request', 'totalFieldBytes'],
+  ['/request/content/maxBytes', 'request', 'contentBytes'],
+  ['/request/content/memoryBytes', 'request', 'contentMemoryBytes'],
+  ['/timeouts/head', 'timeouts', 'headMs'],
+  ['/timeouts/content', 'timeouts', 'contentMs'],
+  ['/timeouts/write', 'timeouts', 'writeMs'],
+  ['/timeouts/queue', 'timeouts', 'queueMs'],
+  ['/timeouts/worker', 'timeouts', 'workerMs'],
+  ['/keepAlive/idle', 'keepAlive', 'idleMs'],
+  ['/keepAlive/maxRequests', 'keepAlive', 'maxRequests'],
+  ['/connections/max', 'connections', 'max'],
+  ['/queue/max', 'queue', 'max'],
+  ['/response/bufferBytes', 'response', 'bufferBytes'],
 ];
+
+/** The choices and lists, which stand in a policy as they do in a file. */
+const asWritten: readonly (readonly [pointer: PolicyPointer, part: string, name: string])[] = [
+  ['/request/methods', 'request', 'methods'],
+  ['/request/hosts', 'request', 'hosts'],
+  ['/request/target/dotSegments', 'request', 'dotSegments'],
+  ['/request/target/encodedSlash', 'request', 'encodedSlash'],
+  ['/request/fields/underscores', 'request', 'underscores'],
+  ['/request/trailers', 'request', 'trailers'],
+  ['/clients/allow', 'clients', 'allow'],
+  ['/clients/deny', 'clients', 'deny'],
+];
+
+function valueIn(values: object, part: string, name: string): unknown {
+  return (values as Parts)[part]?.[name];
+}
 
 /** Timers count in 31 bits, and what overflows them fires at once. */
 const longestTimer = 2 ** 31 - 1;
 const host = /^(?:(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/;
 
+const block = /^[0-9a-f.:]+(?:\/(?:0|[1-9][0-9]{0,2}))?$/i;
+
 function checkRanges(policy: Policy): void {
-  for (const [pointer, valueIn] of quantities) {
-    const key = policyKeys[pointer];
-    const value = valueIn(policy);
-    if (!('minimum' in key)) throw new Error(`${pointer} has no range`);
-    const [unit, most] = key.kind === 'duration' ? [1000, longestTimer] : [1, Number.MAX_SAFE_INTEGER];
-    const isSane = Number.isSafeInteger(value) && value <= most;
-    if (isSane && value >= key.minimum * unit && value <= key.maximum * unit) continue;
-    throw new Violation('sane-values', `${pointer} is ${value}`);
-  }
-  const { methods, hosts, dotSegments, encodedSlash, underscores, trailers } = policy.request;
-  const choices = { dotSegments, encodedSlash, underscores, trailers };
-  if (methods.length === 0 || methods.includes('CONNECT') || methods.includes('TRACE')) {
-    throw new Violation('sane-values', `methods are ${methods}`);
-  }
-  if (!hosts.every((name) => host.test(name))) throw new Violation('sane-values', `hosts are ${hosts}`);
-  if (!Object.values(choices).every((choice) => ['reject', 'drop', 'keep', 'decode'].includes(choice))) {
-    throw new Violation('sane-values', JSON.stringify(choices));
-  }
+  checkValues(policy, '');
   if (policy.name !== 'site') throw new Violation('sane-values', `the name is ${policy.name}`);
+  for (const [index, { hosts, path, methods, values }] of policy.routes.entries()) {
+    const pointer = `/routes/${index}`;
+    if (hosts === null && path === null && methods === null) throw new Violation('sane-values', `${pointer} takes all`);
+    if (hosts?.every((name) => host.test(name)) === false) throw new Violation('sane-values', `${pointer} of ${hosts}`);
+    if (path !== null && patternProblem(path) !== undefined) throw new Violation('sane-values', `${pointer}: ${path}`);
+    checkValues(values, `${pointer}`);
+  }
+}
+
+/** Of a policy all values are there, of a route those that it says itself and none that are not for routes. */
+function checkValues(values: PartialValues, pointer: string): void {
+  const isWhole = pointer === '';
+  for (const [inner, part, name] of [...quantities, ...asWritten]) {
+    const value = valueIn(values, part, name);
+    const mayStand = isWhole || Object.hasOwn(policyKeys, `/routes/*${inner}`);
+    if (value === undefined ? isWhole : !(mayStand && isSane(policyKeys[inner], value, name))) {
+      throw new Violation('sane-values', `${pointer}${inner} is ${JSON.stringify(value)}`);
+    }
+  }
+  const modes = [...Object.values(values.rules ?? {}), values.mode ?? 'enforce'];
+  if (!modes.every((mode) => mode === 'enforce' || mode === 'observe')) {
+    throw new Violation('sane-values', `${pointer} has the modes ${modes}`);
+  }
+}
+
+function isSane(key: PolicyKey, value: unknown, name: string): boolean {
+  switch (key.kind) {
+    case 'choice':
+      return key.values.some((choice) => choice === value);
+    case 'list': {
+      if (!Array.isArray(value) || value.length < key.minItems || value.length > key.maxItems) return false;
+      const form = name === 'hosts' ? host : block;
+      return value.every((element) => (key.values.length > 0 ? key.values.includes(element) : form.test(element)));
+    }
+    case 'size':
+    case 'count':
+    case 'duration': {
+      const [unit, most] = key.kind === 'duration' ? [1000, longestTimer] : [1, Number.MAX_SAFE_INTEGER];
+      if (typeof value !== 'number' || !Number.isSafeInteger(value) || value > most) return false;
+      return value >= key.minimum * unit && value <= key.maximum * unit;
+    }
+    default:
+      return false;
+  }
+}
+
+/** The tables that the server looks routes up in, against asking each route and sorting those that answer. */
+function checkRoutes(policy: Policy): void {
+  const inForce = inForceOf(policy);
+  const { general, headLimits } = inForce;
+  if (general.request.lineBytes < headLimits.lineBytes && !general.checksHeadLimits) {
+    throw new Violation('head-limits', `${headLimits.lineBytes} bytes of a line, and nobody checks the general limit`);
+  }
+  if (policy.routes.length === 0) return;
+  for (const request of requestsFor(policy.routes)) {
+    const found = routeOf(request, inForce);
+    if (found === undefined) continue;
+    const [first, second] = routesFor(policy.routes, request);
+    if (first !== undefined && first.rank === second?.rank) {
+      throw new Violation('no-ties', `routes ${first.index} and ${second.index} for ${JSON.stringify(request)}`);
+    }
+    if (found === (first?.index ?? null)) continue;
+    throw new Violation('route', `${found} instead of ${first?.index ?? null} for ${JSON.stringify(request)}`);
+  }
+}
+
+function inForceOf(policy: Policy): PolicyInForce {
+  try {
+    return putInForce(policy);
+  } catch (error) {
+    throw new Violation('in-force', error instanceof Error ? `${error.stack}` : String(error));
+  }
 }
 
 /** `written` is a file's value; places in files differ, values may not. */
@@ -162,19 +261,37 @@ function checkSame(invariant: string, { origins, ...values }: Policy, written: u
 
 /** The file that says all that a policy has, in bare numbers: bytes and seconds. */
 function fileOf(policy: Policy): unknown {
-  const { methods, hosts, dotSegments, encodedSlash, underscores, trailers } = policy.request;
-  const root = {
-    request: { methods, hosts, trailers, target: { dotSegments, encodedSlash }, fields: { underscores } },
-  };
-  for (const [pointer, valueIn] of quantities) {
+  return { ...partialFileOf(policy), routes: policy.routes.map(routeFileOf) };
+}
+
+/** Of `name` in the schema. What is longer was made of the rest of the route, and will be again. */
+const longestName = 100;
+
+function routeFileOf({ label, hosts, path, methods, values }: Route): unknown {
+  const pattern = Object.entries({ hosts, path, methods }).filter(([, value]) => value !== null);
+  const name = [...label].length > longestName ? {} : { name: label };
+  return { ...name, ...Object.fromEntries(pattern), ...partialFileOf(values) };
+}
+
+function partialFileOf(values: PartialValues): object {
+  const file: Record<string, unknown> = {};
+  if (values.mode !== undefined) file['mode'] = values.mode;
+  if (values.rules !== undefined) file['rules'] = values.rules;
+  for (const [pointer, part, name] of [...quantities, ...asWritten]) {
+    const value = valueIn(values, part, name);
+    if (value === undefined) continue;
     const unit = policyKeys[pointer].kind === 'duration' ? 1000 : 1;
-    const path = pointer.split('/').slice(1);
-    let part: Record<string, unknown> = root;
-    for (const name of path.slice(0, -1)) {
-      part[name] ??= {};
-      part = part[name] as Record<string, unknown>;
-    }
-    part[path.at(-1) ?? ''] = valueIn(policy) / unit;
+    put(file, pointer, typeof value === 'number' ? value / unit : value);
   }
-  return root;
+  return file;
+}
+
+function put(file: Record<string, unknown>, pointer: string, value: unknown): void {
+  const path = pointer.split('/').slice(1);
+  let part = file;
+  for (const name of path.slice(0, -1)) {
+    part[name] ??= {};
+    part = part[name] as Record<string, unknown>;
+  }
+  part[path.at(-1) ?? ''] = value;
 }

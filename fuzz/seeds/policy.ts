@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { stringify } from 'yaml';
 import { policyKeys } from '../../src/policy/policy-file.generated.ts';
 import type { PolicyKey } from '../../src/policy/policy-key.ts';
+import { yamlInput } from '../policy.fuzz.ts';
 import type { Seed } from './cases.ts';
 
 /** Of each key the values at and around its bounds; some that no key allows. */
@@ -17,13 +19,16 @@ function valuesOf(key: PolicyKey): readonly unknown[] {
     case 'choice':
       return [...key.values, key.values[0]?.toUpperCase()];
     case 'list':
-      return [[], key.values, ['GET', 'GET'], ['Example.com', '*.example.com', '[::1]', '192.0.2.1'], ['a!']];
+      return [
+        ...[[], key.values, ['GET', 'GET'], ['Example.com', '*.example.com', '[::1]', '192.0.2.1'], ['a!']],
+        ...[['192.0.2.0/24', '2001:db8::/32', '::ffff:192.0.2.1', '0.0.0.0/0'], ['192.0.2.1/24'], ['A.b', 'a.b']],
+      ];
     case 'objects':
       return [[], [{}], [1]];
     case 'map':
       return [{}, { REQUEST_METHOD: 'GET', HTTP_X: null }, { a: 1 }];
     case 'text':
-      return ['./policy.schema.json', 1];
+      return ['./policy.schema.json', '/admin/*', '/*/b/', '/', '192.0.2.1', 'a\u00e4', 1];
   }
 }
 
@@ -55,21 +60,88 @@ const broken = [
   '{ "request": { "hosts": ["\u{1f600}.example", "\u0430.example"] } }',
 ];
 
+/** Policies of routes: near each other, and the same in some respect. */
+const routed: readonly unknown[] = [
+  { routes: [{ path: '/a' }, { path: '/a/' }, { path: '/a/*' }, { path: '/*' }, { path: '/*/b' }, { path: '/a/b' }] },
+  { routes: [{ hosts: ['a.b', '*.a.b'] }, { hosts: ['*.b'] }, { hosts: ['*.b'], path: '/a/*' }, { path: '/a' }] },
+  { routes: [{ methods: ['GET'] }, { methods: ['HEAD'] }, { path: '/a', methods: ['GET', 'POST'] }, { path: '/a' }] },
+  { routes: [{ hosts: ['[::1]', '192.0.2.1'], path: '/a/*/c/*' }, { path: '/*/b/*/' }, { path: '/\u00e4/*' }] },
+  {
+    routes: [
+      { hosts: ['A.b'], path: '/a' },
+      { hosts: ['a.B'], path: '/a' },
+    ],
+  },
+  {
+    routes: [
+      { path: '/a', methods: ['GET', 'HEAD'] },
+      { path: '/a', methods: ['HEAD'] },
+    ],
+  },
+  { routes: [{}, { path: 'a' }, { path: '/a%2fb' }, { path: '/a*' }, { path: '//' }, { path: '/..' }] },
+  {
+    mode: 'observe',
+    rules: { 'client.denied': 'enforce' },
+    clients: { allow: ['10.0.0.0/8'], deny: ['10.0.0.1', '::/0'] },
+    request: { hosts: ['a.b'], target: { dotSegments: 'keep', encodedSlash: 'decode' } },
+    routes: [
+      { name: 'x', path: '/up/*', methods: ['POST'], request: { content: { maxBytes: '1GiB' } } },
+      { path: '/in/*', mode: 'enforce', rules: { 'content.too-large': 'observe' }, clients: { allow: ['::1'] } },
+      { hosts: ['*.b'], request: { line: { maxBytes: 9 }, fields: { maxCount: 1 } }, timeouts: { worker: 0 } },
+    ],
+    tests: [{ name: 'a', request: 'GET / HTTP/1.1\r\nHost: a.b\r\n\r\n', expect: { verdict: 'pass' } }],
+  },
+];
+
 /** The shipped default, a file for each key and value, and files that are none. */
 export function seeds(): Seed[] {
   const files = Object.entries(policyKeys).flatMap(([pointer, key]) =>
-    valuesOf(key).map((value) => JSON.stringify(fileWith(pointer, value), null, 1)),
+    valuesOf(key).map((value) => fileWith(pointer, value)),
   );
+  const values = [...files, ...routed];
   const whole = readFileSync(new URL('../../policies/default.json', import.meta.url));
   const short = whole.toString().replace(/^\s*\/\/.*\n/gm, '');
   return [
     whole,
-    ...[short, ...files, ...broken].map((text) => Buffer.from(text)),
+    ...[short, ...values.map((value) => JSON.stringify(value, null, 1)), ...broken].map((text) => Buffer.from(text)),
+    ...values.filter((_, index) => index % yamlShare === 0 || index >= files.length).map(inYaml),
+    ...brokenYaml.map(yamlInput),
     Buffer.from('\ufeff{}', 'utf16le'),
   ].map((bytes, index) => ({ name: `${index}`, bytes }));
 }
 
-function fileWith(pointer: string, value: unknown): unknown {
-  const names = pointer.split('/').slice(1);
-  return names.reduceRight<unknown>((inner, name) => (name === '*' ? [inner] : { [name]: inner }), value);
+/** One in so many of the files is there in YAML too, and each that has routes. */
+const yamlShare = 4;
+const brokenYaml = [
+  '',
+  '# none',
+  'a: &b 1',
+  '- a',
+  'routes:\n  - path: /a\n  - path: /a\n',
+  'queue: {max: 010}',
+  '? a',
+];
+
+function inYaml(value: unknown): Buffer {
+  return yamlInput(stringify(value));
 }
+
+function fileWith(pointer: string, value: unknown): unknown {
+  const names = pointer
+    .split('/')
+    .slice(1)
+    .map((name) => name.replaceAll('~1', '/'));
+  const list = names[0] ?? '';
+  if (names[1] !== '*' || names.length === 2) return nested(names, value);
+  return { [list]: [{ ...wholeElements[list], ...nested(names.slice(2), value) }] };
+}
+
+function nested(names: readonly string[], value: unknown): object {
+  return names.reduceRight<unknown>((inner, name) => (name === '*' ? [inner] : { [name]: inner }), value) as object;
+}
+
+/** What an element of a list has to have, so that it is more than its one key that is wrong with it. */
+const wholeElements: Readonly<Record<string, object>> = {
+  routes: { path: '/a/*' },
+  tests: { name: 'a', request: 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', expect: { status: 404 } },
+};

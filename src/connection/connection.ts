@@ -30,7 +30,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   private policy: PolicyInForce;
   /** What holds for the request that runs, or ran last. */
   private effective: EffectivePolicy;
-  private clientAddress: ClientAddress | null | undefined;
+  private clientAddress: ClientAddress | undefined;
   private state: State = 'idle';
   private waitingFor: WaitingFor = 'first-byte';
   private exchange: Exchange | undefined;
@@ -318,7 +318,6 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
       return;
     }
     if (this.peerEnded || this.isDraining) return this.destroy();
-    this.adoptPolicy();
     this.parser.resume();
     this.resumeReading();
     this.wait('keep-alive');
@@ -398,9 +397,12 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.socket.resume();
   }
 
-  private get client(): ClientAddress | undefined {
-    if (this.clientAddress === undefined) this.clientAddress = parseAddress(this.socket.remoteAddress ?? '') ?? null;
-    return this.clientAddress ?? undefined;
+  /** Undefined on a Unix socket, which has no addresses at all; null where the kernel has forgotten who it was. */
+  private get client(): ClientAddress | null | undefined {
+    const { remoteAddress } = this.socket;
+    if (remoteAddress === undefined) return this.socket.localAddress === undefined ? undefined : null;
+    this.clientAddress ??= parseAddress(remoteAddress);
+    return this.clientAddress ?? null;
   }
 
   private get peer(): string {

@@ -44,8 +44,8 @@ export class Inspection {
   pathBytes: Uint8Array = new Uint8Array(0);
   pathStart = 0;
   pathEnd = 0;
-  /** Of the client; undefined where it has none (a Unix socket). */
-  client: ClientAddress | undefined;
+  /** Of the client; undefined where it has none (a Unix socket), null where it is not known any more. */
+  client: ClientAddress | null | undefined;
   /** What would have been refused, were it not only observed. */
   readonly observed: Rejection[] = [];
 }

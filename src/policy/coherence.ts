@@ -1,7 +1,7 @@
 import { AddressSet } from '../inspect/address-set.ts';
 import { withValues } from './effective.ts';
 import { originOf } from './origin.ts';
-import type { Policy, PolicyValues } from './policy.ts';
+import type { PartialValues, Policy, PolicyValues } from './policy.ts';
 import { formatDuration, formatSize } from './quantity.ts';
 
 /** Something that a valid policy says and its author can hardly have meant. */
@@ -14,54 +14,80 @@ export function doubtText({ pointer, origin, problem }: Doubt): string {
 
 /** `memoryBytes` is what this machine, or the container, has. */
 export function doubtsAbout(policy: Policy, memoryBytes: number): readonly Doubt[] {
-  const general = doubtsAboutValues(policy, '', policy);
+  const general = doubtsAboutValues(policy, policy);
   const ofRoutes = policy.routes.flatMap(({ values }, index) =>
-    doubtsAboutValues(withValues(policy, values), `/routes/${index}`, policy).filter(({ pointer }) =>
-      Object.keys(policy.origins).some((known) => known === pointer || known.startsWith(`${pointer}/`)),
-    ),
+    doubtsAboutValues(withValues(policy, values), values).map((doubt) => ({
+      ...doubt,
+      pointer: `/routes/${index}${doubt.pointer}`,
+    })),
   );
-  return [...general, ...doubtsAboutRoutes(policy), ...doubtsAboutMemory(policy, memoryBytes), ...ofRoutes];
+  const found = [...general, ...doubtsAboutRoutes(policy), ...doubtsAboutMemory(policy, memoryBytes), ...ofRoutes];
+  return found.map(({ pointer, problem }) => ({ pointer, origin: originOf(policy, pointer), problem }));
 }
 
-function doubtsAboutValues(values: PolicyValues, route: string, policy: Policy): readonly Doubt[] {
-  const { request, timeouts, clients } = values;
-  const doubts: Doubt[] = [];
-  const doubt = (pointer: string, problem: string): void => {
-    doubts.push(doubtAt(policy, `${route}${pointer}`, problem));
-  };
-  if (timeouts.headMs > timeouts.contentMs) {
-    doubt(
-      route === '' ? '/timeouts/head' : '/timeouts/content',
-      `a head may take ${duration(timeouts.headMs)}, while content may pause for ${duration(timeouts.contentMs)} only; the head is what Slowloris draws out`,
-    );
-  }
-  if (request.fieldBytes > request.totalFieldBytes) {
-    doubt(
-      '/request/fields/maxFieldBytes',
-      `one field line may have ${formatSize(request.fieldBytes)}, all together only ${formatSize(request.totalFieldBytes)} (maxTotalBytes): a line between the two is refused by fields.too-large`,
-    );
-  }
-  for (const list of ['allow', 'deny'] as const) {
-    const set = new AddressSet(clients[list]);
+type Unplaced = Omit<Doubt, 'origin'>;
+
+/** `values` are what holds; `said` is what one place says itself, and only that is doubted there. */
+function doubtsAboutValues(values: PolicyValues, said: PartialValues): readonly Unplaced[] {
+  return [...doubtsAboutTimeouts(values, said), ...doubtsAboutFields(values, said), ...doubtsAboutClients(said)];
+}
+
+function doubtsAboutTimeouts({ timeouts }: PolicyValues, said: PartialValues): readonly Unplaced[] {
+  if (timeouts.headMs <= timeouts.contentMs || said.timeouts?.contentMs === undefined) return [];
+  // No route has a deadline of its own for a head.
+  const pointer = said.timeouts.headMs === undefined ? '/timeouts/content' : '/timeouts/head';
+  const problem = `a head may take ${duration(timeouts.headMs)}, while content may pause for ${duration(timeouts.contentMs)} only; the head is what Slowloris draws out`;
+  return [{ pointer, problem }];
+}
+
+function doubtsAboutFields({ request }: PolicyValues, said: PartialValues): readonly Unplaced[] {
+  const { fieldBytes, totalFieldBytes } = said.request ?? {};
+  if (request.fieldBytes <= request.totalFieldBytes || (fieldBytes ?? totalFieldBytes) === undefined) return [];
+  const pointer = fieldBytes === undefined ? '/request/fields/maxTotalBytes' : '/request/fields/maxFieldBytes';
+  const problem = `one field line may have ${formatSize(request.fieldBytes)}, all together only ${formatSize(request.totalFieldBytes)} (maxTotalBytes): a line between the two is refused by fields.too-large`;
+  return [{ pointer, problem }];
+}
+
+function doubtsAboutClients({ clients }: PartialValues): readonly Unplaced[] {
+  return (['allow', 'deny'] as const).flatMap((list) => {
+    const blocks = clients?.[list] ?? [];
+    if (blocks.length === 0) return [];
+    const set = new AddressSet(blocks);
     const families = (['ipv4', 'ipv6'] as const).filter((family) => set.coversAll(family));
-    const whom = families
-      .map((family) => (family === 'ipv4' ? 'every IPv4 address' : 'every IPv6 address'))
-      .join(' and ');
-    if (families.length > 0) doubt(`/clients/${list}`, `${list} holds ${whom}`);
+    const whom = families.map((family) => (family === 'ipv4' ? 'every IPv4 address' : 'every IPv6 address'));
+    return whom.length === 0 ? [] : [{ pointer: `/clients/${list}`, problem: `${list} holds ${whom.join(' and ')}` }];
+  });
+}
+
+/** Ways around a route, to what others behind take for the same thing. */
+function doubtsAboutRoutes({ request, routes }: Policy): readonly Unplaced[] {
+  const doubts: Unplaced[] = [];
+  const places = [
+    { at: '', target: request },
+    ...routes.map(({ values }, index) => ({ at: `/routes/${index}`, target: values.request ?? {} })),
+  ];
+  for (const { at, target } of routes.some(({ path }) => path !== null) ? places : []) {
+    if (target.dotSegments === 'keep') {
+      const problem =
+        'with "keep", GET /a/../b takes the route of /a/*, whatever an application makes of it: routes can be dodged';
+      doubts.push({ pointer: `${at}/request/target/dotSegments`, problem });
+    }
+    if (target.encodedSlash === 'decode') {
+      const problem =
+        'with "decode", GET /a%2Fb takes the route of /a/b, and GET /a%5Cb none of /a/*, whatever an application makes of them: routes can be dodged';
+      doubts.push({ pointer: `${at}/request/target/encodedSlash`, problem });
+    }
+  }
+  if (request.hosts.length === 0 && routes.some(({ hosts }) => hosts !== null)) {
+    const problem =
+      'there are routes for some hosts, and any host is served: a request that names another one, or none in HTTP/1.0, goes around them';
+    doubts.push({ pointer: '/request/hosts', problem });
   }
   return doubts;
 }
 
-function doubtsAboutRoutes(policy: Policy): readonly Doubt[] {
-  const keepsDots = policy.routes.length > 0 && policy.request.dotSegments === 'keep';
-  if (!keepsDots) return [];
-  const problem =
-    'with "keep", GET /a/../b takes the route of /a/*, whatever an application makes of it: routes can be dodged';
-  return [doubtAt(policy, '/request/target/dotSegments', problem)];
-}
-
 /** Only where a file says one of the numbers: the shipped ones are a choice that the manual explains. */
-function doubtsAboutMemory(policy: Policy, memoryBytes: number): readonly Doubt[] {
+function doubtsAboutMemory(policy: Policy, memoryBytes: number): readonly Unplaced[] {
   const { request, connections, response } = policy;
   const ofOne = request.lineBytes + request.totalFieldBytes + request.contentMemoryBytes + response.bufferBytes;
   const most = ofOne * connections.max;
@@ -74,11 +100,7 @@ function doubtsAboutMemory(policy: Policy, memoryBytes: number): readonly Doubt[
   const said = pointers.find((pointer) => policy.origins[pointer]?.includes(':') === true);
   if (most <= memoryBytes || said === undefined) return [];
   const problem = `${connections.max} connections with at most ${mebibytes(ofOne)} each may need ${mebibytes(most)} in one edge, and there are ${mebibytes(memoryBytes)}`;
-  return [doubtAt(policy, said, problem)];
-}
-
-function doubtAt(policy: Policy, pointer: string, problem: string): Doubt {
-  return { pointer, origin: originOf(policy, pointer), problem };
+  return [{ pointer: said, problem }];
 }
 
 function duration(milliseconds: number): string {

@@ -2,7 +2,7 @@ import { deepFreeze } from './freeze.ts';
 import type { Policy } from './policy.ts';
 import { type PolicyFile, policyKeys } from './policy-file.generated.ts';
 import { parseDuration, parseSize, toMilliseconds } from './quantity.ts';
-import { routesOf } from './route.ts';
+import { lowerCaseOnce, routesOf } from './route.ts';
 
 /** One file of a policy. `originOf` says where in it a value stands. */
 export type Layer = { readonly file: PolicyFile; readonly originOf: (pointer: string) => string };
@@ -127,11 +127,6 @@ function put(values: Values, pointer: string, value: unknown): void {
   const converted = place.convert === undefined ? value : place.convert(value as never);
   if (place.name === undefined) values[place.part] = converted;
   else values[place.part] = { ...(values[place.part] as object | undefined), [place.name]: converted };
-}
-
-/** One host in two letter cases is one host. */
-function lowerCaseOnce(hosts: readonly string[]): readonly string[] {
-  return [...new Set(hosts.map((host) => host.toLowerCase()))];
 }
 
 function bytes(size: number | string): number {

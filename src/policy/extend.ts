@@ -69,9 +69,12 @@ export function readChain(
   };
 }
 
-/** The layer that has every value. */
+let defaultLayer: Layer | undefined;
+
+/** The layer that has every value. Read once: it belongs to the program, and every policy ends with it. */
 export function shippedDefault(): Layer {
-  return layer(readShipped(shippedSource(defaultName)));
+  defaultLayer ??= layer(readShipped(shippedSource(defaultName)));
+  return defaultLayer;
 }
 
 function layer({ document, isShipped, file, values }: Link): Layer {

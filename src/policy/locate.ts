@@ -76,5 +76,5 @@ export function linesOf(text: string): readonly string[] {
 
 /** RFC 6901 section 3. */
 export function escapeSegment(name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1');
+  return /[~/]/.test(name) ? name.replaceAll('~', '~0').replaceAll('/', '~1') : name;
 }

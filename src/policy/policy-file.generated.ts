@@ -117,7 +117,7 @@ export type PolicyFile = {
     /** Content of one response that may wait in memory for its client; beyond it the application is held back. nginx has 64 KiB and then a file; 1 MiB frees the worker at once from nearly every page, and there is no file. */
     readonly bufferBytes?: Size;
   };
-  /** Requests for which other values hold. Of the routes that take a request the most specific one counts, and no other: by host first (a name before a wildcard, a longer wildcard before a shorter one), then by path (segment by segment, text before `*`), then by method. Two that are equal in all three are an error. A list of the nearest file is the whole list. */
+  /** Requests for which other values hold. Of the routes that take a request the most specific one counts, and no other: by host first (a name before a wildcard, a longer wildcard before a shorter one), then by path (segment by segment, text before `*`), then by method (a route that names it before one that takes any). Two that are equal in all three are an error; GET and HEAD are two methods there. A list of the nearest file is the whole list. */
   readonly routes?: readonly {
     /** What logs, tests and `policy explain` call this route; left out, they name its hosts, methods and path. */
     readonly name?: string;
@@ -125,7 +125,7 @@ export type PolicyFile = {
     readonly hosts?: readonly string[];
     /** Path of the requests, percent-decoded and with its SCRIPT_NAME. `/admin` is that path alone; `/admin/*` is /admin and all below it; `*` inside stands for one segment. Several slashes in a row count as one. Left out: any. */
     readonly path?: string;
-    /** Methods of the requests. Left out: any. */
+    /** Methods of the requests. GET takes HEAD too, as in nginx's limit_except, unless another route of the same hosts and path names HEAD: what a rule says of GET would be dodged with it. Left out: any. */
     readonly methods?: readonly ('GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS' | 'QUERY' | 'SEARCH' | 'PROPFIND' | 'PROPPATCH' | 'MKCOL' | 'COPY' | 'MOVE' | 'LOCK' | 'UNLOCK' | 'REPORT' | 'ACL' | 'BIND' | 'REBIND' | 'UNBIND' | 'LINK' | 'UNLINK' | 'MKACTIVITY' | 'CHECKOUT' | 'MERGE' | 'MKCALENDAR' | 'NOTIFY' | 'SUBSCRIBE' | 'UNSUBSCRIBE' | 'M-SEARCH' | 'PURGE')[];
     /** `enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing, because nothing is safe without them. */
     readonly mode?: 'enforce' | 'observe';

@@ -20,8 +20,8 @@ export function putInForce(policy: Policy): PolicyInForce {
   const base = effectivePolicy(null, policy);
   const routed = policy.routes.map(({ values }, index) => effectivePolicy(index, withValues(policy, values), base));
   const headLimits = highest(
+    routed.map(({ parserLimits }) => parserLimits),
     base.parserLimits,
-    [base, ...routed].map(({ parserLimits }) => parserLimits),
   );
   const general = { ...base, checksHeadLimits: isNarrower(base.request, headLimits) };
   if (routed.length === 0) return { policy, headLimits, general, for: () => general };
@@ -39,15 +39,15 @@ export function putInForce(policy: Policy): PolicyInForce {
   };
 }
 
-function highest(general: RequestPolicy, limits: readonly RequestPolicy[]): RequestPolicy {
-  const most = (read: (request: RequestPolicy) => number): number => Math.max(...limits.map(read));
-  return {
-    ...general,
-    lineBytes: most(({ lineBytes }) => lineBytes),
-    fieldCount: most(({ fieldCount }) => fieldCount),
-    fieldBytes: most(({ fieldBytes }) => fieldBytes),
-    totalFieldBytes: most(({ totalFieldBytes }) => totalFieldBytes),
-  };
+function highest(limits: readonly RequestPolicy[], base: RequestPolicy): RequestPolicy {
+  const most = { ...base };
+  for (const { lineBytes, fieldCount, fieldBytes, totalFieldBytes } of limits) {
+    most.lineBytes = Math.max(most.lineBytes, lineBytes);
+    most.fieldCount = Math.max(most.fieldCount, fieldCount);
+    most.fieldBytes = Math.max(most.fieldBytes, fieldBytes);
+    most.totalFieldBytes = Math.max(most.totalFieldBytes, totalFieldBytes);
+  }
+  return most;
 }
 
 function isNarrower(limits: RequestPolicy, than: RequestPolicy): boolean {

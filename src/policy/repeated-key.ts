@@ -7,11 +7,17 @@ export type RepeatedKey = { readonly pointer: string; readonly first: number; re
 export function* repeatedKeys(node: SourceNode, pointer = ''): Generator<RepeatedKey> {
   const seen = new Map<string, number>();
   for (const { name, nameStart, node: member } of node.members ?? []) {
-    const memberPointer = `${pointer}/${escapeSegment(name)}`;
     const first = seen.get(name);
     if (first === undefined) seen.set(name, nameStart);
-    else yield { pointer: memberPointer, first, again: nameStart };
-    yield* repeatedKeys(member, memberPointer);
+    else yield { pointer: `${pointer}/${escapeSegment(name)}`, first, again: nameStart };
+    if (hasParts(member)) yield* repeatedKeys(member, `${pointer}/${escapeSegment(name)}`);
   }
-  for (const [index, element] of (node.elements ?? []).entries()) yield* repeatedKeys(element, `${pointer}/${index}`);
+  for (const [index, element] of (node.elements ?? []).entries()) {
+    if (hasParts(element)) yield* repeatedKeys(element, `${pointer}/${index}`);
+  }
+}
+
+/** Lists are long, and most of what is in them is text. */
+function hasParts({ members, elements }: SourceNode): boolean {
+  return members !== undefined || elements !== undefined;
 }

@@ -1,4 +1,4 @@
-import { locate, positionAt, type SourceDocument } from './locate.ts';
+import { locate, positionsIn, type SourceDocument } from './locate.ts';
 import type { PolicyFile } from './policy-file.generated.ts';
 import type { Problem } from './validate.ts';
 
@@ -10,6 +10,7 @@ type Rivals = Map<string, number>;
 /** Routes that take everything, and those that tie: which of two would count could only be guessed. */
 export function* routeProblems(document: SourceDocument, { routes = [] }: PolicyFile): Generator<Problem> {
   const rivalsOf = new Map<string, Rivals>();
+  const positionOf = positionsIn(document.text);
   for (const [index, route] of routes.entries()) {
     const pointer = `/routes/${index}`;
     if (route.hosts === undefined && route.path === undefined && route.methods === undefined) {
@@ -18,7 +19,7 @@ export function* routeProblems(document: SourceDocument, { routes = [] }: Policy
     }
     const tie = firstTie(rivalsOf, index, route);
     if (tie === undefined) continue;
-    const { line, column } = positionAt(document.text, locate(document, `/routes/${tie.index}`)?.node.start ?? 0);
+    const { line, column } = positionOf(locate(document, `/routes/${tie.index}`)?.node.start ?? 0);
     yield {
       pointer,
       problem: `expected no two routes alike: this one and the route at ${line}:${column} both take ${tie.request}`,

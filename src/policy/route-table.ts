@@ -77,10 +77,15 @@ function methodsFirst<Value>(routes: RoutesOfPath<Value>): RoutesOfPath<Value> {
   return [...routes.filter(({ methods }) => methods !== null), ...routes.filter(({ methods }) => methods === null)];
 }
 
+/** Whoever guards GET means HEAD too, which runs the same code (RFC 9110 section 9.3.2), unless a rival names HEAD itself. */
 function routeFor<Value>(routes: RoutesOfPath<Value>, method: string): RoutePattern<Value> | undefined {
+  let ofGet: RoutePattern<Value> | undefined;
   for (let index = 0; index < routes.length; index++) {
     const route = routes[index];
-    if (route !== undefined && (route.methods === null || route.methods.includes(method))) return route;
+    if (route === undefined) continue;
+    if (route.methods === null) return ofGet ?? route;
+    if (route.methods.includes(method)) return route;
+    if (method === 'HEAD' && route.methods.includes('GET')) ofGet = route;
   }
-  return undefined;
+  return ofGet;
 }

@@ -13,8 +13,9 @@ export function routesOf(
 ): readonly Route[] {
   return routes.map((route) => {
     const { path = null, methods = null } = route;
-    const hosts = route.hosts?.map((host) => host.toLowerCase()) ?? null;
-    return { label: labelOf(route), hosts, path, methods, values: valuesOf(route) };
+    const hosts = route.hosts === undefined ? null : lowerCaseOnce(route.hosts);
+    const label = labelOf(hosts === null ? route : { ...route, hosts });
+    return { label, hosts, path, methods, values: valuesOf(route) };
   });
 }
 
@@ -23,4 +24,9 @@ export function labelOf({ name, hosts = [], methods = [], path }: RouteOfFile): 
   if (name !== undefined) return name;
   const parts = [hosts.join(','), methods.join(','), path ?? ''].filter((part) => part !== '');
   return excerpt(parts.join(' '), maxLabelLength);
+}
+
+/** One host in two letter cases is one host. */
+export function lowerCaseOnce(hosts: readonly string[]): readonly string[] {
+  return [...new Set(hosts.map((host) => host.toLowerCase()))];
 }

@@ -10,6 +10,7 @@ import { PolicyError } from '../../src/policy/mistake.ts';
 import { originOf } from '../../src/policy/origin.ts';
 import type { Policy } from '../../src/policy/policy.ts';
 import { policyKeys } from '../../src/policy/policy-file.generated.ts';
+import { isObservable, type RuleId, rules } from '../../src/rejection/rules.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'portcullis-policy-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
@@ -46,6 +47,8 @@ describe('the default policy', () => {
     const { origins, ...values } = loadPolicy(null);
     assert.deepEqual(values, {
       name: 'default',
+      mode: 'enforce',
+      rules: {},
       request: {
         lineBytes: 4094,
         methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
@@ -63,8 +66,10 @@ describe('the default policy', () => {
       timeouts: { headMs: 10_000, contentMs: 15_000, writeMs: 30_000, queueMs: 10_000, workerMs: 30_000 },
       keepAlive: { idleMs: 5_000, maxRequests: 1000 },
       connections: { max: 10_000 },
+      clients: { allow: [], deny: [] },
       queue: { max: 2048 },
       response: { bufferBytes: 1_048_576 },
+      routes: [],
     });
     assert.deepEqual([...new Set(Object.values(origins))], ['default']);
   });
@@ -96,8 +101,12 @@ describe('the default policy', () => {
   });
 });
 
+const observableRules = (Object.keys(rules) as RuleId[]).filter(isObservable);
+
 /** Each key, a value for a file that is not the default, and what it becomes at which place of the policy. */
 const changes: readonly (readonly [pointer: string, written: unknown, place: string, value: unknown])[] = [
+  ['/mode', 'observe', 'mode', 'observe'],
+  ...observableRules.map((rule) => [`/rules/${rule}`, 'observe', `rules.${rule}`, 'observe'] as const),
   ['/request/line/maxBytes', '8KiB', 'request.lineBytes', 8192],
   ['/request/methods', ['GET', 'QUERY'], 'request.methods', ['GET', 'QUERY']],
   ['/request/target/dotSegments', 'keep', 'request.dotSegments', 'keep'],
@@ -123,6 +132,8 @@ const changes: readonly (readonly [pointer: string, written: unknown, place: str
   ['/keepAlive/idle', '1h', 'keepAlive.idleMs', 3_600_000],
   ['/keepAlive/maxRequests', 1, 'keepAlive.maxRequests', 1],
   ['/connections/max', 1, 'connections.max', 1],
+  ['/clients/allow', ['192.0.2.0/24', '2001:DB8::1'], 'clients.allow', ['192.0.2.0/24', '2001:DB8::1']],
+  ['/clients/deny', ['0.0.0.0/0'], 'clients.deny', ['0.0.0.0/0']],
   ['/queue/max', 7, 'queue.max', 7],
   ['/response/bufferBytes', '64KiB', 'response.bufferBytes', 65_536],
 ];
@@ -137,26 +148,32 @@ function fileWith(pointer: string, value: unknown): string {
 describe('a key of a policy file', () => {
   for (const [pointer, value, place, expected] of changes) {
     it(`${pointer} changes ${place} and nothing else`, () => {
-      const [part = '', name = ''] = place.split('.');
+      const [, part = '', name] = /^([^.]+)\.?(.+)?$/.exec(place) ?? [];
       const { origins, ...values } = structuredClone({ ...loadPolicy(null), name: 'site' }) as unknown as Record<
         string,
         Record<string, unknown>
       >;
-      assert.notDeepEqual(values[part]?.[name], expected);
-      Object.assign(values[part] ?? {}, { [name]: expected });
+      const changedPart = name === undefined ? expected : { ...values[part], [name]: expected };
+      assert.notDeepEqual(values[part], changedPart);
+      Object.assign(values, { [part]: changedPart });
       const { origins: changedOrigins, ...changed } = policyOf(fileWith(pointer, value));
       assert.deepEqual(changed, values);
       assert.match(changedOrigins[pointer] ?? '', /^site\.json:1:\d+$/);
-      assert.equal(
-        Object.values(changedOrigins).filter((origin) => origin === 'default').length,
-        Object.keys(origins ?? {}).length - 1,
+      const others = Object.entries(changedOrigins).filter(([other]) => other !== pointer);
+      assert.deepEqual(new Set(others.map(([, origin]) => origin)), new Set(['default']));
+      const inherited = Object.keys(origins ?? {}).filter((other) => other !== pointer);
+      assert.deepEqual(
+        others.map(([other]) => other),
+        inherited,
       );
     });
   }
 
   it('is in the table above, whichever it is', () => {
-    const leaves = Object.entries(policyKeys).filter(([, { kind }]) => kind !== 'object');
-    const untabled = ['/$schema', '/extends', '/request/content/delivery'];
+    const leaves = Object.entries(policyKeys).filter(
+      ([pointer, { kind }]) => kind !== 'object' && !/\/\*/.test(pointer),
+    );
+    const untabled = ['/$schema', '/extends', '/request/content/delivery', '/routes', '/tests'];
     assert.deepEqual(
       leaves.map(([pointer]) => pointer),
       leaves

@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import { policyFrom } from '../../src/policy/load.ts';
 import { PolicyError } from '../../src/policy/mistake.ts';
 
-const rootKeys = 'keys among $schema, extends, request, timeouts, keepAlive, connections, queue, response';
+const rootKeys =
+  'keys among $schema, extends, mode, rules, request, timeouts, keepAlive, connections, clients, queue, response, routes, tests';
 const requestKeys = 'keys among line, methods, target, hosts, fields, content, trailers';
 const lineSize = 'a size from 1 byte to 64KiB, as a number of bytes or as "64KiB"';
 const duration = 'a duration from 1ms to 24d, as a number of seconds or as "10s"';
@@ -38,9 +39,9 @@ const cases: readonly Case[] = [
   },
   {
     behaviour: 'refuses keys that the design reserves and nothing enforces yet',
-    text: '{ "mode": "enforce",\n "rateLimits": [] }',
+    text: '{ "tls": {},\n "rateLimits": [] }',
     mistakes: [
-      `1:3: /mode: expected ${rootKeys}, found "mode"`,
+      `1:3: /tls: expected ${rootKeys}, found "tls"`,
       `2:2: /rateLimits: expected ${rootKeys}, found "rateLimits"`,
     ],
   },

@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import { policyFrom } from '../../src/policy/load.ts';
 import { PolicyError } from '../../src/policy/mistake.ts';
 
-const rootKeys = 'keys among $schema, extends, request, timeouts, keepAlive, connections, queue, response';
+const rootKeys =
+  'keys among $schema, extends, mode, rules, request, timeouts, keepAlive, connections, clients, queue, response, routes, tests';
 
 type Case = { readonly behaviour: string; readonly text: string; readonly mistakes: readonly string[] };
 
