@@ -35,7 +35,6 @@ let listener: Listener | undefined;
 let edge: OwnEdge | undefined;
 /** Came before there was an edge that could adopt it. */
 let policyAtStart: PolicyOrder | undefined;
-const observations = new Observations();
 const master = bootChild<MasterToEdge, EdgeToMaster>(receive);
 
 function receive(message: MasterToEdge): void {
@@ -54,7 +53,7 @@ function receive(message: MasterToEdge): void {
       drain();
       return;
     case 'stop':
-      process.exit(0);
+      end();
   }
 }
 
@@ -135,7 +134,7 @@ function createEdge(
     dispatcher,
     deadlines: new Deadlines(performance),
     log,
-    observations,
+    observations: new Observations(),
     dateLine: createDateLine(Date.now),
     requestIds,
   };
@@ -154,7 +153,14 @@ function survive(log: Log): void {
 
 function drain(): void {
   if (listener === undefined) process.exit();
-  listener.drain().then(() => process.exit());
+  listener.drain().then(end);
+}
+
+/** What a policy only observes is counted for this moment: whoever tries it wants the sum. */
+function end(): never {
+  const observed = edge?.observations.summary();
+  if (observed !== undefined) edge?.log.warning(`Would have refused since start: ${observed}`);
+  process.exit();
 }
 
 /** The master says why, once, and the exit status of the program. */
