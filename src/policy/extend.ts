@@ -47,7 +47,16 @@ export type Chain = {
 export function readChain(document: SourceDocument, path: string | null): Chain {
   const values = validate(document);
   const realPath = path === null || values.extends === undefined ? null : realPathOf(path);
-  const chain: Link[] = [{ file: document.file, isShipped: false, realPath, document, values }];
+  return chainFrom({ file: document.file, isShipped: false, realPath, document, values }, path);
+}
+
+/** The same of a shipped policy, from its name. */
+export function readShippedChain(name: string): Chain {
+  return chainFrom(readShipped(shippedSource(name)), null);
+}
+
+function chainFrom(first: Link, path: string | null): Chain {
+  const chain: Link[] = [first];
   for (let last = chain.at(-1); last !== undefined; last = chain.at(-1)) {
     const target = last.values.extends ?? defaultName;
     if (target === defaultName) break;
@@ -58,8 +67,8 @@ export function readChain(document: SourceDocument, path: string | null): Chain 
   return {
     layers: [...chain.map(layer), shippedDefault()],
     files: path === null ? [] : chain.flatMap(({ file, isShipped }) => (isShipped ? [] : [file])),
-    document,
-    values,
+    document: first.document,
+    values: first.values,
   };
 }
 

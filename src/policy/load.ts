@@ -1,11 +1,14 @@
+import { existsSync, statSync } from 'node:fs';
 import { parse as parsePath } from 'node:path';
+import { nearestNames } from '../suggestion/nearest-name.ts';
 import { complete } from './complete.ts';
-import { readChain, shippedDefault } from './extend.ts';
+import { type Chain, readChain, readShippedChain, shippedDefault } from './extend.ts';
 import type { SourceDocument } from './locate.ts';
+import { PolicyError } from './mistake.ts';
 import type { Policy } from './policy.ts';
 import type { PolicyFile } from './policy-file.generated.ts';
 import { readPolicyFile } from './read.ts';
-import { defaultName } from './shipped.ts';
+import { defaultName, shippedNames } from './shipped.ts';
 import { parseDocument } from './source-document.ts';
 
 /** A policy with what is known of the file that it was read from. */
@@ -18,13 +21,16 @@ export type LoadedPolicy = {
 export type PolicySource = {
   readonly document: SourceDocument;
   readonly tests: NonNullable<PolicyFile['tests']>;
-  /** The files that the policy was read from, by the paths that lead to them. */
+  /** The files that the policy was read from, by the paths that lead to them; shipped ones are not among them. */
   readonly files: readonly string[];
 };
 
 /**
  * The policy of a file, deep-frozen; null is the shipped default. What the file leaves out is in the one that it extends, in
  * the end the shipped default. Throws `PolicyError`, whose message lists every mistake of one file for the operator.
+ *
+ * The name of a shipped policy (`strict`) is that policy, unless a file of that name is in the working directory: a path
+ * means what it meant before we shipped another one. `./strict` is always the file.
  */
 export function loadPolicy(path: string | null): Policy {
   return readPolicy(path).policy;
@@ -32,8 +38,12 @@ export function loadPolicy(path: string | null): Policy {
 
 /** The same with its tests, which have not run. */
 export function readPolicy(path: string | null): LoadedPolicy {
-  if (path === null) return { policy: complete(defaultName, [shippedDefault()]), source: null };
-  return load(readPolicyFile(path), path, path);
+  if (path === null || (path === defaultName && isShipped(path))) {
+    return { policy: complete(defaultName, [shippedDefault()]), source: null };
+  }
+  if (isShipped(path)) return loaded(path, readShippedChain(path));
+  if (isName(path) && !existsSync(path)) throw unknownName(path);
+  return loaded(nameOf(path), readChain(parseDocument(readPolicyFile(path), path), path));
 }
 
 /**
@@ -41,12 +51,27 @@ export function readPolicy(path: string | null): LoadedPolicy {
  * They are in no folder, so what they extend has to be shipped.
  */
 export function policyFrom(bytes: Uint8Array, file: string): Policy {
-  return load(bytes, file, null).policy;
+  return loaded(nameOf(file), readChain(parseDocument(bytes, file), null)).policy;
 }
 
-function load(bytes: Uint8Array, file: string, path: string | null): LoadedPolicy {
-  const { layers, files, document, values } = readChain(parseDocument(bytes, file), path);
-  return { policy: complete(nameOf(file), layers), source: { document, tests: values.tests ?? [], files } };
+function loaded(name: string, { layers, files, document, values }: Chain): LoadedPolicy {
+  return { policy: complete(name, layers), source: { document, tests: values.tests ?? [], files } };
+}
+
+function isShipped(path: string): boolean {
+  return shippedNames().includes(path) && statSync(path, { throwIfNoEntry: false })?.isDirectory() !== false;
+}
+
+/** Neither a folder nor an ending: likelier the name of a shipped policy than a file. */
+function isName(path: string): boolean {
+  return /^[A-Za-z0-9_-]+$/.test(path);
+}
+
+function unknownName(name: string): PolicyError {
+  const [meant] = nearestNames(name.slice(0, 64), shippedNames(), 1);
+  const hint = meant === undefined ? '' : `; did you mean "${meant}"?`;
+  const problem = `there is no such file, nor a shipped policy of that name among ${shippedNames().join(', ')}${hint}`;
+  return new PolicyError(name, [{ position: null, pointer: '', problem }]);
 }
 
 /** For environs, whose values are latin1 without control characters, while a file's name may be anything. */
