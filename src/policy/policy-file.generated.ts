@@ -17,21 +17,21 @@ export type PolicyFile = {
   readonly mode?: 'enforce' | 'observe';
   /** The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`. */
   readonly rules?: {
-    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
     readonly 'client.denied'?: 'enforce' | 'observe';
-    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
     readonly 'request-line.too-long'?: 'enforce' | 'observe';
-    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
     readonly 'fields.too-many'?: 'enforce' | 'observe';
-    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
     readonly 'field.too-large'?: 'enforce' | 'observe';
-    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
     readonly 'target.forbidden'?: 'enforce' | 'observe';
-    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
     readonly 'content.too-large'?: 'enforce' | 'observe';
-    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
     readonly 'host.not-allowed'?: 'enforce' | 'observe';
-    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
     readonly 'method.not-allowed'?: 'enforce' | 'observe';
   };
   /** What a request may look like. */
@@ -117,35 +117,35 @@ export type PolicyFile = {
     /** Content of one response that may wait in memory for its client; beyond it the application is held back. nginx has 64 KiB and then a file; 1 MiB frees the worker at once from nearly every page, and there is no file. */
     readonly bufferBytes?: Size;
   };
-  /** Requests for which other values hold. Of the routes that take a request the most specific one counts, and no other: by host first (a name before a wildcard, a longer wildcard before a shorter one), then by path (segment by segment, text before `*`), then by method. Two that are equal in all three are an error. A list of the nearest file is the whole list. */
+  /** Requests for which other values hold: a route says which, and the values. Of the routes that take a request the most specific one counts, and no other: by host first (a name before a wildcard, a longer wildcard before a shorter one), then by path (segment by segment, text before `*`), then by method. Two that are equal in all three are an error. The list of the nearest file is the whole list. At most 10000. */
   readonly routes?: readonly {
     /** What logs, tests and `policy explain` call this route; left out, they name its hosts, methods and path. */
     readonly name?: string;
-    /** Hosts of the requests, as in `request.hosts`. Left out: any. */
+    /** Hosts of the requests that it takes, written as in `request.hosts`. Left out: any host. */
     readonly hosts?: readonly string[];
-    /** Path of the requests, percent-decoded and with its SCRIPT_NAME. `/admin` is that path alone; `/admin/*` is /admin and all below it; `*` inside stands for one segment. Several slashes in a row count as one. Left out: any. */
+    /** Path of the requests that it takes, percent-decoded and with its SCRIPT_NAME. `/admin` is that path alone, without /admin/; `/admin/*` is /admin and all below it; a `*` further left stands for one segment. Several slashes in a row count as one; letter case counts. Left out: any path. */
     readonly path?: string;
-    /** Methods of the requests. Left out: any. */
+    /** Methods of the requests that it takes. Left out: any method. They do not allow a method: that is what `request.methods` does, here or in general. */
     readonly methods?: readonly ('GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS' | 'QUERY' | 'SEARCH' | 'PROPFIND' | 'PROPPATCH' | 'MKCOL' | 'COPY' | 'MOVE' | 'LOCK' | 'UNLOCK' | 'REPORT' | 'ACL' | 'BIND' | 'REBIND' | 'UNBIND' | 'LINK' | 'UNLINK' | 'MKACTIVITY' | 'CHECKOUT' | 'MERGE' | 'MKCALENDAR' | 'NOTIFY' | 'SUBSCRIBE' | 'UNSUBSCRIBE' | 'M-SEARCH' | 'PURGE')[];
     /** `enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing, because nothing is safe without them. */
     readonly mode?: 'enforce' | 'observe';
     /** The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`. */
     readonly rules?: {
-      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
       readonly 'client.denied'?: 'enforce' | 'observe';
-      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
       readonly 'request-line.too-long'?: 'enforce' | 'observe';
-      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
       readonly 'fields.too-many'?: 'enforce' | 'observe';
-      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
       readonly 'field.too-large'?: 'enforce' | 'observe';
-      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
       readonly 'target.forbidden'?: 'enforce' | 'observe';
-      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
       readonly 'content.too-large'?: 'enforce' | 'observe';
-      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
       readonly 'host.not-allowed'?: 'enforce' | 'observe';
-      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
       readonly 'method.not-allowed'?: 'enforce' | 'observe';
     };
     /** What a request of this route may look like. */
@@ -211,7 +211,7 @@ export type PolicyFile = {
   }[];
   /** Requests with what has to become of them, run by `portcullis policy test` and whenever the policy is loaded: a test that fails refuses the policy. They are about the whole policy of this file and are not inherited. */
   readonly tests?: readonly {
-    /** What the test shows. */
+    /** What the test shows, in words: it names the test in the output of `policy test`. */
     readonly name: string;
     /** The bytes of the request, one character a byte. `{text*count}` repeats: "GET /{a*5000} HTTP/1.1\r\nHost: x\r\n\r\n". */
     readonly request: string;
@@ -221,15 +221,15 @@ export type PolicyFile = {
     readonly expect: {
       /** `pass`: the application gets the request; `refuse`: it is answered or closed by the edge. */
       readonly verdict?: 'pass' | 'refuse';
-      /** The rule that refuses. */
+      /** The rule that has to refuse the request, by its id (docs/rules.md). */
       readonly rule?: 'request-line.too-long' | 'request-line.malformed' | 'version.unsupported' | 'method.not-allowed' | 'method.unknown' | 'target.malformed' | 'target.forbidden' | 'target.not-mounted' | 'host.missing' | 'host.malformed' | 'host.conflict' | 'host.not-allowed' | 'fields.too-many' | 'field.too-large' | 'fields.too-large' | 'field.malformed' | 'field.repeated' | 'framing.conflict' | 'framing.transfer-coding' | 'framing.content-length' | 'framing.chunk' | 'trailer.forbidden' | 'trailer.too-large' | 'content.too-large' | 'expect.unsupported' | 'timeout.head' | 'timeout.content' | 'timeout.keep-alive' | 'timeout.write' | 'timeout.worker' | 'timeout.queue' | 'worker.failed' | 'connections.too-many' | 'overload.queue' | 'client.denied';
-      /** The rule that would have refused, were it not observed. */
+      /** A rule that would have refused the request, were it not only observed (`mode`, `rules`). */
       readonly observed?: 'client.denied' | 'request-line.too-long' | 'fields.too-many' | 'field.too-large' | 'target.forbidden' | 'content.too-large' | 'host.not-allowed' | 'method.not-allowed';
-      /** Status code of the refusal. */
+      /** Status code of the refusal, as the client would get it. A test rarely needs it beside `rule`, which has one. */
       readonly status?: number;
-      /** Name of the route that the request takes. */
+      /** The route that has to take the request: its `name`, or without one its hosts, methods and path, as `policy explain` shows them (`api.example.com POST /upload/*`). */
       readonly route?: string;
-      /** keys of the environ, each with the value that the application has to get, or null where it must not be there */
+      /** keys of the environ, such as PATH_INFO or HTTP_COOKIE, each with the value that the application has to get, or null where it must not be there */
       readonly environ?: Readonly<Record<string, string | null>>;
     };
   }[];
@@ -444,5 +444,5 @@ export const policyKeys: Readonly<Record<PolicyPointer, PolicyKey>> = {
   '/tests/*/expect/observed': {"kind":"choice","values":["client.denied","request-line.too-long","fields.too-many","field.too-large","target.forbidden","content.too-large","host.not-allowed","method.not-allowed"]},
   '/tests/*/expect/status': {"kind":"count","minimum":100,"maximum":599},
   '/tests/*/expect/route': {"kind":"text","maxLength":1400},
-  '/tests/*/expect/environ': {"kind":"map","item":"keys of the environ, each with the value that the application has to get, or null where it must not be there","maxItems":100},
+  '/tests/*/expect/environ': {"kind":"map","item":"keys of the environ, such as PATH_INFO or HTTP_COOKIE, each with the value that the application has to get, or null where it must not be there","maxItems":100},
 };
