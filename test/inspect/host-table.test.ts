@@ -9,7 +9,7 @@ import { type HostEntry, HostTable } from '../../src/inspect/host-table.ts';
 import { Inspection } from '../../src/inspect/inspect.ts';
 import { readCases } from '../support/cases.ts';
 import { withHead } from '../support/with-head.ts';
-import { defaultPolicy } from './inspect-cases.ts';
+import { policyOf } from './inspect-cases.ts';
 
 type HostCase = {
   readonly behaviour: string;
@@ -86,8 +86,9 @@ describe('HostTable', () => {
     fc.assert(
       fc.property(fc.array(pattern, { minLength: 1, maxLength: 8 }), host, (hosts, text) => {
         const table = tableOf(hosts);
+        const policy = policyOf({ hosts });
         withHead(Buffer.from(`GET / HTTP/1.1\r\nHost: ${text}\r\n\r\n`), (head) => {
-          const refused = inspectAllowedHost(head, { ...defaultPolicy, hosts }, new Inspection());
+          const refused = inspectAllowedHost(head, policy, new Inspection());
           const index = head.find(hostField);
           const entry = table.find(head.bytes, head.base + head.valueStart(index), head.base + head.valueEnd(index));
           assert.equal(entry === undefined, refused !== undefined, text);
