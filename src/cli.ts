@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { ConfigError } from './config/config.ts';
-import { type Command, readConfig } from './config/read-config.ts';
+import { runImport } from './config/import-command.ts';
+import { readConfig, type Surroundings } from './config/read-config.ts';
 import { checkApp } from './master/check-app.ts';
 import { runMaster } from './master/master.ts';
 import { PolicyError } from './policy/mistake.ts';
@@ -9,19 +10,22 @@ import { openErrorLog } from './telemetry/error-log.ts';
 
 const exitUsage = 2;
 
-async function main(): Promise<number> {
-  let command: Command;
+/** By their name as first argument; whatever else stands there is a flag or the application. */
+const subcommands = new Map([['import', importGunicorn]]);
+
+async function main(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   try {
-    command = readConfig(process.argv.slice(2), {
-      environment: process.env,
-      workingDirectory: process.cwd(),
-      version: ownVersion(),
-    });
+    const subcommand = subcommands.get(argv[0] ?? '');
+    return await (subcommand === undefined ? serve(argv, surroundings) : subcommand(argv.slice(1), surroundings));
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof PolicyError)) throw error;
     process.stderr.write(`portcullis: ${error.message}\n`);
     return error instanceof ConfigError ? error.exitCode : exitUsage;
   }
+}
+
+async function serve(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+  const command = await readConfig(argv, surroundings);
   if (command.type === 'print') {
     process.stdout.write(command.text);
     return 0;
@@ -32,9 +36,17 @@ async function main(): Promise<number> {
   return config.checkOnly ? checkApp(config, log) : runMaster(config, log);
 }
 
+async function importGunicorn(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { out, complaints } = await runImport(argv, surroundings);
+  process.stdout.write(out);
+  process.stderr.write(complaints);
+  return 0;
+}
+
 function ownVersion(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { readonly version: string }).version;
 }
 
-process.exit(await main());
+const surroundings = { environment: process.env, workingDirectory: process.cwd(), version: ownVersion() };
+process.exit(await main(process.argv.slice(2), surroundings));

@@ -22,6 +22,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   connection: ['http1', 'inspect', 'policy', 'rejection', 'telemetry', 'upstream'],
   accept: ['connection', 'http1'],
   'edge.ts': ['accept', 'connection', 'http1', 'inspect', 'policy', 'process', 'telemetry', 'upstream', 'worker'],
+  // One request's verdict, from the parts that the server is made of.
+  explain: ['http1', 'inspect', 'policy', 'rejection', 'upstream'],
   suggestion: [],
   telemetry: [],
   link: [],

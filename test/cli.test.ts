@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,6 +50,13 @@ const cases: readonly {
     said: /environment WEB_CONCURRENCY/,
   },
   {
+    behaviour: 'flags that only Gunicorn has',
+    args: ['--threads', '4', '--no-sendfile', 'examples/hello.js'],
+    code: 2,
+    said: /^portcullis: flag --threads: .* --workers .*\nflag --no-sendfile: this has no meaning here/,
+  },
+  { behaviour: 'an import of nothing', args: ['import'], code: 2, said: /missing required argument 'file'/ },
+  {
     behaviour: 'an address that this machine does not have',
     args: ['-b', '192.0.2.1:80', 'examples/hello.js'],
     code: 1,
@@ -75,6 +82,47 @@ describe('portcullis', () => {
     const version = await runProgram(['--version']);
     assert.deepEqual([version.code, version.stderr], [0, '']);
     assert.match(version.stdout, /^portcullis \d+\.\d+\.\d+\n$/);
+  });
+});
+
+describe('portcullis in a folder with a gunicorn.conf.py', () => {
+  let folder = '';
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'cli-test-'));
+    mkdirSync(join(folder, 'site'));
+    const answer = '[process.cwd(), process.env.GREETING, String(process.env.PORTCULLIS_BACKLOG)].join()';
+    const app = `export const app = (environ, start) => { start('200 OK', []); return [${answer}]; };\n`;
+    writeFileSync(join(folder, 'site/app.mjs'), app);
+    const lines = ['bind = "127.0.0.1:0"', 'chdir = "site"', 'raw_env = ["GREETING=good day"]', 'wsgi_app = "app.mjs"'];
+    writeFileSync(join(folder, 'gunicorn.conf.py'), `print("evaluated")\n${lines.join('\n')}\n`);
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  for (const workerClass of ['node', 'inline']) {
+    it(`serves what the file says, with the worker class ${workerClass}`, async () => {
+      const program = startProgram(['-k', workerClass], { cwd: folder, env: { PORTCULLIS_BACKLOG: '9' } });
+      try {
+        const answer = await exchangeRaw(await program.port(), request('/'));
+        assert.match(answer, new RegExp(`${realpathSync(folder)}/site,good day,undefined`));
+        assert.match(program.stderr, /^evaluated$/m);
+      } finally {
+        await program.stop();
+      }
+    });
+  }
+
+  it('prints the settings on standard output, and nothing else', async () => {
+    const exit = await runProgram(['--print-config'], { cwd: folder });
+    assert.deepEqual([exit.code, exit.stderr], [0, 'evaluated\n']);
+    assert.match(exit.stdout, /^app +app\.mjs +gunicorn\.conf\.py:5\n/);
+  });
+
+  it('imports the file, and then checks what it has written', async () => {
+    const names = ['--config', 'c.yaml', '--policy', 'p.yaml'];
+    const exit = await runProgram(['import', 'gunicorn.conf.py', ...names], { cwd: folder });
+    assert.deepEqual([exit.code, exit.stdout, exit.stderr], [0, 'Wrote c.yaml and p.yaml.\n', 'evaluated\n']);
+    const check = await runProgram(['-c', 'c.yaml', '--check-config'], { cwd: folder });
+    assert.deepEqual([check.code, check.stderr], [0, '']);
   });
 });
 

@@ -6,6 +6,10 @@ import type { BindAddress } from './bind-address.ts';
 /** What one start of the program was asked to do: complete, checked, frozen. */
 export type Config = {
   readonly app: AppTarget;
+  /** Absolute: where the application runs. The master itself stays where it was started. */
+  readonly workingDirectory: string;
+  /** What the application finds in its environment beside, or instead of, what the master has. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly binds: readonly BindAddress[];
   /** `node`: the application runs in worker processes; `inline`: in the edges. */
   readonly workerClass: WorkerClass;

@@ -1,9 +1,7 @@
-import { longFlag, type SettingName, settingNames } from './settings.ts';
+import type { GivenTexts, SettingsLayer } from './precedence.ts';
+import { longFlag, type SettingName, settingNames, settingOf } from './settings.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** A text that gives a setting its value, and where it stands: `flag --workers`, `environment WEB_CONCURRENCY`. */
-export type GivenText = { readonly text: string; readonly origin: string };
 
 /** `PORTCULLIS_WORKERS` for `--workers`. */
 export function variableOf(name: SettingName): string {
@@ -11,21 +9,39 @@ export function variableOf(name: SettingName): string {
 }
 
 /**
- * Settings from the environment; an empty variable counts as not set. `WEB_CONCURRENCY` and `PORT` are what hosting
- * platforms set, `SCRIPT_NAME` is Gunicorn's, and all only replace a default. Unknown `PORTCULLIS_*` are left alone: a Kubernetes service named
- * portcullis puts a dozen of them into every container.
+ * Settings from `PORTCULLIS_*`; an empty variable counts as not set. Unknown ones are left alone: a Kubernetes service
+ * named portcullis puts a dozen of them into every container.
  */
-export function settingsFromEnvironment(environment: Environment): ReadonlyMap<SettingName, GivenText> {
-  const found = new Map<SettingName, GivenText>();
-  const take = (name: SettingName, variable: string, asSetting = (text: string): string => text): void => {
-    const text = environment[variable];
-    if (text !== undefined && text !== '' && !found.has(name)) {
-      found.set(name, { text: asSetting(text), origin: `environment ${variable}` });
-    }
-  };
-  for (const name of settingNames) take(name, variableOf(name));
-  take('workers', 'WEB_CONCURRENCY');
-  take('scriptName', 'SCRIPT_NAME');
-  take('bind', 'PORT', (port) => `0.0.0.0:${port}`);
+export function settingsFromEnvironment(environment: Environment): SettingsLayer {
+  const found = new Map<SettingName, GivenTexts>();
+  for (const name of settingNames) {
+    const { isFlagOnly } = settingOf(name);
+    if (isFlagOnly !== true) take(found, name, variableOf(name), environment);
+  }
   return found;
+}
+
+/**
+ * What hosting platforms set (`WEB_CONCURRENCY`, `PORT`), and `SCRIPT_NAME` of Gunicorn. As in Gunicorn they only replace a
+ * default: a config file goes before them.
+ */
+export function settingsFromPlatform(environment: Environment): SettingsLayer {
+  const found = new Map<SettingName, GivenTexts>();
+  take(found, 'workers', 'WEB_CONCURRENCY', environment);
+  take(found, 'scriptName', 'SCRIPT_NAME', environment);
+  take(found, 'bind', 'PORT', environment, (port) => `0.0.0.0:${port}`);
+  return found;
+}
+
+function take(
+  found: Map<SettingName, GivenTexts>,
+  name: SettingName,
+  variable: string,
+  environment: Environment,
+  asSetting = (text: string): string => text,
+): void {
+  const text = environment[variable];
+  if (text === undefined || text === '') return;
+  const origin = `environment ${variable}`;
+  found.set(name, { texts: [asSetting(text)], origin, label: origin });
 }

@@ -1,20 +1,33 @@
 import { Command, CommanderError, Option } from 'commander';
 import { ConfigError } from './config.ts';
-import { longFlag, type Setting, type SettingName, settingNames, settings } from './settings.ts';
+import {
+  type GunicornSetting,
+  gunicornNames,
+  gunicornSettings,
+  isGunicornDefault,
+  problemOf,
+} from './gunicorn-settings.ts';
+import type { GivenTexts, SettingsLayer } from './precedence.ts';
+import { longFlag, type SettingName, settingNames, settingOf } from './settings.ts';
 
-/** What stands on the command line, unread: texts by setting, each with the flag that gave it. */
+/** What stands on the command line, unread. */
 export type CommandLine =
   | { readonly type: 'print'; readonly text: string }
   | {
       readonly type: 'run';
       readonly app: string | undefined;
-      readonly given: ReadonlyMap<SettingName, readonly string[]>;
+      readonly given: SettingsLayer;
       readonly checkOnly: boolean;
+      readonly printConfig: boolean;
     };
 
-/** Splits `argv` (without the program's name). Throws `ConfigError`, with the nearest flag for an unknown one. */
+/**
+ * Splits `argv` (without the program's name). Throws `ConfigError`, with the nearest flag for an unknown one and a sentence for
+ * one that only Gunicorn has.
+ */
 export function parseCommandLine(argv: readonly string[], version: string): CommandLine {
-  const given = new Map<SettingName, readonly string[]>();
+  const given = new Map<SettingName, GivenTexts>();
+  const refused: string[] = [];
   let printed = '';
   let complaint = '';
   const command = new Command('portcullis')
@@ -32,9 +45,11 @@ export function parseCommandLine(argv: readonly string[], version: string): Comm
       },
     });
   for (const name of settingNames) declare(command, name, given);
+  for (const name of gunicornNames) declareRefused(command, gunicornSettings[name], refused);
   command.optionsGroup('Other:');
   command.option('--check-config', 'load the policy and the application, then exit');
-  command.version(`portcullis ${version}`, '--version', 'print the version');
+  command.option('--print-config', 'print every setting with its value and where it came from, then exit');
+  command.version(`portcullis ${version}`, '-v, --version', 'print the version');
   command.helpOption('-h, --help', 'print this help');
   try {
     command.parse(argv, { from: 'user' });
@@ -43,19 +58,40 @@ export function parseCommandLine(argv: readonly string[], version: string): Comm
     if (error.exitCode === 0) return { type: 'print', text: printed };
     throw new ConfigError(asParagraph(complaint));
   }
-  return { type: 'run', app: command.args[0], given, checkOnly: command.opts()['checkConfig'] === true };
+  if (refused.length > 0) throw new ConfigError(refused.join('\n'));
+  const { checkConfig, printConfig } = command.opts();
+  return {
+    type: 'run',
+    app: command.args[0],
+    given,
+    checkOnly: checkConfig === true,
+    printConfig: printConfig === true,
+  };
 }
 
-function declare(command: Command, name: SettingName, given: Map<SettingName, readonly string[]>): void {
-  const setting: Setting<unknown> = settings[name];
+function declare(command: Command, name: SettingName, given: Map<SettingName, GivenTexts>): void {
+  const { flags, group, about, alias, repeatable } = settingOf(name);
+  const origin = `flag ${longFlag(name)}`;
   const take = (text: string): string => {
-    given.set(name, setting.repeatable === true ? [...(given.get(name) ?? []), text] : [text]);
+    const earlier = repeatable === true ? (given.get(name)?.texts ?? []) : [];
+    given.set(name, { texts: [...earlier, text], origin, label: origin });
     return text;
   };
-  command.optionsGroup(`${setting.group}:`);
-  command.addOption(new Option(setting.flags, setting.about).argParser(take));
-  if (setting.alias !== undefined)
-    command.addOption(new Option(setting.alias, longFlag(name)).argParser(take).hideHelp());
+  command.optionsGroup(`${group}:`);
+  command.addOption(new Option(flags, about).argParser(take));
+  if (alias !== undefined) command.addOption(new Option(alias, longFlag(name)).argParser(take).hideHelp());
+}
+
+/** Flags of Gunicorn that are none of ours: known, so that they take their value with them and get an answer. */
+function declareRefused(command: Command, setting: GunicornSetting, refused: string[]): void {
+  for (const flags of setting.flags) {
+    const option = new Option(flags).hideHelp();
+    command.addOption(option);
+    command.on(`option:${option.name()}`, (text: string | null) => {
+      if (isGunicornDefault(setting, text ?? true)) return;
+      refused.push(`flag ${option.long ?? flags}: ${problemOf(setting.fate)}.`);
+    });
+  }
 }
 
 /** Commander writes `error: unknown option '--wrokers'` and its suggestion on a line of its own. */

@@ -1,12 +1,18 @@
 import { loadPolicy } from '../policy/load.ts';
-import { type Override, withOverrides } from '../policy/override.ts';
+import { withOverrides } from '../policy/override.ts';
 import { parseAppArgument } from './app-argument.ts';
-import { defaultPort } from './bind-address.ts';
 import { type Config, ConfigError } from './config.ts';
-import type { Environment } from './environment.ts';
+import type { ConfigEntry } from './config-entry.ts';
+import { type Environment, settingsFromEnvironment, settingsFromPlatform } from './environment.ts';
 import { parseCommandLine } from './flags.ts';
-import { type GivenSettings, mergeSettings } from './precedence.ts';
-import { maxEdges, type SettingName } from './settings.ts';
+import { gunicornCommandArguments } from './gunicorn-command-arguments.ts';
+import { loadConfigFile } from './load-config-file.ts';
+import { policyOverrides } from './policy-overrides.ts';
+import { type GivenSettings, type GivenTexts, mergeSettings } from './precedence.ts';
+import { printConfig } from './print-config.ts';
+import { defaultsOfSettings } from './setting-defaults.ts';
+import { maxEdges } from './settings.ts';
+import { bindsFrom, directoryOf } from './working-directory.ts';
 
 /** What the command line asks for: a text to print, or a server to run. */
 export type Command =
@@ -20,42 +26,71 @@ export type Surroundings = {
 };
 
 /**
- * The whole configuration, or the first thing that is wrong with it: `ConfigError`, or `PolicyError` of the policy file.
- * Reads the policy file and looks whether the application's module exists; starts nothing.
+ * The whole configuration, or what is wrong with it: `ConfigError`, or `PolicyError` of a policy or config file.
+ * Evaluates the config file, reads the policy file and looks whether the application's module exists; starts nothing and
+ * changes nothing, so a reload calls it again.
  */
-export function readConfig(argv: readonly string[], surroundings: Surroundings): Command {
+export async function readConfig(argv: readonly string[], surroundings: Surroundings): Promise<Command> {
   const { environment, workingDirectory, version } = surroundings;
   const commandLine = parseCommandLine(argv, version);
   if (commandLine.type === 'print') return commandLine;
-  const given = mergeSettings(commandLine.given, environment);
-  if (commandLine.app === undefined) {
-    throw new ConfigError(
-      'the application is missing: portcullis [flags] path/to/module.js. portcullis --help lists the flags.',
-    );
+  const gunicorn = gunicornCommandArguments(environment, version);
+  const layers = [commandLine.given, settingsFromEnvironment(environment), gunicorn.given];
+  const file = await loadConfigFile(mergeSettings(layers).config?.value, surroundings);
+  const given = mergeSettings([...layers, file.settings, settingsFromPlatform(environment)]);
+  const app = commandLine.app === undefined ? file.app : argument(commandLine.app);
+  const directory = directoryOf(given, workingDirectory);
+  const { policy, warnings: ofPolicy } = withOverrides(
+    loadPolicy(given.policy?.value ?? null, directory),
+    policyOverrides(given),
+  );
+  const warnings = [...file.warnings, ...ofPolicy];
+  if (commandLine.printConfig || gunicorn.printConfig) {
+    return { type: 'print', text: printConfig({ app, given, configFile: file.shown, policy, warnings }) };
   }
-  const processes = countProcesses(given);
-  const { policy, warnings } = withOverrides(loadPolicy(given.policy?.value ?? null), policyOverrides(given));
   const config: Config = {
-    app: parseAppArgument(commandLine.app, workingDirectory),
-    binds: given.bind?.value ?? [{ kind: 'tcp', host: '127.0.0.1', port: defaultPort }],
-    ...processes,
-    workerConnections: given.workerConnections?.value ?? 1000,
-    scriptName: given.scriptName?.value ?? '',
-    backlog: given.backlog?.value ?? 2048,
+    app: findApp(app, file.workerHooks, directory),
+    workingDirectory: directory,
+    environment: Object.fromEntries(given.env?.value ?? []),
+    binds: bindsFrom(given, directory, workingDirectory),
+    ...countProcesses(given),
+    workerConnections: given.workerConnections?.value ?? defaultsOfSettings.workerConnections,
+    scriptName: given.scriptName?.value ?? defaultsOfSettings.scriptName,
+    backlog: given.backlog?.value ?? defaultsOfSettings.backlog,
     policy,
-    gracefulTimeoutMs: (given.gracefulTimeout?.value ?? 30) * 1000,
-    logLevel: given.logLevel?.value ?? 'info',
-    checkOnly: commandLine.checkOnly,
+    gracefulTimeoutMs: (given.gracefulTimeout?.value ?? defaultsOfSettings.gracefulTimeout) * 1000,
+    logLevel: given.logLevel?.value ?? defaultsOfSettings.logLevel,
+    checkOnly: commandLine.checkOnly || gunicorn.checkOnly,
     warnings,
   };
   return { type: 'run', config: Object.freeze(config) };
 }
 
+function argument(text: string): GivenTexts {
+  return { texts: [text], origin: 'argument', label: 'argument' };
+}
+
+function findApp(app: GivenTexts | null, workerHooks: readonly ConfigEntry[], directory: string): Config['app'] {
+  const text = app?.texts[0];
+  if (text === undefined) {
+    throw new ConfigError(
+      'the application is missing: portcullis [flags] path/to/module.js. portcullis --help lists the flags.',
+    );
+  }
+  const target = parseAppArgument(text, directory);
+  if (workerHooks.length === 0) return target;
+  const lines = workerHooks.map(
+    ({ origin, name }) =>
+      `${origin}: ${name}: this hook is for Python workers, and ${text} is a JavaScript application, which runs in Node`,
+  );
+  throw new ConfigError(lines.join('\n'));
+}
+
 /** With `inline` the edges run the application, so they are what `--workers` counts. */
 function countProcesses(given: GivenSettings): Pick<Config, 'workerClass' | 'workers' | 'edges'> {
-  const workerClass = given.workerClass?.value ?? 'node';
-  const workers = given.workers?.value ?? 1;
-  if (workerClass === 'node') return { workerClass, workers, edges: given.edges?.value ?? 1 };
+  const workerClass = given.workerClass?.value ?? defaultsOfSettings.workerClass;
+  const workers = given.workers?.value ?? defaultsOfSettings.workers;
+  if (workerClass === 'node') return { workerClass, workers, edges: given.edges?.value ?? defaultsOfSettings.edges };
   if (given.edges !== undefined) {
     throw new ConfigError(
       `${given.edges.origin}: with the worker class inline the edges run the application; --workers says how many.`,
@@ -65,20 +100,4 @@ function countProcesses(given: GivenSettings): Pick<Config, 'workerClass' | 'wor
     throw new ConfigError(`${given.workers?.origin}: with the worker class inline at most ${maxEdges} can run.`);
   }
   return { workerClass, workers: 0, edges: workers };
-}
-
-/** The flags that replace a value of the policy. */
-const pointers = {
-  limitRequestLine: '/request/line/maxBytes',
-  limitRequestFields: '/request/fields/maxCount',
-  limitRequestFieldSize: '/request/fields/maxFieldBytes',
-  timeout: '/timeouts/worker',
-  keepAlive: '/keepAlive/idle',
-} as const satisfies Partial<Record<SettingName, Override['pointer']>>;
-
-function policyOverrides(given: GivenSettings): readonly Override[] {
-  return (Object.keys(pointers) as readonly (keyof typeof pointers)[]).flatMap((name) => {
-    const setting = given[name];
-    return setting === undefined ? [] : [{ pointer: pointers[name], ...setting }];
-  });
 }

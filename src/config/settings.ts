@@ -11,14 +11,16 @@ import { parseScriptName } from './script-name.ts';
 export type Setting<Value> = {
   /** As commander writes it; the last name is the one that messages use. */
   readonly flags: string;
-  readonly group: 'Listening' | 'Processes' | 'Policy' | 'Limits and timeouts' | 'Logging';
+  readonly group: 'Configuration' | 'Listening' | 'Processes' | 'Policy' | 'Limits and timeouts' | 'Logging';
   readonly about: string;
-  /** Throws `ConfigError`; `origin` is where the text stands, for its message. */
+  /** Throws `ConfigError`, whose message is `origin` (where the text stands), a colon and the problem. */
   readonly parse: (text: string, origin: string) => Value;
   /** May be given more than once; all of them count. */
   readonly repeatable?: true;
   /** Another spelling of the flag, accepted and not shown. */
   readonly alias?: string;
+  /** Only a flag sets it, no variable of its name. */
+  readonly isFlagOnly?: true;
 };
 
 /** Long enough for any process count that makes sense on one machine; more is a typing error. */
@@ -30,6 +32,27 @@ const maxSeconds = 1_000_000;
 const seconds = wholeNumber(0, maxSeconds, 'seconds');
 
 export const settings = {
+  config: {
+    flags: '-c, --config <file>',
+    group: 'Configuration',
+    about: 'config file: JSON, YAML, a module, or one of Gunicorn (file.py, python:module)',
+    parse: parsePath,
+  },
+  chdir: {
+    flags: '--chdir <directory>',
+    group: 'Configuration',
+    about: 'the working directory of the application; its path, the policy and Unix sockets start there',
+    parse: parsePath,
+  },
+  env: {
+    flags: '-e, --env <KEY=value>',
+    group: 'Configuration',
+    about: 'a variable in the environment of the application; repeatable',
+    parse: parseVariable,
+    repeatable: true,
+    // PORTCULLIS_ENV=production is what people set for programs of their own.
+    isFlagOnly: true,
+  },
   bind: {
     flags: '-b, --bind <address>',
     group: 'Listening',
@@ -85,7 +108,7 @@ export const settings = {
     flags: '-P, --policy <file>',
     group: 'Policy',
     about: 'policy file, or the name of a shipped policy; what the flags below say goes before it',
-    parse: (text: string): string => text,
+    parse: parsePath,
   },
   limitRequestLine: {
     flags: '--limit-request-line <bytes>',
@@ -126,6 +149,11 @@ export const settings = {
   },
 } as const satisfies Record<string, Setting<unknown>>;
 
+/** Not frozen by `as const`, for code that goes over all of them. */
+export function settingOf(name: SettingName): Setting<unknown> {
+  return settings[name];
+}
+
 export type SettingName = keyof typeof settings;
 export const settingNames = Object.keys(settings) as readonly SettingName[];
 export type SettingValue<Name extends SettingName> = ReturnType<(typeof settings)[Name]['parse']>;
@@ -133,6 +161,18 @@ export type SettingValue<Name extends SettingName> = ReturnType<(typeof settings
 /** `--log-level` of `-l, --log-level <level>`. */
 export function longFlag(name: SettingName): string {
   return /--[a-z-]+/.exec(settings[name].flags)?.[0] ?? name;
+}
+
+function parsePath(text: string, origin: string): string {
+  if (text !== '' && !text.includes('\0')) return text;
+  throw new ConfigError(`${origin}: ${JSON.stringify(text)} is no path.`);
+}
+
+/** One variable; a list, because the setting is repeatable. */
+function parseVariable(text: string, origin: string): readonly (readonly [name: string, value: string])[] {
+  const [, name, value] = /^([^=\0]+)=([^\0]*)$/s.exec(text) ?? [];
+  if (name !== undefined && value !== undefined) return [[name, value]];
+  throw new ConfigError(`${origin}: ${JSON.stringify(text)} is not KEY=value.`);
 }
 
 /** Decimal digits and nothing else: not ` 4`, `+4`, `0x4`, `4e2` or `4.0`, which mean four things in four languages. */

@@ -21,6 +21,8 @@ export type ChildCommand = {
   /** Flags of Node itself. */
   readonly nodeFlags: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
+  /** Absolute. */
+  readonly workingDirectory: string;
   /** Become descriptors 5, 6, ... of the child. */
   readonly descriptors: readonly number[];
   /** From its start to `started`; 0: no deadline. */
@@ -177,6 +179,7 @@ function spawnChild(command: ChildCommand): ChildProcess {
     // 3: control channel, 4: lifeline, which only has to stay open for as long as we live.
     stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'pipe', ...descriptors],
     env: environment,
+    cwd: command.workingDirectory,
   });
 }
 

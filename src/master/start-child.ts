@@ -27,7 +27,8 @@ export function workerStarter(config: Config, entries: Entries): (id: number, ev
     entry: entries.worker,
     arguments: [],
     nodeFlags: inheritedNodeFlags(),
-    environment: environmentOfChildren(process.env),
+    environment: { ...environmentOfChildren(process.env), ...config.environment },
+    workingDirectory: config.workingDirectory,
     descriptors: [],
     bootMs: workerMs === 0 ? 0 : Math.max(workerMs, leastBootMs),
   };
@@ -47,7 +48,9 @@ export function edgeStarter(
     entry: entries.edge,
     arguments: [privateDirectory],
     nodeFlags: [...inheritedNodeFlags(), ...hardening],
-    environment: environmentOfChildren(process.env),
+    // `--env` is for the application.
+    environment: { ...environmentOfChildren(process.env), ...(inlineApp === null ? {} : config.environment) },
+    workingDirectory: config.workingDirectory,
     descriptors: listeners.map(({ descriptor }) => descriptor),
     bootMs: leastBootMs,
   };

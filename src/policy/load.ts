@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { parse as parsePath } from 'node:path';
+import { isAbsolute, parse as parsePath, resolve } from 'node:path';
 import { nearestNames } from '../suggestion/nearest-name.ts';
 import { complete } from './complete.ts';
 import { type Chain, readChain, readShippedChain, shippedDefault } from './extend.ts';
@@ -29,21 +29,24 @@ export type PolicySource = {
  * The policy of a file, deep-frozen; null is the shipped default. What the file leaves out is in the one that it extends, in
  * the end the shipped default. Throws `PolicyError`, whose message lists every mistake of one file for the operator.
  *
- * The name of a shipped policy (`strict`) is that policy, unless a file of that name is in the working directory: a path
- * means what it meant before we shipped another one. `./strict` is always the file.
+ * A relative path starts in `directory`. The name of a shipped policy (`strict`) is that policy, unless a file of that name is
+ * in `directory`: a path means what it meant before we shipped another one. `./strict` is always the file.
  */
-export function loadPolicy(path: string | null): Policy {
-  return readPolicy(path).policy;
+export function loadPolicy(path: string | null, directory = process.cwd()): Policy {
+  return readPolicy(path, directory).policy;
 }
 
 /** The same with its tests, which have not run. */
-export function readPolicy(path: string | null): LoadedPolicy {
-  if (path === null || (path === defaultName && isShipped(path))) {
-    return { policy: complete(defaultName, [shippedDefault()]), source: null };
+export function readPolicy(path: string | null, directory = process.cwd()): LoadedPolicy {
+  if (path === null) return { policy: complete(defaultName, [shippedDefault()]), source: null };
+  // As it was given where that leads to the same file: messages and origins have it.
+  const file = isAbsolute(path) || directory === process.cwd() ? path : resolve(directory, path);
+  if (isName(path) && !isFile(file)) {
+    if (path === defaultName) return readPolicy(null);
+    if (shippedNames().includes(path)) return loaded(path, readShippedChain(path));
+    if (!existsSync(file)) throw unknownName(path);
   }
-  if (isShipped(path)) return loaded(path, readShippedChain(path));
-  if (isName(path) && !existsSync(path)) throw unknownName(path);
-  return loaded(nameOf(path), readChain(parseDocument(readPolicyFile(path), path), path));
+  return loaded(nameOf(file), readChain(parseDocument(readPolicyFile(file), file), file));
 }
 
 /**
@@ -58,8 +61,13 @@ function loaded(name: string, { layers, files, document, values }: Chain): Loade
   return { policy: complete(name, layers), source: { document, tests: values.tests ?? [], files } };
 }
 
-function isShipped(path: string): boolean {
-  return shippedNames().includes(path) && statSync(path, { throwIfNoEntry: false })?.isDirectory() !== false;
+/** Anything but a directory: the reader says what is wrong with what is no regular file, or cannot be looked at. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
+  } catch {
+    return true;
+  }
 }
 
 /** Neither a folder nor an ending: likelier the name of a shipped policy than a file. */

@@ -19,7 +19,10 @@ export type PolicyInForce = {
 export function putInForce(policy: Policy): PolicyInForce {
   const base = effectivePolicy(null, policy);
   const routed = policy.routes.map(({ values }, index) => effectivePolicy(index, withValues(policy, values), base));
-  const headLimits = highest([base, ...routed].map(({ parserLimits }) => parserLimits));
+  const headLimits = highest(
+    base.parserLimits,
+    [base, ...routed].map(({ parserLimits }) => parserLimits),
+  );
   const general = { ...base, checksHeadLimits: isNarrower(base.request, headLimits) };
   if (routed.length === 0) return { policy, headLimits, general, for: () => general };
   const routes = new RouteTable(
@@ -36,14 +39,15 @@ export function putInForce(policy: Policy): PolicyInForce {
   };
 }
 
-function highest(limits: readonly RequestPolicy[]): RequestPolicy {
-  return limits.reduce((most, next) => ({
-    ...most,
-    lineBytes: Math.max(most.lineBytes, next.lineBytes),
-    fieldCount: Math.max(most.fieldCount, next.fieldCount),
-    fieldBytes: Math.max(most.fieldBytes, next.fieldBytes),
-    totalFieldBytes: Math.max(most.totalFieldBytes, next.totalFieldBytes),
-  }));
+function highest(general: RequestPolicy, limits: readonly RequestPolicy[]): RequestPolicy {
+  const most = (read: (request: RequestPolicy) => number): number => Math.max(...limits.map(read));
+  return {
+    ...general,
+    lineBytes: most(({ lineBytes }) => lineBytes),
+    fieldCount: most(({ fieldCount }) => fieldCount),
+    fieldBytes: most(({ fieldBytes }) => fieldBytes),
+    totalFieldBytes: most(({ totalFieldBytes }) => totalFieldBytes),
+  };
 }
 
 function isNarrower(limits: RequestPolicy, than: RequestPolicy): boolean {

@@ -17,17 +17,20 @@ before(() => {
 });
 after(() => rmSync(folder, { recursive: true }));
 
-function read(line: string, environment: Readonly<Record<string, string>> = {}): Config {
+async function read(line: string, environment: Readonly<Record<string, string>> = {}): Promise<Config> {
   const argv = line.split(' ').filter((word) => word !== '');
   const inFolder = argv.map((word) => word.replace(/^(policy|broken)\.json$/, join(folder, '$&')));
-  const command = readConfig(inFolder, { environment, workingDirectory: folder, version: '0' });
+  const command = await readConfig(inFolder, { environment, workingDirectory: folder, version: '0' });
   assert.equal(command.type, 'run');
   return (command as { readonly config: Config }).config;
 }
 
-function refusal(line: string, environment: Readonly<Record<string, string>> = {}): ConfigError | PolicyError {
+async function refusal(
+  line: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<ConfigError | PolicyError> {
   try {
-    read(line, environment);
+    await read(line, environment);
   } catch (error) {
     assert.ok(error instanceof ConfigError || error instanceof PolicyError, String(error));
     return error;
@@ -36,10 +39,12 @@ function refusal(line: string, environment: Readonly<Record<string, string>> = {
 }
 
 describe('configuration', () => {
-  it('has the defaults of DESIGN', () => {
-    const { policy, ...config } = read('app.js');
+  it('has the defaults of DESIGN', async () => {
+    const { policy, ...config } = await read('app.js');
     assert.deepEqual(config, {
       app: { path: join(folder, 'app.js'), name: null },
+      workingDirectory: folder,
+      environment: {},
       binds: [{ kind: 'tcp', host: '127.0.0.1', port: 8000 }],
       workerClass: 'node',
       workers: 1,
@@ -55,7 +60,7 @@ describe('configuration', () => {
     assert.equal(policy.timeouts.workerMs, 30_000);
     assert.equal(policy.keepAlive.idleMs, 5_000);
     assert.equal(policy.request.lineBytes, 4094);
-    assert.ok(Object.isFrozen(read('app.js')));
+    assert.ok(Object.isFrozen(await read('app.js')));
   });
 
   type Reading = {
@@ -232,13 +237,13 @@ describe('configuration', () => {
     },
   ];
   for (const { behaviour, line, environment, value, expected } of readings) {
-    it(behaviour, () => assert.deepEqual(value(read(line, environment)), expected));
+    it(behaviour, async () => assert.deepEqual(value(await read(line, environment)), expected));
   }
 
   const numbers = ['0', '-1', '+4', '4.0', '1e1', '0x4', '4_0', 'four', '99999', '4 ', '\u0664'];
   for (const text of numbers) {
-    it(`refuses ${JSON.stringify(text)} workers`, () => {
-      const { message } = refusal('app.js', { PORTCULLIS_WORKERS: text });
+    it(`refuses ${JSON.stringify(text)} workers`, async () => {
+      const { message } = await refusal('app.js', { PORTCULLIS_WORKERS: text });
       assert.equal(
         message,
         `environment PORTCULLIS_WORKERS: ${JSON.stringify(text)} is not a whole number from 1 to 512.`,
@@ -283,8 +288,8 @@ describe('configuration', () => {
     { line: 'app.js', environment: { PORT: 'http' }, message: /^environment PORT: .*a port is a number/ },
   ];
   for (const { line, message, environment } of refusals) {
-    it(`refuses ${JSON.stringify(line)}${environment === undefined ? '' : ` with ${JSON.stringify(environment)}`}`, () => {
-      const error = refusal(line, environment);
+    it(`refuses ${JSON.stringify(line)}${environment === undefined ? '' : ` with ${JSON.stringify(environment)}`}`, async () => {
+      const error = await refusal(line, environment);
       assert.match(error.message, message);
       assert.ok(error instanceof PolicyError || error.exitCode === 2);
       // A policy's mistake shows its line and a caret; no error shows where in our code it was found.
@@ -300,8 +305,8 @@ describe('configuration', () => {
     { line: 'folder.js', message: /it is a directory/ },
   ];
   for (const { line, message } of missing) {
-    it(`cannot load ${line}`, () => {
-      const error = refusal(line);
+    it(`cannot load ${line}`, async () => {
+      const error = await refusal(line);
       assert.match(error.message, message);
       assert.equal((error as ConfigError).exitCode, 4);
     });
@@ -314,8 +319,8 @@ describe('configuration', () => {
     ],
     ['--version', /^portcullis 1\.2\.3\n$/],
   ] as const) {
-    it(`prints for ${flag}`, () => {
-      const command = readConfig([flag], { environment: {}, workingDirectory: folder, version: '1.2.3' });
+    it(`prints for ${flag}`, async () => {
+      const command = await readConfig([flag], { environment: {}, workingDirectory: folder, version: '1.2.3' });
       assert.equal(command.type, 'print');
       assert.match((command as { readonly text: string }).text, pattern);
     });

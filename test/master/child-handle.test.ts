@@ -10,6 +10,7 @@ const command: ChildCommand = {
   arguments: [],
   nodeFlags: ['--import', import.meta.resolve('tsx')],
   environment: process.env,
+  workingDirectory: process.cwd(),
   descriptors: [],
   bootMs: 10_000,
 };

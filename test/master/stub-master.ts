@@ -6,6 +6,8 @@ import { connectRaw } from '../support/raw-client.ts';
 /** The numbers that a test does not care about. */
 const config = {
   app: { path: '/nowhere', name: 'ready' },
+  workingDirectory: process.cwd(),
+  environment: {},
   binds: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
   workerClass: 'node',
   workers: 1,

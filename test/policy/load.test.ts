@@ -300,6 +300,28 @@ describe('a policy that is asked for by its name', () => {
     }
   });
 
+  it('is looked for in the directory that the server runs in, as paths are', () => {
+    const elsewhere = mkdtempSync(join(directory, 'elsewhere-'));
+    const own = (): void => writeFileSync('strict', '{ "queue": { "max": 7 } }');
+    assert.equal(within(() => loadPolicy('strict', elsewhere), own).name, 'strict');
+    writeFileSync(join(elsewhere, 'strict'), '{ "queue": { "max": 9 } }');
+    const { queue, origins } = within(() => loadPolicy('strict', elsewhere));
+    assert.equal(queue.max, 9);
+    assert.equal(origins['/queue/max'], `${join(elsewhere, 'strict')}:1:14`);
+  });
+
+  it('is refused in words where nobody can look for the file', () => {
+    const loop = (): void => symlinkSync('strict', 'strict');
+    assert.equal(
+      within(() => refusal(() => loadPolicy('strict')), loop),
+      'strict: too many symbolic links',
+    );
+    assert.match(
+      within(() => refusal(() => loadPolicy('a'.repeat(300)))),
+      /: the name is too long$/,
+    );
+  });
+
   it('is suggested where its name is misspelt', () => {
     assert.match(
       within(() => refusal(() => loadPolicy('strit'))),

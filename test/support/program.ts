@@ -112,7 +112,8 @@ export function startNode(args: readonly string[], options: ProgramOptions = {})
 }
 
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  const settings = /^(PORTCULLIS_|PORT$|WEB_CONCURRENCY$|SCRIPT_NAME$|NODE_OPTIONS$|NODE_TEST_CONTEXT$)/;
+  const settings =
+    /^(PORTCULLIS_|PORT$|WEB_CONCURRENCY$|SCRIPT_NAME$|GUNICORN_CMD_ARGS$|VIRTUAL_ENV$|NODE_OPTIONS$|NODE_TEST_CONTEXT$)/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !settings.test(name)));
 }
 

@@ -1,0 +1,57 @@
+import { excerpt } from '../policy/excerpt.ts';
+import { positionAt, type SourceMember } from '../policy/locate.ts';
+import { type Mistake, PolicyError } from '../policy/mistake.ts';
+import { readPolicyFile } from '../policy/read.ts';
+import { repeatedKeys } from '../policy/repeated-key.ts';
+import { parseDocument } from '../policy/source-document.ts';
+import { type ConfigEntry, type ConfigFile, type EntryMistake, nearestKey, readEntries } from './config-entry.ts';
+
+/**
+ * Reads a config file in JSON or YAML. Its format, its bounds and the way its mistakes are shown are those of policy files,
+ * so it throws `PolicyError`.
+ */
+export function readConfigDocument(file: string): ConfigFile {
+  const document = parseDocument(readPolicyFile(file), file);
+  const { root, text } = document;
+  if (root.members === undefined) {
+    throw new PolicyError(
+      file,
+      [{ position: positionAt(text, root.start), pointer: '', problem: 'expected an object with settings' }],
+      { text },
+    );
+  }
+  const { mistakes, unknown, ...config } = readEntries(root.members.map((member) => entryOf(member, file, text)));
+  const found = [
+    ...[...repeatedKeys(root)].map(({ pointer, again }) => ({
+      position: positionAt(text, again),
+      pointer,
+      problem: 'expected each key once, found this one again',
+    })),
+    ...unknown.map((entry) => asMistake({ entry, at: 'name', problem: unknownKey(entry) })),
+    // A repeated key is reported as such.
+    ...mistakes.filter(({ problem, entry }) => problem !== `this is another name of ${entry.name}`).map(asMistake),
+  ].sort((left, right) => order(left) - order(right));
+  if (found.length > 0) throw new PolicyError(file, found, { text });
+  return config;
+}
+
+function entryOf({ name, nameStart, node }: SourceMember, file: string, text: string): ConfigEntry {
+  const place = { name: positionAt(text, nameStart), value: positionAt(text, node.start) };
+  const shown =
+    node.start === node.end ? 'nothing' : excerpt(text.slice(node.start, Math.min(node.end, node.start + 100)));
+  return { name, value: node.value, shown, origin: `${file}:${place.name.line}:${place.name.column}`, place };
+}
+
+function asMistake({ entry, at, problem }: EntryMistake): Mistake {
+  return { position: entry.place?.[at] ?? null, pointer: `/${entry.name}`, problem };
+}
+
+function unknownKey({ name }: ConfigEntry): string {
+  const nearest = nearestKey(name);
+  const meant = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
+  return `expected the name of a setting, found "${excerpt(name)}"${meant}`;
+}
+
+function order({ position }: Mistake): number {
+  return position === null ? 0 : position.line * 1e6 + position.column;
+}

@@ -1,0 +1,117 @@
+import type { Position } from '../policy/mistake.ts';
+import { nearestNames } from '../suggestion/nearest-name.ts';
+import { ConfigError } from './config.ts';
+import { gunicornNames, gunicornSetting, isGunicornDefault, problemOf } from './gunicorn-settings.ts';
+import { type GivenTexts, readSetting, type SettingsLayer } from './precedence.ts';
+import { type SettingName, settingNames, settingOf } from './settings.ts';
+
+/** One name of a config file with its value, whatever language the file is in. */
+export type ConfigEntry = {
+  readonly name: string;
+  readonly value: unknown;
+  /** The value in the words of the file, for messages. */
+  readonly shown: string;
+  /** `gunicorn.conf.py:3`. */
+  readonly origin: string;
+  /** Where name and value stand, in files whose text can be shown. */
+  readonly place?: { readonly name: Position; readonly value: Position };
+};
+
+export type EntryMistake = { readonly entry: ConfigEntry; readonly at: 'name' | 'value'; readonly problem: string };
+
+/** What a config file says, each part with where it says so. */
+export type ConfigFile = {
+  readonly settings: SettingsLayer;
+  /** The application. */
+  readonly app: GivenTexts | null;
+  /** Functions that would run in Python workers. */
+  readonly workerHooks: readonly ConfigEntry[];
+};
+
+export type ReadEntries = ConfigFile & {
+  readonly mistakes: readonly EntryMistake[];
+  /** Names that are no setting of anybody. */
+  readonly unknown: readonly ConfigEntry[];
+};
+
+/** The keys of a config file: our names and Gunicorn's. */
+const ownKeys: readonly string[] = [...settingNames.filter((name) => name !== 'config'), 'app'];
+export const configKeys: readonly string[] = [...new Set([...ownKeys, ...gunicornNames])];
+
+/** Sorts the entries of one file into settings and mistakes; all of them, so that the operator sees every mistake at once. */
+export function readEntries(entries: readonly ConfigEntry[]): ReadEntries {
+  const settings = new Map<SettingName, GivenTexts>();
+  const givenBy = new Map<string, string>();
+  const workerHooks: ConfigEntry[] = [];
+  const mistakes: EntryMistake[] = [];
+  const unknown: ConfigEntry[] = [];
+  let app: GivenTexts | null = null;
+  for (const entry of entries) {
+    const target = targetOf(entry);
+    if (target === 'unknown') {
+      unknown.push(entry);
+    } else if (target === 'worker-hook') {
+      workerHooks.push(entry);
+    } else if (target === 'nothing') {
+      // Gunicorn's default, which is what happens anyway.
+    } else if ('refused' in target) {
+      mistakes.push({ entry, at: 'name', problem: target.refused });
+    } else {
+      const { name } = target;
+      const other = givenBy.get(name);
+      givenBy.set(name, entry.name);
+      const outcome = textsOf(entry, name);
+      if (other !== undefined) mistakes.push({ entry, at: 'name', problem: `this is another name of ${other}` });
+      else if ('problem' in outcome) mistakes.push({ entry, at: 'value', problem: outcome.problem });
+      else if (name === 'app') app = outcome;
+      else settings.set(name, outcome);
+    }
+  }
+  return { settings, app, workerHooks, mistakes, unknown };
+}
+
+/** What an entry is about, by its name and, where Gunicorn's default asks for nothing, by its value. */
+type Target =
+  | 'unknown'
+  | 'nothing'
+  | 'worker-hook'
+  | { readonly name: SettingName | 'app' }
+  | { readonly refused: string };
+
+function targetOf(entry: ConfigEntry): Target {
+  const { name, value } = entry;
+  const setting = gunicornSetting(name);
+  if (setting === undefined) return ownKeys.includes(name) ? { name: name as SettingName | 'app' } : 'unknown';
+  const { fate } = setting;
+  if (fate.type === 'ours') {
+    const asksForNothing = setting.default !== undefined && isGunicornDefault(setting, value);
+    return asksForNothing ? 'nothing' : { name: fate.name };
+  }
+  if (fate.type === 'app') return { name: 'app' };
+  if (fate.type === 'hook' && fate.of === 'worker') return 'worker-hook';
+  return isGunicornDefault(setting, value) ? 'nothing' : { refused: problemOf(fate) ?? '' };
+}
+
+function textsOf(entry: ConfigEntry, name: SettingName | 'app'): GivenTexts | { readonly problem: string } {
+  const isList = name !== 'app' && settingOf(name).repeatable === true;
+  const values: readonly unknown[] = isList && Array.isArray(entry.value) ? entry.value : [entry.value];
+  const texts = values.filter((value) => typeof value === 'string' || typeof value === 'number').map(String);
+  if (texts.length < values.length || texts.length === 0) {
+    const expected = isList ? 'a string or a list of strings' : 'a string or a number';
+    return { problem: `expected ${expected}, found ${entry.shown}` };
+  }
+  const given = { texts, origin: entry.origin, label: `${entry.origin}: ${entry.name}` };
+  try {
+    if (name !== 'app') readSetting(name, given);
+    return given;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    // Of a setting's parser: label, colon, problem, full stop.
+    return { problem: error.message.slice(`${given.label}: `.length).replace(/\.$/, '') };
+  }
+}
+
+/** The key that was probably meant. */
+export function nearestKey(name: string, known: readonly string[] = configKeys): string | undefined {
+  return nearestNames(name, known, 1)[0];
+}

@@ -1,0 +1,55 @@
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { ConfigError } from './config.ts';
+import { type ConfigEntry, type ConfigFile, nearestKey, readEntries } from './config-entry.ts';
+import { valueInWords } from './value-in-words.ts';
+
+/** Each reading is a module of its own: a reload has to see the file as it is then. */
+let readings = 0;
+
+/**
+ * Reads a config file that is a JavaScript module: its default export is the object with the settings. It runs in this process.
+ * What it imports in turn stays as it was when it was first read, as everywhere in Node. Throws `ConfigError`.
+ */
+export async function readConfigScript(path: string, shown: string): Promise<ConfigFile> {
+  const exported = await defaultExport(path, shown);
+  if (typeof exported !== 'object' || exported === null || Array.isArray(exported)) {
+    const found = valueInWords(exported);
+    throw new ConfigError(`${shown}: expected an object with settings as the default export, found ${found}.`);
+  }
+  const entries = Object.entries(exported)
+    .filter(([, value]) => value !== null && value !== undefined)
+    .map(([name, value]): ConfigEntry => ({ name, value, shown: valueInWords(value), origin: shown }));
+  const { mistakes, unknown, ...config } = readEntries(entries);
+  const lines = [
+    ...unknown.map(({ name }) => {
+      const nearest = nearestKey(name);
+      return `${shown}: ${name}: this is no setting${nearest === undefined ? '' : `; did you mean ${nearest}?`}`;
+    }),
+    ...mistakes.map(({ entry, problem }) => `${shown}: ${entry.name}: ${problem}`),
+  ];
+  if (lines.length > 0) throw new ConfigError(lines.join('\n'));
+  return config;
+}
+
+async function defaultExport(path: string, shown: string): Promise<unknown> {
+  readings += 1;
+  const url = pathToFileURL(path);
+  url.searchParams.set('reading', String(readings));
+  // A CommonJS module is kept by its path, whatever the query.
+  delete createRequire(import.meta.url).cache[path];
+  try {
+    const module: { readonly default?: unknown } = await import(url.href);
+    return module.default;
+  } catch (error) {
+    throw new ConfigError(`${shown}: this config file cannot be loaded: ${reason(error)}`);
+  }
+}
+
+/** The stack, without the parts of it that are Node's and ours: it says where in the file. */
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const place = (error.stack ?? '').split('\n').find((line) => line.includes('?reading='));
+  const text = place === undefined ? error.message : `${error.message} (${place.trim()})`;
+  return text.replaceAll(/\?reading=\d+/g, '');
+}

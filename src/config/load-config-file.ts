@@ -1,0 +1,58 @@
+import { existsSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
+import { ConfigError } from './config.ts';
+import { readConfigDocument } from './config-document.ts';
+import type { ConfigFile } from './config-entry.ts';
+import { readPythonConfig } from './config-python.ts';
+import { readConfigScript } from './config-script.ts';
+import type { Environment } from './environment.ts';
+import { type ConfigSource, configSource, findConfigFile } from './find-config-file.ts';
+
+export type LoadedConfigFile = ConfigFile & {
+  /** Null: there is none. */
+  readonly shown: string | null;
+  readonly warnings: readonly string[];
+};
+
+const noFile: LoadedConfigFile = { shown: null, settings: new Map(), app: null, workerHooks: [], warnings: [] };
+
+/**
+ * The config file that a flag names, or the one of the working directory. Throws `ConfigError`, and `PolicyError` for mistakes
+ * in JSON and YAML.
+ */
+export async function loadConfigFile(
+  named: string | undefined,
+  surroundings: { readonly environment: Environment; readonly workingDirectory: string },
+): Promise<LoadedConfigFile> {
+  const { workingDirectory } = surroundings;
+  const found =
+    named === undefined
+      ? findConfigFile(workingDirectory)
+      : { source: configSource(named, workingDirectory), warnings: [] };
+  if (found === null) return noFile;
+  const { source, warnings } = found;
+  if ('path' in source && !existsSync(source.path))
+    throw new ConfigError(`${source.shown}: there is no such config file.`);
+  const file = await read(source, surroundings);
+  return { ...file, shown: source.shown, warnings: [...warnings, ...file.warnings] };
+}
+
+async function read(
+  source: ConfigSource,
+  surroundings: { readonly environment: Environment; readonly workingDirectory: string },
+): Promise<ConfigFile & { readonly warnings: readonly string[] }> {
+  switch (source.kind) {
+    case 'document':
+      return { ...readConfigDocument(pathToShow(source, surroundings.workingDirectory)), warnings: [] };
+    case 'script':
+      return { ...(await readConfigScript(source.path, source.shown)), warnings: [] };
+    case 'python-file':
+    case 'python-module':
+      return readPythonConfig(source, surroundings);
+  }
+}
+
+/** Short where that leads to the same file: messages and origins have it. */
+function pathToShow({ path, shown }: { readonly path: string; readonly shown: string }, directory: string): string {
+  return isAbsolute(shown) || directory === process.cwd() ? shown : path;
+}

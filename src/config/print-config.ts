@@ -1,0 +1,69 @@
+import { printable } from '../policy/excerpt.ts';
+import { originOf } from '../policy/origin.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { BindAddress } from './bind-address.ts';
+import { isOverriding, overridingSettings } from './policy-overrides.ts';
+import { policyValue } from './policy-value.ts';
+import type { GivenSettings, GivenTexts } from './precedence.ts';
+import { defaultsOfSettings } from './setting-defaults.ts';
+import { type SettingName, settingNames } from './settings.ts';
+
+export type Printed = {
+  readonly app: GivenTexts | null;
+  readonly given: GivenSettings;
+  /** The config file that was read. */
+  readonly configFile: string | null;
+  readonly policy: Policy;
+  readonly warnings: readonly string[];
+};
+
+/** `--print-config`: every setting, then every value of the policy, each with where it came from, in three columns. */
+export function printConfig({ app, given, configFile, policy, warnings }: Printed): string {
+  const settings = settingNames.map((name): Row => {
+    if (name === 'config') return ['config', configFile ?? '-', configOrigin(given, configFile)];
+    if (isOverriding(name)) {
+      const pointer = overridingSettings[name];
+      return [name, policyValue(policy, pointer), originOf(policy, pointer)];
+    }
+    const { value, origin } = given[name] ?? { value: defaultsOfSettings[name], origin: 'default' };
+    return [name, textOf(name, value), origin];
+  });
+  const rows: readonly Row[] = [
+    ['app', app?.texts[0] ?? '-', app?.origin ?? 'not given'],
+    ...settings,
+    ...Object.keys(policy.origins).map(
+      (pointer): Row => [pointer, policyValue(policy, pointer), originOf(policy, pointer)],
+    ),
+  ];
+  return `${[...table(rows), ...warnings.map((warning) => `warning: ${warning}`)].join('\n')}\n`;
+}
+
+type Row = readonly [name: string, value: string, origin: string];
+
+function configOrigin(given: GivenSettings, configFile: string | null): string {
+  if (given.config !== undefined) return given.config.origin;
+  return configFile === null ? 'default' : 'working directory';
+}
+
+/** Beyond this a long value moves only its own origin. */
+const widestColumn = 32;
+
+function table(rows: readonly Row[]): readonly string[] {
+  const widthOf = (column: 0 | 1): number => Math.min(widestColumn, Math.max(...rows.map((row) => row[column].length)));
+  const [names, values] = [widthOf(0), widthOf(1)];
+  return rows.map(([name, value, origin]) => printable(`${name.padEnd(names)}  ${value.padEnd(values)}  ${origin}`));
+}
+
+function textOf(name: SettingName, value: unknown): string {
+  if (name === 'bind') return (value as readonly BindAddress[]).map(addressText).join(',');
+  // A value may be a password.
+  if (name === 'env')
+    return (value as readonly (readonly [string, string])[]).map(([key]) => `${key}=...`).join(',') || '-';
+  return value === null || value === '' ? '-' : String(value);
+}
+
+function addressText(address: BindAddress): string {
+  if (address.kind === 'unix') return `unix:${address.path}`;
+  if (address.kind === 'descriptor') return `fd://${address.descriptor}`;
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}

@@ -1,0 +1,24 @@
+import { defaultPort } from './bind-address.ts';
+import type { OverridingSetting } from './policy-overrides.ts';
+import type { SettingName, SettingValue } from './settings.ts';
+
+type WithoutDefault = 'config' | 'chdir' | 'policy';
+
+/** What holds where nobody says anything; of settings that replace a value of the policy, the policy says it. */
+export const defaultsOfSettings: {
+  readonly [Name in Exclude<SettingName, OverridingSetting>]: Name extends WithoutDefault ? null : SettingValue<Name>;
+} = {
+  config: null,
+  chdir: null,
+  env: [],
+  bind: [{ kind: 'tcp', host: '127.0.0.1', port: defaultPort }],
+  backlog: 2048,
+  scriptName: '',
+  workers: 1,
+  workerClass: 'node',
+  workerConnections: 1000,
+  edges: 1,
+  gracefulTimeout: 30,
+  policy: null,
+  logLevel: 'info',
+};
