@@ -1,18 +1,24 @@
 // Writes what is generated and committed: from policies/policy.schema.json the compiled validator and the types, from the
-// catalogue of rules its page. Reads TypeScript: `npm run generate`.
+// catalogue of rules its page, and from both the manual of the policy language. Reads TypeScript: `npm run generate`.
 // With --check nothing is written; exit status 1 names each file that is not what this would write.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { shippedNames } from '../src/policy/shipped.ts';
 import { catalogue } from '../src/rejection/catalogue.ts';
-import { rules } from '../src/rejection/rules.ts';
+import { isObservable, rules, whyEnforced } from '../src/rejection/rules.ts';
 import { generatePolicyFile } from './generate-policy-file.mjs';
+import { generatePolicyPage } from './generate-policy-page.mjs';
 import { generatePolicyValidator } from './generate-policy-validator.mjs';
 import { generateRulesPage } from './generate-rules-page.mjs';
 
 const root = new URL('..', import.meta.url);
-const schema = JSON.parse(readFileSync(new URL('policies/policy.schema.json', root), 'utf8'));
+const textOf = (path) => readFileSync(new URL(path, root), 'utf8');
+const schema = JSON.parse(textOf('policies/policy.schema.json'));
+const introduction = textOf('scripts/policy-introduction.md');
+const policies = Object.fromEntries(shippedNames().map((name) => [name, textOf(`policies/${name}.json`)]));
 const generated = {
   'src/policy/policy-file.generated.ts': generatePolicyFile(schema),
   'src/policy/policy-validator.generated.ts': await generatePolicyValidator(schema),
+  'docs/policy.md': generatePolicyPage({ introduction, schema, rules, isObservable, whyEnforced, policies }),
   'docs/rules.md': generateRulesPage(rules, catalogue),
 };
 

@@ -1,5 +1,6 @@
 import { loadTrustedPolicy } from '../explain/trusted-policy.ts';
 import { doubtText } from '../policy/coherence.ts';
+import { pathIn } from '../policy/load.ts';
 import { withOverrides } from '../policy/override.ts';
 import { parseAppArgument } from './app-argument.ts';
 import { type Config, ConfigError } from './config.ts';
@@ -13,7 +14,7 @@ import { type GivenSettings, type GivenTexts, mergeSettings } from './precedence
 import { printConfig } from './print-config.ts';
 import { defaultsOfSettings } from './setting-defaults.ts';
 import { longFlag, maxEdges } from './settings.ts';
-import { bindsFrom, directoryOf, pathFrom } from './working-directory.ts';
+import { bindsFrom, directoryOf } from './working-directory.ts';
 
 /** What the command line asks for: a text to print, or a server to run. */
 export type Command =
@@ -41,8 +42,8 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
   const given = mergeSettings([...layers, file.settings, settingsFromPlatform(environment)]);
   const app = commandLine.app === undefined ? file.app : argument(commandLine.app);
   const directory = directoryOf(given, workingDirectory);
-  const policyFile = pathFrom(directory, given.policy?.value ?? null);
-  const trusted = loadTrustedPolicy(policyFile);
+  const policyFile = given.policy === undefined ? null : pathIn(directory, given.policy.value);
+  const trusted = loadTrustedPolicy(given.policy?.value ?? null, directory);
   const { policy, warnings: ofOverrides } = withOverrides(trusted.policy, policyOverrides(given));
   const warnings = [...file.warnings, ...trusted.doubts.map(doubtText), ...ofOverrides];
   if (commandLine.printConfig || gunicorn.printConfig) {

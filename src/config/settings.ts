@@ -110,7 +110,7 @@ export const settings = {
   policy: {
     flags: '-P, --policy <file>',
     group: 'Policy',
-    about: 'policy file; what the flags below say goes before it',
+    about: 'policy file, or the name of a shipped policy; what the flags below say goes before it',
     parse: parsePath,
   },
   watchPolicy: {

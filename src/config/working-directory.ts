@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { isAbsolute, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { type BindAddress, parseBindAddress } from './bind-address.ts';
 import { ConfigError } from './config.ts';
 import type { GivenSettings } from './precedence.ts';
@@ -19,11 +19,6 @@ function isDirectory(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** As it was given where that leads to the same file: messages and origins have it. */
-export function pathFrom(directory: string, path: string | null): string | null {
-  return path === null || isAbsolute(path) || directory === process.cwd() ? path : resolve(directory, path);
 }
 
 /** Paths of Unix sockets start in the application's directory; the master binds them from its own. */

@@ -14,7 +14,7 @@ import { unreachable } from './reachability.ts';
 /** A policy whose own tests have passed. */
 export type TrustedPolicy = {
   readonly policy: Policy;
-  /** The files that it was read from; none for the shipped default. */
+  /** The files that it was read from; shipped ones are not among them. */
   readonly files: readonly string[];
   /** What is allowed, and can hardly be meant. */
   readonly doubts: readonly Doubt[];
@@ -32,11 +32,11 @@ export function parserContext(): ParserContext {
 }
 
 /**
- * Loads the policy of a file (null: the shipped default), runs the tests in it and looks for what its author can hardly have
+ * Loads a policy as `loadPolicy` does (null: the shipped default), runs the tests in it and looks for what its author can hardly have
  * meant. Throws `PolicyError` with all mistakes, or with all tests that fail.
  */
-export function loadTrustedPolicy(path: string | null): TrustedPolicy {
-  const { policy, source } = readPolicy(path);
+export function loadTrustedPolicy(path: string | null, directory = process.cwd()): TrustedPolicy {
+  const { policy, source } = readPolicy(path, directory);
   if (source === null) return { policy, files: [], doubts: [] };
   const inForce = putInForce(policy);
   const failed = failures(source, testsOf(source, inForce));

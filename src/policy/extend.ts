@@ -53,7 +53,16 @@ export function readChain(
 ): Chain {
   const values = validate(document);
   const realPath = path === null || values.extends === undefined ? null : realPathOf(path);
-  const chain: Link[] = [{ file: document.file, isShipped: false, realPath, document, values }];
+  return chainFrom({ file: document.file, isShipped: false, realPath, document, values }, path, onFile);
+}
+
+/** The same of a shipped policy, from its name. */
+export function readShippedChain(name: string): Chain {
+  return chainFrom(readShipped(shippedSource(name)), null, () => {});
+}
+
+function chainFrom(first: Link, path: string | null, onFile: (path: string) => void): Chain {
+  const chain: Link[] = [first];
   for (let last = chain.at(-1); last !== undefined; last = chain.at(-1)) {
     const target = last.values.extends ?? defaultName;
     if (target === defaultName) break;
@@ -64,8 +73,8 @@ export function readChain(
   return {
     layers: [...chain.map(layer), shippedDefault()],
     files: path === null ? [] : chain.flatMap(({ file, isShipped }) => (isShipped ? [] : [file])),
-    document,
-    values,
+    document: first.document,
+    values: first.values,
   };
 }
 

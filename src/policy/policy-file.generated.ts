@@ -13,25 +13,25 @@ export type PolicyFile = {
   readonly $schema?: string;
   /** The policy that says what this file leaves out: the name of a shipped one, or the path of another file (`./base.json`, also YAML), relative to this file and, with all links resolved, inside the folder of the file that the server was given. The nearest file that has a value wins; a list is one value. At most 8 files. */
   readonly extends?: string;
-  /** `enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing, because nothing is safe without them. */
+  /** `enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing. */
   readonly mode?: 'enforce' | 'observe';
   /** The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`. */
   readonly rules?: {
-    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
     readonly 'client.denied'?: 'enforce' | 'observe';
-    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
     readonly 'request-line.too-long'?: 'enforce' | 'observe';
-    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
     readonly 'fields.too-many'?: 'enforce' | 'observe';
-    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
     readonly 'field.too-large'?: 'enforce' | 'observe';
-    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
     readonly 'target.forbidden'?: 'enforce' | 'observe';
-    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
     readonly 'content.too-large'?: 'enforce' | 'observe';
-    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
     readonly 'host.not-allowed'?: 'enforce' | 'observe';
-    /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+    /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
     readonly 'method.not-allowed'?: 'enforce' | 'observe';
   };
   /** What a request may look like. */
@@ -52,7 +52,7 @@ export type PolicyFile = {
     };
     /** Hosts that are served; another one gets 421. `*.example.com` stands for every name below example.com, at any depth. Empty: any host, because a server cannot guess its names; a public site lists them, against cache poisoning and DNS rebinding. */
     readonly hosts?: readonly string[];
-    /** The field section. Trailers count under the same limits. */
+    /** The field section (headers). Trailers count under the same limits. */
     readonly fields?: {
       /** Most field lines of one request. Gunicorn and Apache httpd have 100; browsers send about 20. */
       readonly maxCount?: number;
@@ -60,16 +60,16 @@ export type PolicyFile = {
       readonly maxFieldBytes?: Size;
       /** All field lines of one request together, each with its CRLF. Without it 100 fields of 8190 bytes may cost 800 kB of memory a connection. nginx allows 32 KiB, Node 16 KiB, Go 1 MiB. */
       readonly maxTotalBytes?: Size;
-      /** Field names with an underscore or any byte outside A-Z, a-z, 0-9 and hyphen, which could pass for another field once they are environ keys (CVE-2024-45614). nginx and Gunicorn drop them. `reject` answers 400. */
+      /** Field names with an underscore or any byte outside A-Z, a-z, 0-9 and hyphen, which could pass for another field once they are environ keys (CVE-2024-45614). nginx and Gunicorn drop them. `reject` answers 400, by the rule `field.malformed`. */
       readonly underscores?: 'drop' | 'reject';
     };
     /** The content of a request. */
     readonly content?: {
-      /** Most content of one request, chunked or not, transfer coding removed. nginx's client_max_body_size; Gunicorn has no limit. */
+      /** Most content (body) of one request, chunked or not, transfer coding removed; more gets 413. nginx's client_max_body_size, which is 1 MiB too; Gunicorn has no limit. */
       readonly maxBytes?: Size;
       /** Content of one request that may wait in memory for the application; the client is read no further until some of it is taken. nginx keeps 16 KiB and writes the rest to disk. */
       readonly memoryBytes?: Size;
-      /** `stream`: the application starts when the head is checked and reads the content as it arrives. */
+      /** When the application starts. `stream`: when the head is checked; it reads the content as it arrives. */
       readonly delivery?: 'stream';
     };
     /** Trailer sections. Applications do not read them and merging them into the field section lets a client smuggle fields past the checks (RFC 9110 section 6.5.1), so they are read, checked and dropped, as in nginx. `reject` answers 400. */
@@ -85,7 +85,7 @@ export type PolicyFile = {
     readonly write?: Duration;
     /** How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody. */
     readonly queue?: Duration;
-    /** From dispatch to the response head, then between pieces of the response; then 504 or a cut connection. Gunicorn's timeout. 0: no deadline. */
+    /** How long the application may take from dispatch to its response head, and then from one piece of the response to the next; after that 504, or a cut connection. It does not count while the server waits for content of the client. Gunicorn's timeout. 0: no deadline. */
     readonly worker?: Duration;
   };
   /** Connections that stay open between requests. */
@@ -100,7 +100,7 @@ export type PolicyFile = {
     /** Connections open at once in one edge process; the next one gets 503. Gunicorn allows 1000 a worker, nginx 512; an idle connection costs little here. Has to stay below the limit of open files (ulimit -n). 1048576 is the kernel's own ceiling for one process. */
     readonly max?: number;
   };
-  /** Clients by their address. */
+  /** Clients by the address of their connection. Fields such as X-Forwarded-For do not count; a client on a Unix socket has no address and passes. */
   readonly clients?: {
     /** Addresses and CIDR blocks that may send requests; all others get 403. Empty: everybody may. */
     readonly allow?: readonly string[];
@@ -117,35 +117,35 @@ export type PolicyFile = {
     /** Content of one response that may wait in memory for its client; beyond it the application is held back. nginx has 64 KiB and then a file; 1 MiB frees the worker at once from nearly every page, and there is no file. */
     readonly bufferBytes?: Size;
   };
-  /** Requests for which other values hold. Of the routes that take a request the most specific one counts, and no other: by host first (a name before a wildcard, a longer wildcard before a shorter one), then by path (segment by segment, text before `*`), then by method (a route that names it before one that takes any). Two that are equal in all three are an error; GET and HEAD are two methods there. A list of the nearest file is the whole list. */
+  /** Requests for which other values hold: a route says which, and the values. Of the routes that take a request the most specific one counts, and no other: by host first (a name before a wildcard, a longer wildcard before a shorter one), then by path (segment by segment, text before `*`), then by method (a route that names it before one that takes any). Two that are equal in all three are an error; GET and HEAD are two methods there. The list of the nearest file is the whole list. */
   readonly routes?: readonly {
     /** What logs, tests and `policy explain` call this route; left out, they name its hosts, methods and path. */
     readonly name?: string;
-    /** Hosts of the requests, as in `request.hosts`. Left out: any. */
+    /** Hosts of the requests that it takes, written as in `request.hosts`. Left out: any host. */
     readonly hosts?: readonly string[];
-    /** Path of the requests, percent-decoded and with its SCRIPT_NAME. `/admin` is that path alone; `/admin/*` is /admin and all below it; `*` inside stands for one segment. Several slashes in a row count as one. Left out: any. */
+    /** Path of the requests that it takes, percent-decoded and with its SCRIPT_NAME. `/admin` is that path alone, without /admin/; `/admin/*` is /admin and all below it; a `*` further left stands for one segment. Several slashes in a row count as one; letter case counts. Left out: any path. */
     readonly path?: string;
-    /** Methods of the requests. GET takes HEAD too, as in nginx's limit_except, unless another route of the same hosts and path names HEAD: what a rule says of GET would be dodged with it. Left out: any. */
+    /** Methods of the requests that it takes. GET takes HEAD too, as in nginx's limit_except, unless another route of the same hosts and path names HEAD: what a rule says of GET would be dodged with it. Left out: any method. They do not allow a method: that is what `request.methods` does, here or in general. */
     readonly methods?: readonly ('GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS' | 'QUERY' | 'SEARCH' | 'PROPFIND' | 'PROPPATCH' | 'MKCOL' | 'COPY' | 'MOVE' | 'LOCK' | 'UNLOCK' | 'REPORT' | 'ACL' | 'BIND' | 'REBIND' | 'UNBIND' | 'LINK' | 'UNLINK' | 'MKACTIVITY' | 'CHECKOUT' | 'MERGE' | 'MKCALENDAR' | 'NOTIFY' | 'SUBSCRIBE' | 'UNSUBSCRIBE' | 'M-SEARCH' | 'PURGE')[];
-    /** `enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing, because nothing is safe without them. */
+    /** `enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing. */
     readonly mode?: 'enforce' | 'observe';
     /** The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`. */
     readonly rules?: {
-      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
       readonly 'client.denied'?: 'enforce' | 'observe';
-      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
       readonly 'request-line.too-long'?: 'enforce' | 'observe';
-      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
       readonly 'fields.too-many'?: 'enforce' | 'observe';
-      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
       readonly 'field.too-large'?: 'enforce' | 'observe';
-      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
       readonly 'target.forbidden'?: 'enforce' | 'observe';
-      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
       readonly 'content.too-large'?: 'enforce' | 'observe';
-      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
       readonly 'host.not-allowed'?: 'enforce' | 'observe';
-      /** `enforce` refuses, `observe` logs what it would refuse and lets it pass. Left out: what `mode` says. */
+      /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
       readonly 'method.not-allowed'?: 'enforce' | 'observe';
     };
     /** What a request of this route may look like. */
@@ -164,7 +164,7 @@ export type PolicyFile = {
         /** %2F and %5C in the path. Decoded, they move the borders between segments after the checks; Apache httpd refuses them by default too (AllowEncodedSlashes). `decode` gives the application a plain slash. */
         readonly encodedSlash?: 'reject' | 'decode';
       };
-      /** The field section. Trailers count under the same limits. */
+      /** The field section (headers). Trailers count under the same limits. */
       readonly fields?: {
         /** Most field lines of one request. Gunicorn and Apache httpd have 100; browsers send about 20. */
         readonly maxCount?: number;
@@ -172,12 +172,12 @@ export type PolicyFile = {
         readonly maxFieldBytes?: Size;
         /** All field lines of one request together, each with its CRLF. Without it 100 fields of 8190 bytes may cost 800 kB of memory a connection. nginx allows 32 KiB, Node 16 KiB, Go 1 MiB. */
         readonly maxTotalBytes?: Size;
-        /** Field names with an underscore or any byte outside A-Z, a-z, 0-9 and hyphen, which could pass for another field once they are environ keys (CVE-2024-45614). nginx and Gunicorn drop them. `reject` answers 400. */
+        /** Field names with an underscore or any byte outside A-Z, a-z, 0-9 and hyphen, which could pass for another field once they are environ keys (CVE-2024-45614). nginx and Gunicorn drop them. `reject` answers 400, by the rule `field.malformed`. */
         readonly underscores?: 'drop' | 'reject';
       };
       /** The content of a request. */
       readonly content?: {
-        /** Most content of one request, chunked or not, transfer coding removed. nginx's client_max_body_size; Gunicorn has no limit. */
+        /** Most content (body) of one request, chunked or not, transfer coding removed; more gets 413. nginx's client_max_body_size, which is 1 MiB too; Gunicorn has no limit. */
         readonly maxBytes?: Size;
       };
       /** Trailer sections. Applications do not read them and merging them into the field section lets a client smuggle fields past the checks (RFC 9110 section 6.5.1), so they are read, checked and dropped, as in nginx. `reject` answers 400. */
@@ -191,7 +191,7 @@ export type PolicyFile = {
       readonly write?: Duration;
       /** How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody. */
       readonly queue?: Duration;
-      /** From dispatch to the response head, then between pieces of the response; then 504 or a cut connection. Gunicorn's timeout. 0: no deadline. */
+      /** How long the application may take from dispatch to its response head, and then from one piece of the response to the next; after that 504, or a cut connection. It does not count while the server waits for content of the client. Gunicorn's timeout. 0: no deadline. */
       readonly worker?: Duration;
     };
     /** Connections that stay open between requests. */
@@ -201,7 +201,7 @@ export type PolicyFile = {
       /** Requests of one connection before it is closed, so that no client stays on one edge for ever. nginx's keepalive_requests. */
       readonly maxRequests?: number;
     };
-    /** Clients by their address. */
+    /** Clients by the address of their connection. Fields such as X-Forwarded-For do not count; a client on a Unix socket has no address and passes. */
     readonly clients?: {
       /** Addresses and CIDR blocks that may send requests; all others get 403. Empty: everybody may. */
       readonly allow?: readonly string[];
@@ -211,7 +211,7 @@ export type PolicyFile = {
   }[];
   /** Requests with what has to become of them, run by `portcullis policy test` and whenever the policy is loaded: a test that fails refuses the policy. They are about the whole policy of this file and are not inherited. */
   readonly tests?: readonly {
-    /** What the test shows. */
+    /** What the test shows, in words: it names the test in the output of `policy test`. */
     readonly name: string;
     /** The bytes of the request, one character a byte. `{text*count}` repeats: "GET /{a*5000} HTTP/1.1\r\nHost: x\r\n\r\n". */
     readonly request: string;
@@ -221,15 +221,15 @@ export type PolicyFile = {
     readonly expect: {
       /** `pass`: the application gets the request; `refuse`: it is answered or closed by the edge. */
       readonly verdict?: 'pass' | 'refuse';
-      /** The rule that refuses. */
+      /** The rule that has to refuse the request, by its id (docs/rules.md). */
       readonly rule?: 'request-line.too-long' | 'request-line.malformed' | 'version.unsupported' | 'method.not-allowed' | 'method.unknown' | 'target.malformed' | 'target.forbidden' | 'target.not-mounted' | 'host.missing' | 'host.malformed' | 'host.conflict' | 'host.not-allowed' | 'fields.too-many' | 'field.too-large' | 'fields.too-large' | 'field.malformed' | 'field.repeated' | 'framing.conflict' | 'framing.transfer-coding' | 'framing.content-length' | 'framing.chunk' | 'trailer.forbidden' | 'trailer.too-large' | 'content.too-large' | 'expect.unsupported' | 'timeout.head' | 'timeout.content' | 'timeout.keep-alive' | 'timeout.write' | 'timeout.worker' | 'timeout.queue' | 'worker.failed' | 'connections.too-many' | 'overload.queue' | 'client.denied';
-      /** The rule that would have refused, were it not observed. */
+      /** A rule that would have refused the request, were it not only observed (`mode`, `rules`). */
       readonly observed?: 'client.denied' | 'request-line.too-long' | 'fields.too-many' | 'field.too-large' | 'target.forbidden' | 'content.too-large' | 'host.not-allowed' | 'method.not-allowed';
-      /** Status code of the refusal. */
+      /** Status code of the refusal, as the client would get it. A test rarely needs it beside `rule`, which has one. */
       readonly status?: number;
-      /** Name of the route that the request takes. */
+      /** The route that has to take the request: its `name`, or without one its hosts, methods and path, as `policy explain` shows them (`api.example.com POST /upload/*`). */
       readonly route?: string;
-      /** keys of the environ, each with the value that the application has to get, or null where it must not be there */
+      /** keys of the environ, such as PATH_INFO or HTTP_COOKIE, each with the value that the application has to get, or null where it must not be there */
       readonly environ?: Readonly<Record<string, string | null>>;
     };
   }[];
@@ -444,5 +444,5 @@ export const policyKeys: Readonly<Record<PolicyPointer, PolicyKey>> = {
   '/tests/*/expect/observed': {"kind":"choice","values":["client.denied","request-line.too-long","fields.too-many","field.too-large","target.forbidden","content.too-large","host.not-allowed","method.not-allowed"]},
   '/tests/*/expect/status': {"kind":"count","minimum":100,"maximum":599},
   '/tests/*/expect/route': {"kind":"text","maxLength":1400},
-  '/tests/*/expect/environ': {"kind":"map","item":"keys of the environ, each with the value that the application has to get, or null where it must not be there","maxItems":100},
+  '/tests/*/expect/environ': {"kind":"map","item":"keys of the environ, such as PATH_INFO or HTTP_COOKIE, each with the value that the application has to get, or null where it must not be there","maxItems":100},
 };

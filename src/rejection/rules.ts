@@ -68,6 +68,7 @@ export function whyEnforced(rule: RuleId): string {
   if (rule.startsWith('timeout.')) return 'it ends a wait that nothing else would end';
   if (rule === 'fields.too-large' || rule === 'trailer.too-large') return 'it bounds the memory of a connection';
   if (rules[rule].status === 503) return 'it keeps the server within its means';
+  if (rule === 'target.not-mounted') return 'no application is there';
   if (rules[rule].status === 502) return 'there would be nothing to pass on';
   return 'without it a request cannot be read safely';
 }

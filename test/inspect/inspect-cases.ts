@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { parseAddress } from '../../src/inspect/client-address.ts';
 import { Inspection, type InspectPolicy, inspect, inspectForm } from '../../src/inspect/inspect.ts';
 import { loadPolicy } from '../../src/policy/load.ts';
-import type { RequestPolicy } from '../../src/policy/policy.ts';
+import type { PolicyValues, RequestPolicy } from '../../src/policy/policy.ts';
 import { putInForce } from '../../src/policy/policy-in-force.ts';
 import type { RuleId } from '../../src/rejection/rules.ts';
 import { bytesOf, readCases } from '../support/cases.ts';
@@ -15,12 +16,16 @@ export type InspectCase = {
   readonly request: string;
   /** What differs from the default policy. */
   readonly policy?: Partial<RequestPolicy>;
+  readonly clients?: Partial<PolicyValues['clients']>;
+  /** Address of the client; left out where it has none, as on a Unix socket. */
+  readonly from?: string;
   /** Left out where nothing is refused. */
   readonly rejected?: RuleId;
   readonly expectsContinue?: boolean;
 };
 
 export const inspectCaseFiles = [
+  'client.cases.json',
   'method.cases.json',
   'target.cases.json',
   'host.cases.json',
@@ -37,7 +42,15 @@ export function inspectCases(file: string): readonly InspectCase[] {
 
 /** The rule that the checks give for the first request in these bytes, if any. */
 export function verdict(request: string, policy: Partial<RequestPolicy> = {}): RuleId | undefined {
-  return verdictOf(request, policyOf(policy), inspection);
+  return caseVerdict({ request, policy });
+}
+
+type Circumstances = Pick<InspectCase, 'request' | 'policy' | 'clients' | 'from'>;
+
+/** The same, from the client of the case and under the lists of clients that it has. */
+export function caseVerdict({ request, policy, clients, from }: Circumstances, used = inspection): RuleId | undefined {
+  used.client = from === undefined ? undefined : parseAddress(from);
+  return verdictOf(request, policyOf(policy, clients), used);
 }
 
 export function verdictOf(request: string, policy: InspectPolicy, inspection: Inspection): RuleId | undefined {
@@ -47,13 +60,17 @@ export function verdictOf(request: string, policy: InspectPolicy, inspection: In
   );
 }
 
-/** The shipped default with some of what it says of requests changed. */
-export function policyOf(changes: Partial<RequestPolicy> = {}): InspectPolicy {
-  return putInForce({ ...shipped, request: { ...shipped.request, ...changes } }).general;
+/** The shipped default with some of what it says of requests and clients changed. */
+export function policyOf(
+  changes: Partial<RequestPolicy> = {},
+  clients: Partial<PolicyValues['clients']> = {},
+): InspectPolicy {
+  const request = { ...shipped.request, ...changes };
+  return putInForce({ ...shipped, request, clients: { ...shipped.clients, ...clients } }).general;
 }
 
 export function testInspectCases(file: string): void {
-  for (const { behaviour, source, request, policy, rejected } of inspectCases(file)) {
-    it(`${behaviour} (${source})`, () => assert.equal(verdict(request, policy), rejected));
+  for (const row of inspectCases(file)) {
+    it(`${row.behaviour} (${row.source})`, () => assert.equal(caseVerdict(row), row.rejected));
   }
 }

@@ -4,7 +4,7 @@ import { Inspection, inspect, inspectForm } from '../../src/inspect/inspect.ts';
 import { rules } from '../../src/rejection/rules.ts';
 import { bytesOf } from '../support/cases.ts';
 import { withHead } from '../support/with-head.ts';
-import { inspectCaseFiles, inspectCases, policyOf, verdict, verdictOf } from './inspect-cases.ts';
+import { caseVerdict, inspectCaseFiles, inspectCases, policyOf, verdict } from './inspect-cases.ts';
 
 /** One fault for each check, in the order in which they speak. Each begins where the one before it is mended. */
 const faults = [
@@ -50,9 +50,11 @@ describe('the checks of a request', () => {
   });
 
   it('let no refusal that costs only the request hide a fault that ends the connection', () => {
-    const hidden = inspectCaseFiles.flatMap(inspectCases).flatMap(({ request, policy, rejected }) => {
+    const hidden = inspectCaseFiles.flatMap(inspectCases).flatMap((row) => {
+      const { request, policy, rejected } = row;
       if (rejected === undefined || rejected === 'method.unknown' || rules[rejected].ends === 'request') return [];
-      const rule = verdict(request.replace(/^[A-Z]+/, 'PURGE'), { ...policy, hosts: ['elsewhere.example'] });
+      const changed = { ...policy, hosts: ['elsewhere.example'] };
+      const rule = caseVerdict({ ...row, request: request.replace(/^[A-Z]+/, 'PURGE'), policy: changed });
       return rule !== undefined && rules[rule].ends === 'connection' ? [] : [request];
     });
     assert.deepEqual(hidden, []);
@@ -63,8 +65,8 @@ describe('the checks of a request', () => {
     const rows = inspectCaseFiles.flatMap(inspectCases);
     for (const [index, row] of rows.entries()) {
       const neighbour = rows[(index + 7) % rows.length];
-      for (const { request, policy, rejected } of neighbour === undefined ? [row] : [row, neighbour, row]) {
-        assert.equal(verdictOf(request, policyOf(policy), inspection), rejected);
+      for (const next of neighbour === undefined ? [row] : [row, neighbour, row]) {
+        assert.equal(caseVerdict(next, inspection), next.rejected);
       }
     }
   });

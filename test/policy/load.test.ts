@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { loadPolicy, policyFrom } from '../../src/policy/load.ts';
+import { loadPolicy, policyFrom, readPolicy } from '../../src/policy/load.ts';
 import { PolicyError } from '../../src/policy/mistake.ts';
 import { originOf } from '../../src/policy/origin.ts';
 import type { Policy } from '../../src/policy/policy.ts';
@@ -259,5 +259,90 @@ describe('a policy file', () => {
   it('of the largest size is read', () => {
     const padding = ' '.repeat(1024 * 1024 - 2);
     assert.deepEqual(loadPolicy(written('large.json', `{${padding}}`)).queue, { max: 2048 });
+  });
+});
+
+describe('a policy that is asked for by its name', () => {
+  const before = process.cwd();
+
+  /** In a working directory of its own, with what `prepare` puts there. */
+  function within<T>(load: () => T, prepare: () => void = () => {}): T {
+    process.chdir(mkdtempSync(join(directory, 'working-')));
+    try {
+      prepare();
+      return load();
+    } finally {
+      process.chdir(before);
+    }
+  }
+
+  it('is the shipped one, and so is each of its values', () => {
+    const { policy, source } = within(() => readPolicy('strict'));
+    assert.equal(policy.name, 'strict');
+    assert.equal(originOf(policy, '/request/line/maxBytes'), 'strict');
+    assert.equal(originOf(policy, '/connections/max'), 'default');
+    assert.deepEqual(source?.files, []);
+  });
+
+  it('is the shipped default without tests, as if none were asked for', () => {
+    assert.deepEqual(
+      within(() => readPolicy('default')),
+      readPolicy(null),
+    );
+  });
+
+  it('is the file where the working directory has one of that name', () => {
+    const own = (): void => writeFileSync('strict', '{ "queue": { "max": 7 } }');
+    assert.equal(within(() => loadPolicy('strict'), own).queue.max, 7);
+    const linked = (): void => symlinkSync(written('own.json', '{ "queue": { "max": 8 } }'), 'strict');
+    assert.equal(within(() => loadPolicy('strict'), linked).queue.max, 8);
+  });
+
+  it('is the shipped one beside a directory of that name', () => {
+    assert.equal(
+      within(
+        () => loadPolicy('strict'),
+        () => mkdirSync('strict'),
+      ).name,
+      'strict',
+    );
+  });
+
+  it('is never shipped where a path was given', () => {
+    for (const path of ['./strict', 'strict.json']) {
+      assert.equal(
+        within(() => refusal(() => loadPolicy(path))),
+        `${path}: there is no such file`,
+      );
+    }
+  });
+
+  it('is looked for in the directory that the server runs in, as paths are', () => {
+    const elsewhere = mkdtempSync(join(directory, 'elsewhere-'));
+    const own = (): void => writeFileSync('strict', '{ "queue": { "max": 7 } }');
+    assert.equal(within(() => loadPolicy('strict', elsewhere), own).name, 'strict');
+    writeFileSync(join(elsewhere, 'strict'), '{ "queue": { "max": 9 } }');
+    const { queue, origins } = within(() => loadPolicy('strict', elsewhere));
+    assert.equal(queue.max, 9);
+    assert.equal(origins['/queue/max'], `${join(elsewhere, 'strict')}:1:14`);
+  });
+
+  it('is refused in words where nobody can look for the file', () => {
+    const loop = (): void => symlinkSync('strict', 'strict');
+    assert.equal(
+      within(() => refusal(() => loadPolicy('strict')), loop),
+      'strict: too many symbolic links',
+    );
+    assert.match(
+      within(() => refusal(() => loadPolicy('a'.repeat(300)))),
+      /: the name is too long$/,
+    );
+  });
+
+  it('is suggested where its name is misspelt', () => {
+    assert.match(
+      within(() => refusal(() => loadPolicy('strit'))),
+      /^strit: there is no such file, nor a shipped policy .* default, .*; did you mean "strict"\?$/,
+    );
   });
 });

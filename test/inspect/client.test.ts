@@ -1,0 +1,4 @@
+import { describe } from 'node:test';
+import { testInspectCases } from './inspect-cases.ts';
+
+describe('the check of a client', () => testInspectCases('client.cases.json'));
