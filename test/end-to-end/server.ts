@@ -75,8 +75,15 @@ export class Server {
   }
 }
 
-export function startServer(options: ServerOptions = {}): Promise<Server> {
-  return new Server(options).start();
+export async function startServer(options: ServerOptions = {}): Promise<Server> {
+  const server = new Server(options);
+  try {
+    return await server.start();
+  } catch (error) {
+    // Its processes would keep the test's from ending.
+    await server.stop();
+    throw error;
+  }
 }
 
 export function get(path: string, fields = '', version = '1.1'): string {
