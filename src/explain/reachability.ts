@@ -6,7 +6,7 @@ import { originOf } from '../policy/origin.ts';
 import type { PolicyValues, Route } from '../policy/policy.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
 import type { Rejection } from '../rejection/rejection.ts';
-import { explain } from './explain.ts';
+import { explainFirst } from './explain.ts';
 import { arrivalFrom, nobody } from './policy-test.ts';
 
 /** A request that a part of the policy is there for, and what refuses it. */
@@ -45,8 +45,7 @@ function refused(
   const path = samplePath(route?.path ?? '/');
   const client = values.clients.allow[0]?.split('/')[0] ?? nobody;
   const bytes = Buffer.from(`${method} ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`, 'latin1');
-  const [explanation] = explain(bytes, inForce, arrivalFrom(client, policy.name), context);
-  const rejection = explanation?.rejection ?? null;
+  const { rejection } = explainFirst(bytes, inForce, arrivalFrom(client, policy.name), context);
   // One address that is denied tells nothing of the others.
   if (rejection === null || rejection.rule === 'client.denied') return null;
   return { request: `${method} ${path} of ${host}`, rejection, pointer: rejection.pointer ?? '' };

@@ -5,7 +5,7 @@ import type { SourceDocument } from './locate.ts';
 import type { Policy } from './policy.ts';
 import type { PolicyFile } from './policy-file.generated.ts';
 import { readPolicyFile } from './read.ts';
-import { defaultName } from './shipped.ts';
+import { defaultName, shippedNames } from './shipped.ts';
 import { parseDocument } from './source-document.ts';
 
 /** A policy with what is known of the file that it was read from. */
@@ -20,10 +20,13 @@ export type PolicySource = {
   readonly tests: NonNullable<PolicyFile['tests']>;
   /** The files that the policy was read from, by the paths that lead to them. */
   readonly files: readonly string[];
+  /** What people call the files of the chain, nearest first; the shipped default last. */
+  readonly chain: readonly string[];
 };
 
 /**
- * The policy of a file, deep-frozen; null is the shipped default. What the file leaves out is in the one that it extends, in
+ * The policy of a file, deep-frozen; the name of a shipped one stands for it, as in `extends`, and null for the shipped default.
+ * (A file of that name is reached as `./strict`: what a name means depends on no folder.) What the file leaves out is in the one that it extends, in
  * the end the shipped default. Throws `PolicyError`, whose message lists every mistake of one file for the operator.
  */
 export function loadPolicy(path: string | null): Policy {
@@ -32,7 +35,10 @@ export function loadPolicy(path: string | null): Policy {
 
 /** The same with its tests, which have not run. */
 export function readPolicy(path: string | null): LoadedPolicy {
-  if (path === null) return { policy: complete(defaultName, [shippedDefault()]), source: null };
+  if (path === null || path === defaultName) {
+    return { policy: complete(defaultName, [shippedDefault()]), source: null };
+  }
+  if (shippedNames().includes(path)) return load(Buffer.from(JSON.stringify({ extends: path })), path, null);
   return load(readPolicyFile(path), path, path);
 }
 
@@ -45,8 +51,8 @@ export function policyFrom(bytes: Uint8Array, file: string): Policy {
 }
 
 function load(bytes: Uint8Array, file: string, path: string | null): LoadedPolicy {
-  const { layers, files, document, values } = readChain(parseDocument(bytes, file), path);
-  return { policy: complete(nameOf(file), layers), source: { document, tests: values.tests ?? [], files } };
+  const { layers, files, names, document, values } = readChain(parseDocument(bytes, file), path);
+  return { policy: complete(nameOf(file), layers), source: { document, tests: values.tests ?? [], files, chain: names } };
 }
 
 /** For environs, whose values are latin1 without control characters, while a file's name may be anything. */

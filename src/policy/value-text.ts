@@ -10,9 +10,9 @@ const mostElements = 20;
 export function valueText(policy: object, pointer: string): string {
   const value = policyValue(policy, pointer);
   if (typeof value === 'number') return numberText(value, keys[pointer]?.kind);
-  if (!Array.isArray(value)) return String(value);
+  if (!Array.isArray(value)) return textOf(value);
   if (value.length === 0) return 'none';
-  const shown = value.slice(0, mostElements).join(', ');
+  const shown = value.slice(0, mostElements).map(textOf).join(', ');
   return value.length > mostElements ? `${shown} and ${value.length - mostElements} more` : shown;
 }
 
@@ -21,4 +21,9 @@ function numberText(value: number, kind: PolicyKey['kind'] | undefined): string 
   if (kind === 'size') return formatSize(value);
   if (kind === 'duration') return value === 0 ? 'no deadline' : formatDuration(value / 1000);
   return String(value);
+}
+
+/** Objects are the operator's own structures: as JSON has them. */
+function textOf(value: unknown): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
