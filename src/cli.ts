@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError } from './config/config.ts';
 import { type Command, readConfig } from './config/read-config.ts';
+import { runPolicyCommand } from './explain/run-policy-command.ts';
 import { checkApp } from './master/check-app.ts';
 import { runMaster } from './master/master.ts';
 import { PolicyError } from './policy/mistake.ts';
@@ -10,6 +11,9 @@ import { openErrorLog } from './telemetry/error-log.ts';
 const exitUsage = 2;
 
 async function main(): Promise<number> {
+  const { stdin, stdout, stderr, env: environment } = process;
+  if (process.argv[2] === 'policy')
+    return runPolicyCommand(process.argv.slice(3), { stdin, stdout, stderr, environment });
   let command: Command;
   try {
     command = readConfig(process.argv.slice(2), {

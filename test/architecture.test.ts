@@ -27,11 +27,13 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   link: [],
   // Its tables are those that the checks ask.
   policy: ['http1', 'inspect', 'rejection', 'suggestion'],
+  // The parts of the server that judge a request, put together without a connection.
+  explain: ['http1', 'inspect', 'policy', 'rejection', 'upstream'],
   process: ['policy', 'telemetry', 'worker'],
   worker: ['link', 'process', 'suggestion', 'telemetry'],
   config: ['policy', 'suggestion', 'telemetry', 'worker'],
   master: ['config', 'process', 'telemetry', 'worker'],
-  'cli.ts': ['config', 'master', 'policy', 'telemetry'],
+  'cli.ts': ['config', 'explain', 'master', 'policy', 'telemetry'],
 };
 const sansIo = ['rejection', 'http1', 'inspect'];
 

@@ -60,7 +60,13 @@ function lines(checked: Checked, paint: Paint): readonly string[] {
   if ('error' in checked) return [`${name}: ${paint.bad('invalid')}`];
   const { policy, chain, tests, doubts } = checked;
   const facts = [counted(policy.routes.length, 'route'), tests === 0 ? 'no tests' : `${counted(tests, 'test')} passed`];
-  if (chain.length > 1) facts.push(`extends ${chain.slice(1).map((link) => excerpt(link, 60)).join(' > ')}`);
+  if (chain.length > 1)
+    facts.push(
+      `extends ${chain
+        .slice(1)
+        .map((link) => excerpt(link, 60))
+        .join(' > ')}`,
+    );
   return [
     `${name}: ${paint.good('valid')} (${facts.join(', ')})`,
     ...doubts.map(

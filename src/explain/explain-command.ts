@@ -61,7 +61,10 @@ export async function explainCommand(options: ExplainOptions, paint: Paint, stdi
   return answer(lines, exitCode, complaint);
 }
 
-async function readSent(options: ExplainOptions, stdin: Readable): Promise<{ sent: readonly Sent[]; warnings: readonly string[] }> {
+async function readSent(
+  options: ExplainOptions,
+  stdin: Readable,
+): Promise<{ sent: readonly Sent[]; warnings: readonly string[] }> {
   const { input, from, record, crlf } = options;
   const bytes = await readInput(input, stdin);
   if (!isRecording(bytes)) {
@@ -70,7 +73,8 @@ async function readSent(options: ExplainOptions, stdin: Readable): Promise<{ sen
   }
   const { requests, warnings } = readRecordedRequests(bytes, inputName(input));
   const wanted = record === null ? requests : requests.filter(({ line }) => line === record);
-  if (record !== null && wanted.length === 0) throw new UsageError(`${inputName(input)}: line ${record} has no request`);
+  if (record !== null && wanted.length === 0)
+    throw new UsageError(`${inputName(input)}: line ${record} has no request`);
   const sent = wanted.map((recorded) => ({ bytes: recorded.bytes, client: from ?? recorded.client ?? '', recorded }));
   return { sent, warnings };
 }

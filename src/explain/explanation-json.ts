@@ -14,7 +14,16 @@ export function explanationAsJson(explained: ExplainedRequest): object {
   };
 }
 
-function rejectionAsJson({ rule, status, detail, pointer, source, meaning, decided, mode }: ExplainedRejection): object {
+function rejectionAsJson({
+  rule,
+  status,
+  detail,
+  pointer,
+  source,
+  meaning,
+  decided,
+  mode,
+}: ExplainedRejection): object {
   return { rule, status, detail, pointer, source, meaning, decided, mode };
 }
 

@@ -16,15 +16,20 @@ export function explanationLines(explained: ExplainedRequest, paint: Paint): rea
   if (hint !== null) lines.push(line('hint', paint.warning(hint)));
   if (recorded !== null) lines.push(line('recorded', recordText(recorded)));
   for (const one of observed) {
-    const { mode } = one;
-    const why = mode === null ? 'as if it ended elsewhere' : `${mode.pointer} = ${mode.text}  ${paint.faint(mode.origin)}`;
-    lines.push(line('observed', `${paint.warning(`would be refused: ${ruleText(one)}`)}, but ${why}`));
+    const why = one.mode === null ? '' : `  ${one.mode.pointer} = ${one.mode.text}  ${paint.faint(one.mode.origin)}`;
+    lines.push(line('observed', `${paint.warning(`would be refused: ${ruleText(one)}`)}${why}`));
     lines.push(...decisionLines(one, paint).map((text) => line('', text)));
   }
   lines.push(line('route', route === null ? 'none' : `${excerpt(route.label, 120)}  ${paint.faint(route.origin)}`));
   if (closes) lines.push(line('then', 'the connection ends: nothing behind it is read'));
   lines.push(paint.strong('limits'));
-  lines.push(...table(effective.map(({ pointer, text, origin }) => [pointer, cut(text), origin]), paint, '  '));
+  lines.push(
+    ...table(
+      effective.map(({ pointer, text, origin }) => [pointer, cut(text), origin]),
+      paint,
+      '  ',
+    ),
+  );
   if (environ === null) return lines;
   lines.push(paint.strong('environ'));
   return [...lines, ...Object.entries(environ).map(([key, value]) => `  ${cut(key)}=${cut(value)}`)];

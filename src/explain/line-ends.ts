@@ -9,5 +9,10 @@ export function hasBareLineFeeds(bytes: Uint8Array): boolean {
 
 /** With CRLF for each LF that has no CR before it, in content too. */
 export function withCrlf(bytes: Uint8Array): Uint8Array {
-  return Buffer.from(Buffer.from(bytes).toString('latin1').replace(/(?<!\r)\n/g, '\r\n'), 'latin1');
+  return Buffer.from(
+    Buffer.from(bytes)
+      .toString('latin1')
+      .replace(/(?<!\r)\n/g, '\r\n'),
+    'latin1',
+  );
 }

@@ -46,7 +46,13 @@ function lines({ file, results }: Tested, paint: Paint): readonly string[] {
 }
 
 function asJson({ file, results }: Tested): object {
-  const tests = results.map(({ name, problem, line, column }) => ({ name, passed: problem === null, line, column, problem }));
+  const tests = results.map(({ name, problem, line, column }) => ({
+    name,
+    passed: problem === null,
+    line,
+    column,
+    problem,
+  }));
   const failed = results.filter(({ problem }) => problem !== null).length;
   return { file, passed: results.length - failed, failed, tests };
 }

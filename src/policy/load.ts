@@ -52,7 +52,10 @@ export function policyFrom(bytes: Uint8Array, file: string): Policy {
 
 function load(bytes: Uint8Array, file: string, path: string | null): LoadedPolicy {
   const { layers, files, names, document, values } = readChain(parseDocument(bytes, file), path);
-  return { policy: complete(nameOf(file), layers), source: { document, tests: values.tests ?? [], files, chain: names } };
+  return {
+    policy: complete(nameOf(file), layers),
+    source: { document, tests: values.tests ?? [], files, chain: names },
+  };
 }
 
 /** For environs, whose values are latin1 without control characters, while a file's name may be anything. */
