@@ -55,8 +55,9 @@ export function parsePolicyCommand(argv: readonly string[]): PolicyCommand {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { type: 'print', colour: true, text: printed };
-    // Without a command Commander writes its help, which is what was missing.
-    throw new UsageError(error.code === 'commander.help' ? complaint.trimEnd() : asParagraph(complaint, argv));
+    throw new UsageError(
+      error.code === 'commander.help' ? missingCommand(program) : asParagraph(complaint, program, argv),
+    );
   }
   if (chosen === undefined) throw new Error('a command was read and did nothing');
   return chosen;
@@ -132,16 +133,19 @@ function parseLine(text: string): number {
   throw new InvalidArgumentError('Expected the number of a line.');
 }
 
+function missingCommand(program: Command): string {
+  const names = program.commands.map((command) => command.name());
+  return `a command is missing: ${programName} ${names.join('|')}. ${programName} --help says more.`;
+}
+
 /** Commander writes `error: unknown command 'chek'` and its suggestion on a line of its own. */
-function asParagraph(complaint: string, argv: readonly string[]): string {
+function asParagraph(complaint: string, program: Command, argv: readonly string[]): string {
   const [problem = '', ...rest] = complaint
     .trim()
     .replace(/^error: /, '')
     .split('\n');
   const suggestion = rest.join(' ').replace(/^\((.*)\)$/, ' $1');
-  const command = subcommands.find((name) => name === argv[0]);
-  const help = command === undefined ? programName : `${programName} ${command}`;
+  const command = program.commands.find((candidate) => candidate.name() === argv[0]);
+  const help = command === undefined ? programName : `${programName} ${command.name()}`;
   return `${excerpt(problem.replace(/\.$/, ''), 400)}.${suggestion} ${help} --help says more.`;
 }
-
-const subcommands = ['check', 'test', 'explain', 'diff', 'schema'] as const;

@@ -45,19 +45,20 @@ export async function explainCommand(options: ExplainOptions, paint: Paint, stdi
   // Whoever asks why a test fails needs an answer.
   const doubt = failed === 0 ? [] : [`${counted(failed, 'test')} of this policy fail: a server would refuse it`];
   const { sent, warnings } = await readSent(options, stdin);
-  const { shown, counts, isFine } = explainAll(sent, options.mount, inForce);
+  const { shown, counts, unreadBytes, isFine } = explainAll(sent, options.mount, inForce);
   const complaint = [...doubt, ...warnings].map(warningLine).join('');
   const exitCode = isFine ? exitOk : exitNegative;
   const { pass, refuse, incomplete } = counts;
   const more = pass + refuse + incomplete - shown.length;
   if (options.json) {
     const requests = shown.map(explanationAsJson);
-    return jsonAnswer({ policy: policy.name, requests, more, counts }, exitCode, complaint);
+    return jsonAnswer({ policy: policy.name, requests, more, counts, unreadBytes }, exitCode, complaint);
   }
   const lines = shown.flatMap((one, index) => [...(index === 0 ? [] : ['']), ...explanationLines(one, paint)]);
   if (sent.length === 0) lines.push(`${inputName(options.input)}: there are no requests in it`);
   if (more > 0) lines.push('', `and ${counted(more, 'more request')}`);
   if (shown.length > 1) lines.push('', `of all: ${pass} pass, ${refuse} are refused, ${incomplete} are incomplete`);
+  if (unreadBytes > 0) lines.push(`${counted(unreadBytes, 'byte')} behind the end of a connection are not read`);
   return answer(lines, exitCode, complaint);
 }
 
@@ -83,10 +84,12 @@ function explainAll(sent: readonly Sent[], mount: Mount, inForce: PolicyInForce)
   const shown: ExplainedRequest[] = [];
   const counts = { pass: 0, refuse: 0, incomplete: 0 };
   let isFine = true;
+  let unreadBytes = 0;
   for (const { bytes, client, recorded } of sent) {
     const arriving = arrivalFrom(client, inForce.policy.name, mount);
     for (const explanation of explain(bytes, inForce, arriving, parserContext())) {
       counts[explanation.verdict] += 1;
+      unreadBytes += explanation.unreadBytes;
       const isCut = explanation.verdict === 'incomplete' && recorded?.isCut === true;
       if (explanation.verdict !== 'pass' && !isCut) isFine = false;
       if (shown.length === mostShown) continue;
@@ -94,7 +97,7 @@ function explainAll(sent: readonly Sent[], mount: Mount, inForce: PolicyInForce)
       shown.push(explainedRequest(explanation, bytes, sender, recorded, inForce));
     }
   }
-  return { shown, counts, isFine };
+  return { shown, counts, unreadBytes, isFine };
 }
 
 /** An address as `--from` has it. Throws `UsageError`. */

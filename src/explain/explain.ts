@@ -29,6 +29,8 @@ export type Explanation = {
   readonly start: number;
   /** The connection ends with it: nothing behind it is read. */
   readonly closes: boolean;
+  /** Whole requests may stand behind one that closes; how many bytes, where a refusal did not stop the parser before. */
+  readonly unreadBytes: number;
 };
 
 /** Who sends it, and to where: `pairs` is what environs of a connection have in common. */
@@ -96,6 +98,7 @@ class Reader implements ParserHandler {
       // RFC 9112 section 2.2: an empty line behind a request, as many editors leave one, is not another request.
       if (draft.verdict === 'incomplete' && draft.start > 0 && this.#parser.isBetweenRequests) return;
       const { waitingBytes } = this.#parser;
+      if (draft.closes) draft.unreadBytes = waitingBytes;
       yield draft;
       if (draft.verdict === 'incomplete' || draft.closes || waitingBytes === 0) return;
       this.#draft = this.#begin(bytes.length - waitingBytes);
@@ -122,7 +125,7 @@ class Reader implements ParserHandler {
       draft.environ = pairsOf(this.#encoder.encode(head, this.#inspection, this.#arriving.pairs, this.#requests));
     } else {
       this.#refuse(draft.rejection);
-      if (draft.closes) this.#parser.stop();
+      if (rules[draft.rejection.rule].ends === 'connection') this.#parser.stop();
     }
   }
 
@@ -167,7 +170,14 @@ class Reader implements ParserHandler {
 
   #begin(start: number): Draft {
     const nothingKnown = { rejection: null, observed: [], requestLine: null, host: null, environ: null };
-    return { verdict: 'incomplete', ...nothingKnown, effective: this.#policy.general, start, closes: false };
+    return {
+      verdict: 'incomplete',
+      ...nothingKnown,
+      effective: this.#policy.general,
+      start,
+      closes: false,
+      unreadBytes: 0,
+    };
   }
 }
 

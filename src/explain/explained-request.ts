@@ -25,6 +25,8 @@ export type ExplainedRejection = Rejection & {
 export type ExplainedRequest = {
   /** Method and target; the first bytes where there is no whole head. */
   readonly request: string;
+  /** Without a whole head no route is known. */
+  readonly hasHead: boolean;
   readonly host: string | null;
   /** Empty for a Unix socket. */
   readonly client: string;
@@ -41,7 +43,7 @@ export type ExplainedRequest = {
 
 export type Sender = { readonly text: string; readonly address: ClientAddress | undefined };
 
-const mostExcerptBytes = 200;
+const mostExcerptBytes = 300;
 /** Where a line end is looked for: no head is longer. */
 const mostHeadBytes = 256 * 1024;
 
@@ -67,6 +69,7 @@ export function explainedRequest(
   const label = effective.route === null ? undefined : policy.routes[effective.route]?.label;
   return {
     request: requestLine ?? firstLine(own),
+    hasHead: requestLine !== null,
     host,
     client: sender.text,
     verdict,

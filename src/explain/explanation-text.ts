@@ -9,7 +9,7 @@ const labelWidth = 10;
 
 /** One request for people, a few labelled lines and two tables. */
 export function explanationLines(explained: ExplainedRequest, paint: Paint): readonly string[] {
-  const { rejection, observed, route, closes, effective, environ, hint, recorded } = explained;
+  const { rejection, observed, closes, effective, environ, hint, recorded } = explained;
   const line = (label: string, text: string): string => paint.strong(label.padEnd(labelWidth)) + text;
   const lines = [line('request', requestText(explained)), line('verdict', verdictText(explained, paint))];
   if (rejection !== null) lines.push(...decisionLines(rejection, paint).map((text) => line('decided', text)));
@@ -20,7 +20,7 @@ export function explanationLines(explained: ExplainedRequest, paint: Paint): rea
     lines.push(line('observed', `${paint.warning(`would be refused: ${ruleText(one)}`)}${why}`));
     lines.push(...decisionLines(one, paint).map((text) => line('', text)));
   }
-  lines.push(line('route', route === null ? 'none' : `${excerpt(route.label, 120)}  ${paint.faint(route.origin)}`));
+  lines.push(line('route', routeText(explained, paint)));
   if (closes) lines.push(line('then', 'the connection ends: nothing behind it is read'));
   lines.push(paint.strong('limits'));
   lines.push(
@@ -35,9 +35,14 @@ export function explanationLines(explained: ExplainedRequest, paint: Paint): rea
   return [...lines, ...Object.entries(environ).map(([key, value]) => `  ${cut(key)}=${cut(value)}`)];
 }
 
+function routeText({ route, hasHead }: ExplainedRequest, paint: Paint): string {
+  if (route !== null) return `${excerpt(route.label, 120)}  ${paint.faint(excerpt(route.origin, mostShownCharacters))}`;
+  return hasHead ? 'none' : 'not known: there is no whole head';
+}
+
 function requestText({ request, host, client }: ExplainedRequest): string {
   const named = host === null ? '' : ` of ${cut(host)}`;
-  return `${cut(request)}${named} from ${client === '' ? 'a Unix socket' : excerpt(client)}`;
+  return `${request === '' ? 'nothing' : cut(request)}${named} from ${client === '' ? 'a Unix socket' : excerpt(client)}`;
 }
 
 function verdictText({ verdict, rejection, recorded }: ExplainedRequest, paint: Paint): string {
