@@ -111,7 +111,7 @@ function routeLines({ change, label, oldLabel, origin, values }: RouteChange, pa
   const name = excerpt(label, 120);
   if (change === 'added') return [`${paint.good(`+ route ${name}`)} ${place}`, ...inner];
   if (change === 'removed') return [`${paint.bad(`- route ${name}`)} ${place}`, ...inner];
-  const renamed = oldLabel === label ? '' : `, which was called ${excerpt(oldLabel ?? '', 120)}`;
+  const renamed = oldLabel === null ? '' : `, which was called ${excerpt(oldLabel, 120)}`;
   return [`~ route ${name}${renamed} ${place}`, ...inner];
 }
 

@@ -2,6 +2,7 @@ import { parseBlock } from '../inspect/client-address.ts';
 import { withValues } from '../policy/effective.ts';
 import { originOf } from '../policy/origin.ts';
 import type { Policy, Route } from '../policy/policy.ts';
+import { labelOf } from '../policy/route.ts';
 import { modeOf, observableRules } from './decision.ts';
 import { type EffectiveValue, effectiveValue, type Holding, valuePointers } from './effective-value.ts';
 
@@ -20,6 +21,7 @@ export type RouteChange = {
   readonly change: 'added' | 'removed' | 'changed';
   /** As the newer policy that has it calls it. */
   readonly label: string;
+  /** Null if it is new, or has no other name than before. */
   readonly oldLabel: string | null;
   readonly origin: string;
   readonly oldOrigin: string | null;
@@ -112,10 +114,12 @@ function routeChanges(old: Policy, now: Policy): readonly RouteChange[] {
       return [routeChange('added', now, index, ownChanges(generalOf(now), routeOf(now, index)))];
     kept.add(condition);
     const values = ownChanges(routeOf(old, oldIndex), routeOf(now, index));
-    const oldLabel = old.routes[oldIndex]?.label ?? '';
-    if (values.length === 0 && oldLabel === route.label) return [];
+    const oldRoute = old.routes[oldIndex] ?? route;
+    const oldLabel = oldRoute.label;
+    const hasOldName = oldLabel === route.label || !(isNamed(oldRoute) || isNamed(route));
+    if (values.length === 0 && hasOldName) return [];
     const oldOrigin = originOf(old, `/routes/${oldIndex}`);
-    return [{ ...routeChange('changed', now, index, values), oldLabel, oldOrigin }];
+    return [{ ...routeChange('changed', now, index, values), oldLabel: hasOldName ? null : oldLabel, oldOrigin }];
   });
   const removed = old.routes.flatMap((route, index) => {
     if (kept.has(conditionOf(route))) return [];
@@ -139,6 +143,12 @@ function ownChanges(old: Side, now: Side): readonly ValueChange[] {
   return valueChanges(old, now).filter((change) =>
     [change.old, change.new].some((value) => value?.pointer.startsWith('/routes/') === true),
   );
+}
+
+/** The label is a name, not the condition in the order in which the file has it. */
+function isNamed({ label, hosts, path, methods }: Route): boolean {
+  const condition = { ...(hosts && { hosts }), ...(path !== null && { path }), ...(methods && { methods }) };
+  return label.toLowerCase() !== labelOf(condition).toLowerCase();
 }
 
 /** Which requests a route takes, in one spelling. No two routes of a policy have the same. */
