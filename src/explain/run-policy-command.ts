@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { PolicyError } from '../policy/mistake.ts';
 import { type Answer, exitInvalid, exitOk } from './answer.ts';
 import { checkCommand } from './check-command.ts';
@@ -13,8 +13,8 @@ import { UsageError } from './usage-error.ts';
 /** What the commands see of the process. */
 export type Terminal = {
   readonly stdin: Readable;
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
+  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stderr: Writable;
   readonly environment: Readonly<Record<string, string | undefined>>;
 };
 
@@ -57,7 +57,7 @@ async function run(command: PolicyCommand, { stdin, stdout, environment }: Termi
 }
 
 /** A reader that has gone (`| head`) has read what it wanted. */
-function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
+function write(stream: Writable, text: string): Promise<void> {
   return new Promise((resolve) => {
     if (text === '') return resolve();
     stream.once('error', () => resolve());

@@ -15,7 +15,10 @@ type Case = {
 };
 
 describe('a test of a policy', () => {
-  for (const { behaviour, policy = {}, test, problem } of readCases<Case>('./policy-test.cases.json', import.meta.url)) {
+  for (const { behaviour, policy = {}, test, problem } of readCases<Case>(
+    './policy-test.cases.json',
+    import.meta.url,
+  )) {
     it(behaviour, () => {
       const inForce = putInForce(policyFrom(Buffer.from(JSON.stringify(policy)), 'site.json'));
       const name = 'a name';

@@ -22,7 +22,11 @@ const mistakes: readonly { readonly behaviour: string; readonly text: string; re
   { behaviour: 'a line that is null', text: 'null\n', said: /^r:1: expected a JSON object/ },
   { behaviour: 'an object without a request', text: '{}\n', said: /^r:1: expected the key request/ },
   { behaviour: 'a request of more than bytes', text: '{"request":"\u20ac"}\n', said: /^r:1: .*U\+00FF/ },
-  { behaviour: 'a line of more than a MiB', text: `${line}\n${' '.repeat(1_048_577)}\n`, said: /^r:2: expected at most/ },
+  {
+    behaviour: 'a line of more than a MiB',
+    text: `${line}\n${' '.repeat(1_048_577)}\n`,
+    said: /^r:2: expected at most/,
+  },
 ];
 
 describe('a recording', () => {
@@ -33,7 +37,10 @@ describe('a recording', () => {
       [1, 3],
     );
     assert.equal(Buffer.from(requests[0]?.bytes ?? []).toString('latin1'), entry.request);
-    assert.deepEqual([requests[0]?.client, requests[0]?.rule, requests[0]?.status], ['192.0.2.7', 'host.not-allowed', 421]);
+    assert.deepEqual(
+      [requests[0]?.client, requests[0]?.rule, requests[0]?.status],
+      ['192.0.2.7', 'host.not-allowed', 421],
+    );
     assert.deepEqual(warnings, []);
   });
 
