@@ -43,7 +43,8 @@ export async function explainCommand(options: ExplainOptions, paint: Paint, stdi
   const inForce = putInForce(policy);
   const failed = source === null ? 0 : testsOf(source, inForce).filter(({ problem }) => problem !== null).length;
   // Whoever asks why a test fails needs an answer.
-  const doubt = failed === 0 ? [] : [`${counted(failed, 'test')} of this policy fail: a server would refuse it`];
+  const doubt =
+    failed === 0 ? [] : [`a server would refuse this policy: ${counted(failed, 'test')} in it did not pass`];
   const { sent, warnings } = await readSent(options, stdin);
   const { shown, counts, unreadBytes, isFine } = explainAll(sent, options.mount, inForce);
   const complaint = [...doubt, ...warnings].map(warningLine).join('');

@@ -1,88 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable, Writable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
-import { runPolicyCommand } from '../../src/explain/run-policy-command.ts';
 import { shippedNames } from '../../src/policy/shipped.ts';
 import { root, runProgram } from '../support/program.ts';
-
-const folder = mkdtempSync(join(tmpdir(), 'policy-commands-'));
-const before_ = process.cwd();
-
-const get = (path: string, host = 'shop.example'): string => `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
-
-const site = {
-  request: { line: { maxBytes: '2KiB' }, hosts: ['shop.example'] },
-  rules: { 'host.not-allowed': 'observe' },
-  routes: [{ path: '/admin/*', clients: { allow: ['10.0.0.0/8'] } }],
-  tests: [
-    { name: 'nobody gets into admin', request: get('/admin/'), expect: { rule: 'client.denied' } },
-    { name: 'all others pass', request: get('/'), expect: { verdict: 'pass' } },
-  ],
-};
-const stricter = { ...site, request: { ...site.request, line: { maxBytes: '1KiB' } }, rules: {} };
-const recorded = (request: string, rest: object = {}): string =>
-  `${JSON.stringify({ recorded: '2026-11-24T20:00:00.000Z', client: '192.0.2.7', rule: null, status: null, request, ...rest })}\n`;
-
-const files: Readonly<Record<string, string | Uint8Array>> = {
-  'site.json': JSON.stringify(site, null, 2),
-  'stricter.json': JSON.stringify(stricter, null, 2),
-  'same.yaml': 'extends: ./site.json\nrequest:\n  line: { maxBytes: 2048 }\n',
-  'doubtful.json': '{ "timeouts": { "head": "20s" } }',
-  'failing.json': JSON.stringify({ tests: [{ name: 'x', request: get('/'), expect: { verdict: 'refuse' } }] }),
-  'invalid.json': '{ "requst": {} }',
-  'empty.json': '',
-  'pass.http': get('/'),
-  'refused.http': get('/admin/x'),
-  'observed.http': get('/', 'other.example'),
-  'incomplete.http': 'GET / HTTP/1.1\r\n',
-  'framing.http': 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
-  'typed.http': get('/').replaceAll('\r', ''),
-  'terminal.http': 'GET /\x1b[31m\u202e HTTP/1.1\r\nHost: \x9b1m\r\n\r\n',
-  'empty.http': '',
-  'binary.http': Buffer.from(Array.from({ length: 1_000_000 }, (_, index) => (index * 7919) % 256)),
-  'long.http': `GET /${'a'.repeat(10_000_000)}`,
-  'many.http': get('/').repeat(100_000),
-  'requests.jsonl': [
-    recorded(get('/', 'other.example')),
-    recorded(get('/admin/'), { client: '10.0.0.1' }),
-    recorded('POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 9\r\n\r\n', { cut: true }),
-  ].join(''),
-  'crashed.jsonl': `${recorded(get('/'))}{"recorded":"2026`,
-  'broken.jsonl': `${recorded(get('/'))}nonsense\n`,
-};
-
-type Said = { readonly code: number; readonly stdout: string; readonly stderr: string };
-
-/** The commands in this process, in the folder of the files. */
-async function policy(
-  args: readonly string[],
-  options: { stdin?: string; isTTY?: boolean; environment?: object } = {},
-) {
-  const { stdin = '', isTTY = false, environment = {} } = options;
-  const said = { stdout: '', stderr: '' };
-  const into = (name: 'stdout' | 'stderr') =>
-    new Writable({
-      decodeStrings: false,
-      write(text, _, done) {
-        said[name] += text;
-        done();
-      },
-    });
-  const stdout = Object.assign(into('stdout'), { isTTY });
-  const terminal = {
-    stdin: Readable.from([Buffer.from(stdin, 'latin1')]),
-    stdout,
-    stderr: into('stderr'),
-    environment,
-  };
-  const code = await runPolicyCommand(args, terminal);
-  return { code, ...said } satisfies Said;
-}
+import { get, inFolderOfFiles, policy } from './policy-command-harness.ts';
 
 /** `out` and `err` are looked for; an empty pattern list of `err` means that nothing is said there. */
 type Case = {
@@ -242,7 +167,7 @@ const cases: readonly Case[] = [
     behaviour: 'explain answers for a policy whose tests fail',
     args: 'explain -P failing.json pass.http',
     code: 0,
-    err: [/^warning: 1 test of this policy fails?: a server would refuse it\n$/],
+    err: [/^warning: a server would refuse this policy: 1 test in it did not pass\n$/],
   },
   {
     behaviour: 'explain refuses a broken recording',
@@ -319,7 +244,7 @@ const cases: readonly Case[] = [
     behaviour: 'help tells of all commands',
     args: '--help',
     code: 0,
-    out: [/check .*\n[^]*test [^]*explain [^]*diff [^]*schema/],
+    out: [/check .*test .*explain .*diff .*schema/s],
   },
   { behaviour: 'each command has a help of its own', args: 'explain --help', code: 0, out: [/--script-name/] },
   {
@@ -345,14 +270,7 @@ const cases: readonly Case[] = [
 ];
 
 describe('portcullis policy', () => {
-  before(() => {
-    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text, 'latin1');
-    process.chdir(folder);
-  });
-  after(() => {
-    process.chdir(before_);
-    rmSync(folder, { recursive: true });
-  });
+  inFolderOfFiles();
 
   for (const { behaviour, args, stdin = '', code, out = [], err = [] } of cases) {
     it(behaviour, async () => {
@@ -403,88 +321,6 @@ describe('portcullis policy', () => {
     assert.doesNotMatch((await policy(args, { isTTY: true, environment: { NO_COLOR: '1' } })).stdout, colours);
     assert.doesNotMatch((await policy([...args, '--no-color'], { isTTY: true })).stdout, colours);
     assert.doesNotMatch((await policy([...args, '--json'], { isTTY: true })).stdout, colours);
-  });
-});
-
-describe('portcullis policy --json', () => {
-  before(() => {
-    mkdirSync(folder, { recursive: true });
-    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text, 'latin1');
-    process.chdir(folder);
-  });
-  after(() => {
-    process.chdir(before_);
-    rmSync(folder, { recursive: true });
-  });
-
-  async function json(args: string, code: number): Promise<unknown> {
-    const said = await policy([...args.split(' '), '--json']);
-    assert.deepEqual([said.code, said.stderr], [code, '']);
-    return JSON.parse(said.stdout);
-  }
-
-  it('check tells of valid and invalid files', async () => {
-    const { files: found } = (await json('check site.json invalid.json doubtful.json', 2)) as { files: object[] };
-    const [valid, invalid, doubtful] = found as Record<string, unknown>[];
-    const chain = ['site.json', 'default'];
-    assert.deepEqual(valid, {
-      file: 'site.json',
-      valid: true,
-      policy: 'site',
-      chain,
-      routes: 1,
-      testsPassed: 2,
-      warnings: [],
-    });
-    assert.deepEqual(Object.keys(invalid ?? {}), ['file', 'valid', 'mistakes']);
-    const [mistake] = invalid?.['mistakes'] as Record<string, unknown>[];
-    assert.deepEqual(
-      [mistake?.['file'], mistake?.['line'], mistake?.['column'], mistake?.['pointer']],
-      ['invalid.json', 1, 3, '/requst'],
-    );
-    const [warning] = doubtful?.['warnings'] as Record<string, unknown>[];
-    assert.deepEqual([warning?.['pointer'], warning?.['origin']], ['/timeouts/head', 'doubtful.json:1:17']);
-  });
-
-  it('test tells of each test', async () => {
-    const found = await json('test failing.json', 1);
-    const problem = 'expected a request that is refused, found that it passes';
-    const tests = [{ name: 'x', passed: false, line: 1, column: 11, problem }];
-    assert.deepEqual(found, { files: [{ file: 'failing.json', passed: 0, failed: 1, tests }] });
-  });
-
-  it('explain tells of each request', async () => {
-    const found = (await json('explain -P site.json refused.http', 1)) as Record<string, unknown>;
-    assert.deepEqual(Object.keys(found), ['policy', 'requests', 'more', 'counts', 'unreadBytes']);
-    assert.deepEqual(found['counts'], { pass: 0, refuse: 1, incomplete: 0 });
-    const [request] = found['requests'] as Record<string, unknown>[];
-    const refusal = request?.['refusal'] as Record<string, unknown>;
-    assert.deepEqual([request?.['verdict'], request?.['client'], request?.['environ']], ['refuse', '192.0.2.1', null]);
-    assert.deepEqual(
-      [refusal['rule'], refusal['status'], refusal['pointer'], refusal['source']],
-      ['client.denied', 403, '/clients', 'RFC 9110 section 15.5.4'],
-    );
-    const [decided] = refusal['decided'] as Record<string, unknown>[];
-    const place = { pointer: '/routes/0/clients/allow', value: ['10.0.0.0/8'], text: '10.0.0.0/8' };
-    assert.deepEqual({ ...decided, origin: '' }, { ...place, origin: '' });
-    const effective = request?.['effective'] as Record<string, Record<string, unknown>>;
-    assert.deepEqual(effective['/clients/allow'], decided);
-    assert.equal(effective['/request/line/maxBytes']?.['value'], 2048);
-  });
-
-  it('diff tells of values, routes and requests', async () => {
-    const found = (await json('diff site.json stricter.json --requests requests.jsonl', 1)) as Record<string, unknown>;
-    assert.deepEqual(Object.keys(found), ['same', 'values', 'routes', 'requests']);
-    const [change] = found['values'] as Record<string, Record<string, unknown>>[];
-    assert.deepEqual(
-      [change?.['pointer'], change?.['old']?.['value'], change?.['new']?.['value']],
-      ['/request/line/maxBytes', 2048, 1024],
-    );
-    const outcome = { verdict: 'pass', rule: null, status: null, observed: ['host.not-allowed'] };
-    const refused = { verdict: 'refuse', rule: 'host.not-allowed', status: 421, observed: [] };
-    const changes = [{ line: 1, request: 'GET /', client: '192.0.2.7', old: outcome, new: refused }];
-    assert.deepEqual(found['requests'], { count: 3, changed: 1, changes });
-    assert.deepEqual(await json('diff site.json site.json', 0), { same: true, values: [], routes: [], requests: null });
   });
 });
 
