@@ -1,3 +1,4 @@
+import { parseAddress } from '../inspect/client-address.ts';
 import { UsageError } from './usage-error.ts';
 
 /** A request that a server has refused or observed, as its recorder wrote it down: one JSON object a line. */
@@ -70,10 +71,12 @@ function readLine(bytes: Uint8Array, line: number): RecordedRequest | string | n
   const { recorded, client, rule, status, policy, route, request, cut } = entry as Record<string, unknown>;
   if (typeof request !== 'string') return 'expected the key request with the bytes of the request';
   if (/[^\x00-\xff]/.test(request)) return 'expected a request of bytes, each a character up to U+00FF';
+  const address = typeof client === 'string' && client !== '' ? client : null;
+  if (address !== null && parseAddress(address) === undefined) return 'expected the address of a client, or null';
   return {
     line,
     recorded: textOrNull(recorded),
-    client: textOrNull(client),
+    client: address,
     rule: textOrNull(rule),
     status: typeof status === 'number' ? status : null,
     policy: textOrNull(policy),
