@@ -3,15 +3,20 @@ import { readFileSync } from 'node:fs';
 import { type Config, ConfigError } from './config/config.ts';
 import { runImport } from './config/import-command.ts';
 import { readConfig, type Surroundings } from './config/read-config.ts';
+import { runPolicyCommand } from './explain/run-policy-command.ts';
 import { checkApp } from './master/check-app.ts';
 import { runMaster } from './master/master.ts';
 import { PolicyError } from './policy/mistake.ts';
 import { openErrorLog } from './telemetry/error-log.ts';
 
 const exitUsage = 2;
+const { stdin, stdout, stderr, env: environment } = process;
 
 /** By their name as first argument; whatever else stands there is a flag or the application. */
-const subcommands = new Map([['import', importGunicorn]]);
+const subcommands = new Map<string, typeof serve>([
+  ['import', importGunicorn],
+  ['policy', (argv) => runPolicyCommand(argv, { stdin, stdout, stderr, environment })],
+]);
 
 async function main(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   try {
@@ -19,7 +24,7 @@ async function main(argv: readonly string[], surroundings: Surroundings): Promis
     return await (subcommand === undefined ? serve(argv, surroundings) : subcommand(argv.slice(1), surroundings));
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof PolicyError)) throw error;
-    process.stderr.write(`portcullis: ${error.message}\n`);
+    stderr.write(`portcullis: ${error.message}\n`);
     return error instanceof ConfigError ? error.exitCode : exitUsage;
   }
 }
@@ -27,7 +32,7 @@ async function main(argv: readonly string[], surroundings: Surroundings): Promis
 async function serve(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   const command = await readConfig(argv, surroundings);
   if (command.type === 'print') {
-    process.stdout.write(command.text);
+    stdout.write(command.text);
     return 0;
   }
   const { config } = command;
@@ -45,8 +50,8 @@ async function rereadConfig(argv: readonly string[], surroundings: Surroundings)
 
 async function importGunicorn(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   const { out, complaints } = await runImport(argv, surroundings);
-  process.stdout.write(out);
-  process.stderr.write(complaints);
+  stdout.write(out);
+  stderr.write(complaints);
   return 0;
 }
 
@@ -55,5 +60,5 @@ function ownVersion(): string {
   return (JSON.parse(text) as { readonly version: string }).version;
 }
 
-const surroundings = { environment: process.env, workingDirectory: process.cwd(), version: ownVersion() };
+const surroundings = { environment, workingDirectory: process.cwd(), version: ownVersion() };
 process.exit(await main(process.argv.slice(2), surroundings));

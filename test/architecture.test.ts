@@ -22,18 +22,18 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   connection: ['http1', 'inspect', 'policy', 'rejection', 'telemetry', 'upstream'],
   accept: ['connection', 'http1'],
   'edge.ts': ['accept', 'connection', 'http1', 'inspect', 'policy', 'process', 'telemetry', 'upstream', 'worker'],
-  // One request's verdict, from the parts that the server is made of.
-  explain: ['http1', 'inspect', 'policy', 'rejection', 'upstream'],
   suggestion: [],
   telemetry: [],
   link: [],
   // Its tables are those that the checks ask.
   policy: ['http1', 'inspect', 'rejection', 'suggestion'],
+  // The parts of the server that judge a request, put together without a connection.
+  explain: ['http1', 'inspect', 'policy', 'rejection', 'upstream'],
   process: ['policy', 'telemetry', 'worker'],
   worker: ['link', 'process', 'suggestion', 'telemetry'],
   config: ['explain', 'policy', 'suggestion', 'telemetry', 'worker'],
   master: ['config', 'policy', 'process', 'telemetry', 'worker'],
-  'cli.ts': ['config', 'master', 'policy', 'telemetry'],
+  'cli.ts': ['config', 'explain', 'master', 'policy', 'telemetry'],
 };
 const sansIo = ['rejection', 'http1', 'inspect'];
 

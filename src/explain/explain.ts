@@ -1,3 +1,4 @@
+import { fieldId } from '../http1/known-field.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { type ParserContext, type ParserHandler, RequestParser } from '../http1/request-parser.ts';
 import type { ClientAddress } from '../inspect/client-address.ts';
@@ -18,10 +19,18 @@ export type Explanation = {
   readonly observed: readonly Rejection[];
   /** What holds for it: its route's, or the general one where it does not come so far that it has a route. */
   readonly effective: EffectivePolicy;
-  /** `GET /path`, as sent; null where there is no whole head. */
+  /** `GET /path`, as sent, in latin1; null where there is no whole head: then the parser has refused it, if anybody. */
   readonly requestLine: string | null;
+  /** As the Host field has it. */
+  readonly host: string | null;
   /** What the application would get; null where it would get nothing. */
   readonly environ: Readonly<Record<string, string>> | null;
+  /** Where it begins in the bytes. */
+  readonly start: number;
+  /** The connection ends with it: nothing behind it is read. */
+  readonly closes: boolean;
+  /** Whole requests may stand behind one that closes; how many bytes, where a refusal did not stop the parser before. */
+  readonly unreadBytes: number;
 };
 
 /** Who sends it, and to where: `pairs` is what environs of a connection have in common. */
@@ -32,20 +41,33 @@ export type Arriving = {
 };
 
 const requestIdPrefix = 'explained-';
+const hostField = fieldId('host');
 
 /**
  * Each request in these bytes, by the parser, the checks and the encoder that the server runs. Nothing is dispatched, no
- * clock is read: rules that need time, a worker or other clients do not show. What a refusal that ends its connection leaves
- * unread is not explained. At least one explanation, also of no bytes.
+ * clock is read: rules that need time, a worker or other clients do not show. What stands behind a request that ends its
+ * connection is not explained, because it is not read. At least one explanation, also of no bytes; one at a time, because
+ * bytes may hold a great many.
  */
-export function explain(
+export function* explain(
   bytes: Uint8Array,
   policy: PolicyInForce,
   arriving: Arriving,
   context: ParserContext,
-): readonly Explanation[] {
+): Generator<Explanation, void, undefined> {
   const reader = new Reader(policy, arriving, context);
-  return reader.read(bytes);
+  try {
+    yield* reader.read(bytes);
+  } finally {
+    reader.free();
+  }
+}
+
+/** What becomes of the first request alone. */
+export function explainFirst(...args: Parameters<typeof explain>): Explanation {
+  // Leaving the loop ends the parser's life.
+  for (const explanation of explain(...args)) return explanation;
+  throw new Error('there was no explanation');
 }
 
 type Draft = { -readonly [Key in keyof Explanation]: Explanation[Key] };
@@ -56,8 +78,8 @@ class Reader implements ParserHandler {
   readonly #parser: RequestParser;
   readonly #encoder: EnvironEncoder;
   readonly #inspection = new Inspection();
-  readonly #explanations: Explanation[] = [];
   #draft: Draft;
+  #requests = 0;
   #contentBytes = 0;
   #isChunked = false;
 
@@ -66,34 +88,43 @@ class Reader implements ParserHandler {
     this.#arriving = arriving;
     this.#parser = new RequestParser(context, policy.headLimits, this);
     this.#encoder = new EnvironEncoder(requestIdPrefix, arriving.mount);
-    this.#draft = this.#begin();
+    this.#draft = this.#begin(0);
   }
 
-  read(bytes: Uint8Array): readonly Explanation[] {
+  *read(bytes: Uint8Array): Generator<Explanation, void, undefined> {
     this.#parser.receive(bytes);
-    while (this.#draft.verdict !== 'incomplete') {
-      this.#explanations.push(this.#draft);
-      if (this.#parser.waitingBytes === 0) break;
-      this.#draft = this.#begin();
+    for (;;) {
+      const draft = this.#draft;
+      // RFC 9112 section 2.2: an empty line behind a request, as many editors leave one, is not another request.
+      if (draft.verdict === 'incomplete' && draft.start > 0 && this.#parser.isBetweenRequests) return;
+      const { waitingBytes } = this.#parser;
+      if (draft.closes) draft.unreadBytes = waitingBytes;
+      yield draft;
+      if (draft.verdict === 'incomplete' || draft.closes || waitingBytes === 0) return;
+      this.#draft = this.#begin(bytes.length - waitingBytes);
       this.#parser.limits = this.#policy.headLimits;
       this.#parser.resume();
     }
-    if (this.#draft.verdict === 'incomplete') this.#explanations.push(this.#draft);
+  }
+
+  free(): void {
     this.#parser.free();
-    return this.#explanations;
   }
 
   onRequestHead(head: RequestHead): void {
     const draft = this.#draft;
+    this.#requests += 1;
     draft.requestLine = `${head.method} ${head.latin1(head.targetStart, head.targetEnd)}`;
+    draft.host = head.value(hostField) ?? null;
     this.#contentBytes = 0;
     this.#isChunked = head.framing === 'chunked';
     draft.rejection = this.#inspect(head) ?? null;
     draft.observed = [...this.#inspection.observed];
+    draft.closes = !head.keepAlive || this.#requests >= draft.effective.values.keepAlive.maxRequests;
     if (draft.rejection === null) {
-      draft.environ = pairsOf(this.#encoder.encode(head, this.#inspection, this.#arriving.pairs, 1));
+      draft.environ = pairsOf(this.#encoder.encode(head, this.#inspection, this.#arriving.pairs, this.#requests));
     } else {
-      draft.verdict = 'refuse';
+      this.#refuse(draft.rejection);
       if (rules[draft.rejection.rule].ends === 'connection') this.#parser.stop();
     }
   }
@@ -112,9 +143,17 @@ class Reader implements ParserHandler {
   }
 
   onRejected(rejection: Rejection): void {
-    this.#draft.verdict = 'refuse';
-    this.#draft.rejection ??= rejection;
-    this.#draft.environ = null;
+    this.#refuse(this.#draft.rejection ?? rejection);
+    // Whatever it was refused by first: the parser reads nothing more.
+    this.#draft.closes = true;
+  }
+
+  #refuse(rejection: Rejection): void {
+    const draft = this.#draft;
+    draft.verdict = 'refuse';
+    draft.rejection = rejection;
+    draft.environ = null;
+    draft.closes ||= rules[rejection.rule].ends === 'connection';
   }
 
   #inspect(head: RequestHead): Rejection | undefined {
@@ -129,9 +168,16 @@ class Reader implements ParserHandler {
     return reject('target.not-mounted', `not below ${this.#arriving.mount.scriptName}`);
   }
 
-  #begin(): Draft {
-    const effective = this.#policy.general;
-    return { verdict: 'incomplete', rejection: null, observed: [], effective, requestLine: null, environ: null };
+  #begin(start: number): Draft {
+    const nothingKnown = { rejection: null, observed: [], requestLine: null, host: null, environ: null };
+    return {
+      verdict: 'incomplete',
+      ...nothingKnown,
+      effective: this.#policy.general,
+      start,
+      closes: false,
+      unreadBytes: 0,
+    };
   }
 }
 

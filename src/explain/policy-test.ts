@@ -5,8 +5,9 @@ import type { PolicySource } from '../policy/load.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
 import { expand } from '../rejection/example-bytes.ts';
 import { encodePairs } from '../upstream/environ.ts';
-import { mountAt } from '../upstream/mount.ts';
-import { type Explanation, explain } from './explain.ts';
+import { type Mount, mountAt } from '../upstream/mount.ts';
+import { type Arriving, type Explanation, explain } from './explain.ts';
+import { hasBareLineFeeds } from './line-ends.ts';
 
 type PolicyTest = PolicySource['tests'][number];
 type Expectation = PolicyTest['expect'];
@@ -38,13 +39,16 @@ function run(test: PolicyTest, policy: PolicyInForce, context: ParserContext): s
   const explanations = explain(bytes, policy, arrivalFrom(test.from ?? nobody, policy.policy.name), context);
   for (const explanation of explanations) {
     const problem = difference(test.expect, explanation, policy);
-    if (problem !== undefined) return problem;
+    if (problem !== undefined) return hasBareLineFeeds(bytes) ? `${problem}; ${bareLineFeeds}` : problem;
   }
   return undefined;
 }
 
+/** As a YAML block leaves them. */
+const bareLineFeeds = 'lines of the request end with \\n alone, HTTP has \\r\\n';
+
 /** A connection from this address to a server that is named as RFC 2606 has it for examples. */
-export function arrivalFrom(address: string, policyName: string) {
+export function arrivalFrom(address: string, policyName: string, mount: Mount = mountAt('')): Arriving {
   const pairs = encodePairs([
     ['SERVER_NAME', 'server.example'],
     ['SERVER_PORT', '80'],
@@ -53,7 +57,7 @@ export function arrivalFrom(address: string, policyName: string) {
     ['REMOTE_ADDR', address],
     ['REMOTE_PORT', '54321'],
   ]);
-  return { client: parseAddress(address), mount: mountAt(''), pairs: Buffer.from(pairs, 'latin1') };
+  return { client: parseAddress(address), mount, pairs: Buffer.from(pairs, 'latin1') };
 }
 
 /** The bytes that a test writes down, or what is wrong with them. */
@@ -109,7 +113,8 @@ function routeDifference(
 
 function environDifference({ environ = {} }: Expectation, found: Explanation): string | undefined {
   for (const [key, value] of Object.entries(environ)) {
-    const actual = found.environ?.[key] ?? null;
+    // Its own: `constructor` is a name that a policy may ask for.
+    const actual = found.environ !== null && Object.hasOwn(found.environ, key) ? (found.environ[key] ?? null) : null;
     if (actual === value) continue;
     return `expected ${excerpt(key)} to be ${shown(value)} in the environ, found ${shown(actual)}`;
   }

@@ -3,9 +3,10 @@ import { compileLlhttp } from '../http1/llhttp/compile.ts';
 import { instantiateLlhttp } from '../http1/llhttp/instance.ts';
 import { createParserContext, type ParserContext } from '../http1/request-parser.ts';
 import { type Doubt, doubtsAbout } from '../policy/coherence.ts';
+import { excerpt } from '../policy/excerpt.ts';
 import { type PolicySource, readPolicy } from '../policy/load.ts';
 import { locate, positionsIn } from '../policy/locate.ts';
-import { PolicyError } from '../policy/mistake.ts';
+import { PolicyError, type Position } from '../policy/mistake.ts';
 import type { Policy } from '../policy/policy.ts';
 import { type PolicyInForce, putInForce } from '../policy/policy-in-force.ts';
 import { runTests, type TestResult } from './policy-test.ts';
@@ -53,17 +54,23 @@ export function doubtsOf(policy: PolicyInForce): readonly Doubt[] {
 }
 
 /** Tests that failed, each at its place in the file. */
-export function failures({ document }: PolicySource, results: readonly TestResult[]): PolicyError | null {
-  const positionOf = positionsIn(document.text);
+export function failures(source: PolicySource, results: readonly TestResult[]): PolicyError | null {
+  const { document } = source;
+  const positionOf = testPositions(source);
   const mistakes = results.flatMap(({ name, problem }, index) => {
     if (problem === null) return [];
-    const pointer = `/tests/${index}`;
-    const offset = locate(document, pointer)?.node.start ?? 0;
-    return [{ position: positionOf(offset), pointer, problem: `the test "${name}" fails: ${problem}` }];
+    const position = positionOf(index);
+    return [{ position, pointer: `/tests/${index}`, problem: `the test "${excerpt(name, 200)}" fails: ${problem}` }];
   });
   if (mistakes.length === 0) return null;
   const more = Math.max(0, mistakes.length - maxFailures);
   return new PolicyError(document.file, mistakes.slice(0, maxFailures), { text: document.text, more });
+}
+
+/** Where the tests of a file stand, by their index. */
+export function testPositions({ document }: PolicySource): (index: number) => Position {
+  const positionOf = positionsIn(document.text);
+  return (index) => positionOf(locate(document, `/tests/${index}`)?.node.start ?? 0);
 }
 
 /** Of this machine, or of the container that this process is in. */

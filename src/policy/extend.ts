@@ -32,6 +32,8 @@ export type Chain = {
   readonly layers: readonly Layer[];
   /** Paths of the files that are no shipped ones. */
   readonly files: readonly string[];
+  /** What people call all files of it, the shipped default last. */
+  readonly names: readonly string[];
   /** The nearest file. */
   readonly document: SourceDocument;
   readonly values: PolicyFile;
@@ -73,6 +75,7 @@ function chainFrom(first: Link, path: string | null, onFile: (path: string) => v
   return {
     layers: [...chain.map(layer), shippedDefault()],
     files: path === null ? [] : chain.flatMap(({ file, isShipped }) => (isShipped ? [] : [file])),
+    names: [...chain.map(({ file }) => file), defaultName],
     document: first.document,
     values: first.values,
   };

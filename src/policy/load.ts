@@ -23,6 +23,8 @@ export type PolicySource = {
   readonly tests: NonNullable<PolicyFile['tests']>;
   /** The files that the policy was read from, by the paths that lead to them; shipped ones are not among them. */
   readonly files: readonly string[];
+  /** What people call the files of the chain, nearest first; the shipped default last. */
+  readonly chain: readonly string[];
 };
 
 /**
@@ -75,8 +77,9 @@ export function policyFrom(bytes: Uint8Array, file: string): Policy {
   return loaded(nameOf(file), readChain(parseDocument(bytes, file), null)).policy;
 }
 
-function loaded(name: string, { layers, files, document, values }: Chain): LoadedPolicy {
-  return { policy: complete(name, layers), source: { document, tests: values.tests ?? [], files } };
+function loaded(name: string, { layers, files, names, document, values }: Chain): LoadedPolicy {
+  const source = { document, tests: values.tests ?? [], files, chain: names };
+  return { policy: complete(name, layers), source };
 }
 
 /** Anything but a directory: the reader says what is wrong with what is no regular file, or cannot be looked at. */

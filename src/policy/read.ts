@@ -9,6 +9,7 @@ const systemErrors: Readonly<Record<string, string>> = {
   ENOTDIR: 'there is no such file',
   EACCES: 'this user may not read it',
   ELOOP: 'too many symbolic links',
+  EISDIR: 'this is a directory',
   ENAMETOOLONG: 'the name is too long',
 };
 
@@ -60,7 +61,8 @@ function readAtMost(descriptor: number, path: string): Uint8Array {
   throw unreadable(path, `larger than ${maxFileBytes} bytes, which no policy is`);
 }
 
-function systemProblem(error: unknown): string {
+/** What the file system said, in words. */
+export function systemProblem(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
   return systemErrors[code] ?? `it cannot be read (${code})`;
 }

@@ -4,6 +4,14 @@ import type { PolicyFile } from './policy-file.generated.ts';
 
 type RouteOfFile = NonNullable<PolicyFile['routes']>[number];
 
+/** What a label is made of. */
+type Named = {
+  readonly name?: string;
+  readonly hosts?: readonly string[];
+  readonly methods?: readonly string[];
+  readonly path?: string;
+};
+
 const maxLabelLength = 120;
 
 /** The routes of a valid file. `valuesOf` reads what one of them says for itself. */
@@ -20,7 +28,7 @@ export function routesOf(
 }
 
 /** What people call a route: `api.example.com POST /upload/*`. */
-export function labelOf({ name, hosts = [], methods = [], path }: RouteOfFile): string {
+export function labelOf({ name, hosts = [], methods = [], path }: Named): string {
   if (name !== undefined) return name;
   const parts = [hosts.join(','), methods.join(','), path ?? ''].filter((part) => part !== '');
   return excerpt(parts.join(' '), maxLabelLength);

@@ -1,5 +1,5 @@
 import { policyValue } from './complete.ts';
-import type { Policy } from './policy.ts';
+import type { Policy, Route } from './policy.ts';
 import { policyKeys } from './policy-file.generated.ts';
 import type { PolicyKey } from './policy-key.ts';
 import { formatDuration, formatSize } from './quantity.ts';
@@ -7,18 +7,21 @@ import { formatDuration, formatSize } from './quantity.ts';
 const keys: Readonly<Partial<Record<string, PolicyKey>>> = policyKeys;
 const mostElements = 20;
 
+/** A policy, or parts of one. */
+type PolicyParts = { readonly [Part in keyof Policy]?: unknown } & { readonly routes?: readonly Route[] };
+
 /** The value behind a pointer of `origins` as a policy file could have it: `64KiB`, `10s`, `GET, HEAD`; of a route its name. */
-export function valueText(policy: Policy, pointer: string): string {
+export function valueText(policy: PolicyParts, pointer: string): string {
   const [, index, withinRoute] = /^\/routes\/(\d+)(\/.*)?$/.exec(pointer) ?? [];
-  const route = policy.routes[Number(index)];
+  const route = policy.routes?.[Number(index)];
   if (route === undefined) return textOf(policyValue(policy, pointer), pointer);
   return withinRoute === undefined ? route.label : textOf(policyValue(route.values, withinRoute), withinRoute);
 }
 
 /** `value` in the unit of a policy; `pointer` is that of the schema. */
-export function textOf(value: unknown, pointer: string): string {
+function textOf(value: unknown, pointer: string): string {
   if (typeof value === 'number') return numberText(value, keys[pointer]?.kind);
-  if (!Array.isArray(value)) return String(value);
+  if (!Array.isArray(value)) return typeof value === 'object' ? JSON.stringify(value) : String(value);
   if (value.length === 0) return '(none)';
   const shown = value.slice(0, mostElements).join(', ');
   return value.length > mostElements ? `${shown} and ${value.length - mostElements} more` : shown;

@@ -13,6 +13,15 @@ export type Mount = {
 const SLASH = 0x2f;
 const ASTERISK = 0x2a;
 
+/** A path to mount at as people write it: `/app`, `/app/`, decoded, in UTF-8. Undefined if no checked path lies below it. */
+export function readMount(text: string): Mount | undefined {
+  const path = Buffer.from(text).toString('latin1').replace(/\/$/, '');
+  if (path === '') return mountAt('');
+  const [beforeSlash, ...segments] = path.split('/');
+  const isPath = beforeSlash === '' && segments.every((segment) => /^(?!\.\.?$)[^\x00-\x1f\x7f\\]+$/.test(segment));
+  return isPath ? mountAt(path) : undefined;
+}
+
 /** `scriptName` as the configuration has it. */
 export function mountAt(scriptName: string): Mount {
   return { scriptName, bytes: Uint8Array.from(scriptName, (c) => c.charCodeAt(0)) };
