@@ -31,7 +31,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   explain: ['http1', 'inspect', 'policy', 'rejection', 'upstream'],
   process: ['policy', 'telemetry', 'worker'],
   worker: ['link', 'process', 'suggestion', 'telemetry'],
-  config: ['explain', 'policy', 'suggestion', 'telemetry', 'worker'],
+  config: ['explain', 'policy', 'suggestion', 'telemetry', 'upstream', 'worker'],
   master: ['config', 'policy', 'process', 'telemetry', 'worker'],
   'cli.ts': ['config', 'explain', 'master', 'policy', 'telemetry'],
 };

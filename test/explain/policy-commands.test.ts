@@ -340,14 +340,6 @@ describe('the program', () => {
     assert.deepEqual([differs.code, differs.stdout], [0, 'the two are the same in effect\n']);
   });
 
-  it('tells of a file that it may not read', { skip: process.getuid?.() === 0 && 'root may read all' }, async () => {
-    chmodSync(request, 0);
-    const exit = await runProgram(['policy', 'explain', request]);
-    chmodSync(request, 0o600);
-    assert.equal(exit.code, 2);
-    assert.match(exit.stderr, /this user may not read it/);
-  });
-
   it('says nothing where its reader has gone', async () => {
     const command = `${process.execPath} --import ${import.meta.resolve('tsx')} src/cli.ts policy schema | head -c 1`;
     const shell = spawn('/bin/sh', ['-c', command], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
