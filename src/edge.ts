@@ -15,6 +15,7 @@ import { putInForce } from './policy/policy-in-force.ts';
 import { bootChild } from './process/child.ts';
 import type { EdgeStart, EdgeToMaster, MasterToEdge } from './process/control-messages.ts';
 import { type Log, openErrorLog } from './telemetry/error-log.ts';
+import { Recorder } from './telemetry/recorder.ts';
 import { stackOf } from './telemetry/stack.ts';
 import type { Dispatcher } from './upstream/dispatch.ts';
 import { EnvironEncoder, longestEnviron } from './upstream/environ.ts';
@@ -30,6 +31,7 @@ const CRASH_MS = 5_000;
 
 let listener: Listener | undefined;
 let workers: NodeDispatcher | undefined;
+let recorder: Recorder | null = null;
 const observations = new Observations();
 const master = bootChild<MasterToEdge, EdgeToMaster>(receive);
 
@@ -60,6 +62,7 @@ async function start(order: EdgeStart): Promise<void> {
   const survivor = survivingCanary(llhttp);
   if (survivor !== undefined) throw new Error(`The parser that was loaded is not safe: ${survivor}`);
   const dispatcher = await createDispatcher(order, log);
+  if (order.record !== null) recorder = new Recorder(order.record, log);
   listener = new Listener(createEdge(order, llhttp, dispatcher, log));
   for (const { descriptor, serverName, serverPort } of order.listeners) {
     const arrival = new Arrival(serverName, serverPort, order.policy.name);
@@ -106,6 +109,7 @@ function createEdge(order: EdgeStart, llhttp: Llhttp, dispatcher: Dispatcher, lo
     deadlines: new Deadlines(performance),
     log,
     observations,
+    recorder,
     dateLine: createDateLine(Date.now),
     requestIds,
   };
@@ -124,7 +128,10 @@ function survive(log: Log): void {
 
 function drain(): void {
   if (listener === undefined) process.exit();
-  listener.drain().then(() => process.exit());
+  listener
+    .drain()
+    .then(() => recorder?.settled())
+    .then(() => process.exit());
 }
 
 /** The master says why, once, and the exit status of the program. */

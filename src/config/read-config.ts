@@ -6,6 +6,7 @@ import { type Config, ConfigError } from './config.ts';
 import type { Environment } from './environment.ts';
 import { parseCommandLine } from './flags.ts';
 import { type GivenSettings, mergeSettings } from './precedence.ts';
+import { recordingOptions } from './recording.ts';
 import { maxEdges, type SettingName } from './settings.ts';
 
 /** What the command line asks for: a text to print, or a server to run. */
@@ -45,6 +46,7 @@ export function readConfig(argv: readonly string[], surroundings: Surroundings):
     policy,
     gracefulTimeoutMs: (given.gracefulTimeout?.value ?? 30) * 1000,
     logLevel: given.logLevel?.value ?? 'info',
+    record: recordingOptions(given, workingDirectory),
     checkOnly: commandLine.checkOnly,
     warnings,
   };

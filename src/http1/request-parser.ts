@@ -59,6 +59,8 @@ export class RequestParser implements LlhttpReceiver {
    * this message.
    */
   limits: ParserLimits;
+  /** Is told a copy of the bytes behind each head as they came, transfer coding included, up to the fault where there is one. */
+  onRawContent: ((bytes: Uint8Array) => void) | null = null;
   private readonly context: ParserContext;
   private readonly handler: ParserHandler;
   private readonly parser: LlhttpParser;
@@ -214,12 +216,15 @@ export class RequestParser implements LlhttpReceiver {
     this.framedUpTo = start;
     this.contentStart = start;
     this.contentEnd = start;
+    // Pieces of content are pushed together while they are read.
+    const raw = this.onRawContent === null || this.phase === 'head' ? null : new Uint8Array(bytes.subarray(start, end));
     let result = this.parser.execute(bytes, start, end, this);
     if (result === 'PAUSED_UPGRADE') {
       this.parser.resumeAfterUpgrade();
       result = this.parser.execute(bytes, this.parser.stoppedAt, end, this);
     }
     const stopped = result === 'OK' ? end : this.parser.stoppedAt;
+    if (raw !== null) this.onRawContent?.(this.messageDone ? raw.subarray(0, stopped - start) : raw);
     if (this.phase === 'head') this.afterHead(bytes, result, stopped);
     else this.afterContent(bytes, result, stopped);
     return stopped;

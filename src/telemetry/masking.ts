@@ -34,7 +34,7 @@ const targetWithForm = /^(?:[/*]|https?:)/i;
 
 /** `names`: further field names to mask, in lower case. */
 export function maskRequest(bytes: Uint8Array, names: ReadonlySet<string>): MaskedRequest {
-  const head = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice();
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
   const lineEnd = /\r\n|\r|\n/g;
   let text = '';
   let inFields = false;
@@ -70,9 +70,9 @@ function maskRequestLine(line: string, isWhole: boolean): string {
   const end = endWithoutSpace(line);
   const lastWord = lastSpace(line, end) + 1;
   const version = maskVersion(line.slice(lastWord, end), isWhole);
-  // What stands before the version: `GET /path `.
-  const start = line.slice(0, version === undefined ? end : lastWord);
-  return maskMethodAndTarget(start) + (version ?? '') + line.slice(end);
+  if (version === undefined) return maskMethodAndTarget(line.slice(0, end)) + line.slice(end);
+  const targetEnd = endWithoutSpace(line.slice(0, lastWord));
+  return maskMethodAndTarget(line.slice(0, targetEnd)) + line.slice(targetEnd, lastWord) + version + line.slice(end);
 }
 
 /** Undefined: this last word is no version, nor the beginning of one where the line goes on. */

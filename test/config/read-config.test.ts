@@ -49,6 +49,7 @@ describe('configuration', () => {
       backlog: 2048,
       gracefulTimeoutMs: 30_000,
       logLevel: 'info',
+      record: null,
       checkOnly: false,
       warnings: [],
     });

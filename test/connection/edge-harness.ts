@@ -132,6 +132,7 @@ export class TestEdge implements Dispatcher {
       deadlines: new Deadlines({ now: () => this.#now }, repeat),
       log: this.#log(),
       observations: new Observations(),
+      recorder: null,
       dateLine: () => Buffer.from('Date: now\r\n'),
       requestIds,
     };
