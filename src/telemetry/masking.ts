@@ -29,6 +29,7 @@ export const neverMasked: ReadonlySet<string> = new Set([
 ]);
 
 const fieldLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)([ \t]*:)(.*)$/s;
+const shortToken = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,20}$/;
 const methodInUpperCase = /^[A-Z][A-Z_-]{0,19}$/;
 const targetWithForm = /^(?:[/*]|https?:)/i;
 
@@ -70,9 +71,11 @@ function maskRequestLine(line: string, isWhole: boolean): string {
   const end = endWithoutSpace(line);
   const lastWord = lastSpace(line, end) + 1;
   const version = maskVersion(line.slice(lastWord, end), isWhole);
-  if (version === undefined) return maskMethodAndTarget(line.slice(0, end)) + line.slice(end);
+  if (version === undefined) return maskMethodAndTarget(line.slice(0, end), false) + line.slice(end);
   const targetEnd = endWithoutSpace(line.slice(0, lastWord));
-  return maskMethodAndTarget(line.slice(0, targetEnd)) + line.slice(targetEnd, lastWord) + version + line.slice(end);
+  return (
+    maskMethodAndTarget(line.slice(0, targetEnd), true) + line.slice(targetEnd, lastWord) + version + line.slice(end)
+  );
 }
 
 /** Undefined: this last word is no version, nor the beginning of one where the line goes on. */
@@ -84,16 +87,13 @@ function maskVersion(word: string, isWhole: boolean): string | undefined {
 }
 
 /** Content of another request may have come to stand where a request line is expected: only what looks like one is shown. */
-function maskMethodAndTarget(start: string): string {
+function maskMethodAndTarget(start: string, hasVersion: boolean): string {
   const [, method = '', space = '', target = ''] = /^([^ \t]*)([ \t]*)(.*)$/s.exec(start) ?? [];
-  if (targetWithForm.test(target)) return maskUnlessToken(method) + space + maskUri(target);
+  const isMethod = methodInUpperCase.test(method) || (hasVersion && shortToken.test(method));
+  if (targetWithForm.test(target)) return (isMethod ? method : maskUnknown(method)) + space + maskUri(target);
   if (!methodInUpperCase.test(method)) return maskUnknown(start);
   // The first byte tells what form the target would have.
   return method + space + target.slice(0, 1).replace(/[\x80-\xff]/, '\xff') + maskUnknown(target.slice(1));
-}
-
-function maskUnlessToken(method: string): string {
-  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,20}$/.test(method) ? method : maskUnknown(method);
 }
 
 function maskFieldLine(line: string, names: ReadonlySet<string>): string {

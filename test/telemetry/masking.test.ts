@@ -50,15 +50,15 @@ describe('a masked request', () => {
     }
   });
 
-  it('is as long as the head, and masked once more is itself', () => {
+  it('keeps the place of each line end and control byte', () => {
     const pieces = ['GET', ' ', '\t', '/', '?', 'a=b', '&', '#', '@', 'http://', 'HTTP/1.1', '\r\n', '\r', '\n', ':'];
-    const more = ['Host', 'Cookie', 'x', '\0', '\xe9', '%2e', ';a=b', 'Content-Length: 1'];
+    const more = ['Host', 'Accept', 'x', '\0', '\xe9', '%2e', ';a=b', 'Content-Length: 1'];
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...pieces, ...more), { maxLength: 30 }), (parts) => {
         const request = parts.join('');
         const { text } = maskRequest(latin1(request), new Set());
-        assert.ok(text.length <= request.length);
-        assert.equal(maskRequest(latin1(text), new Set()).text, text);
+        const controls = (of: string): string => of.replace(/[^\x00-\x08\x0a-\x1f]/g, '.');
+        assert.equal(controls(text), controls(request.slice(0, text.length)));
       }),
       { numRuns: 2000 },
     );
