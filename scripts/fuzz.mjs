@@ -8,14 +8,20 @@ import { ensureSystemPackages } from './system-packages.mjs';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { minutes: { type: 'string', default: '1' }, jobs: { type: 'string', default: '2' }, seeds: { type: 'string' } },
+  options: {
+    minutes: { type: 'string', default: '1' },
+    jobs: { type: 'string', default: '2' },
+    seeds: { type: 'string' },
+  },
 });
 const seconds = Math.round(60 * Number(values.minutes));
 const wanted = positionals.length === 0 ? targets : positionals;
 const unknown = wanted.filter((name) => !targets.includes(name));
 const seedsFit = values.seeds === undefined || (wanted.length === 1 && wanted[0] === 'request-parser');
 if (!seedsFit || unknown.length > 0 || !(seconds > 0) || !(Number(values.jobs) > 0)) {
-  console.error(`usage: npm run fuzz -- [${targets.join('|')}]... [--minutes N] [--jobs N]\n       npm run fuzz -- request-parser --seeds FILE`);
+  console.error(
+    `usage: npm run fuzz -- [${targets.join('|')}]... [--minutes N] [--jobs N]\n       npm run fuzz -- request-parser --seeds FILE`,
+  );
   process.exit(2);
 }
 if (!ensureSystemPackages()) process.exit(1);
