@@ -15,6 +15,7 @@ import { type PolicyInForce, putInForce } from './policy/policy-in-force.ts';
 import { bootChild } from './process/child.ts';
 import type { EdgeStart, EdgeToMaster, MasterToEdge, PolicyOrder } from './process/control-messages.ts';
 import { type Log, openErrorLog } from './telemetry/error-log.ts';
+import { Recorder } from './telemetry/recorder.ts';
 import { stackOf } from './telemetry/stack.ts';
 import type { DispatchBounds } from './upstream/dispatch.ts';
 import { EnvironEncoder, longestEnviron } from './upstream/environ.ts';
@@ -63,7 +64,8 @@ async function start(order: EdgeStart): Promise<void> {
   const survivor = survivingCanary(llhttp);
   if (survivor !== undefined) throw new Error(`The parser that was loaded is not safe: ${survivor}`);
   const policy = putInForce(order.policy);
-  edge = createEdge(order, policy, llhttp, await createDispatcher(order, policy, log), log);
+  const dispatcher = await createDispatcher(order, policy, log);
+  edge = createEdge(order, policy, llhttp, dispatcher, log);
   if (policyAtStart !== undefined) adopt(edge, policyAtStart);
   listener = new Listener(edge);
   for (const { descriptor, serverName, serverPort } of order.listeners) {
@@ -135,6 +137,7 @@ function createEdge(
     deadlines: new Deadlines(performance),
     log,
     observations: new Observations(),
+    recorder: order.record === null ? null : new Recorder(order.record, log),
     dateLine: createDateLine(Date.now),
     requestIds,
   };
@@ -157,9 +160,10 @@ function drain(): void {
 }
 
 /** What a policy only observes is counted for this moment: whoever tries it wants the sum. */
-function end(): never {
+async function end(): Promise<void> {
   const observed = edge?.observations.summary();
   if (observed !== undefined) edge?.log.warning(`Would have refused since start: ${observed}`);
+  await edge?.recorder?.settled();
   process.exit();
 }
 

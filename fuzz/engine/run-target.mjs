@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { recordedSeeds } from '../seeds/recorded.ts';
 import { bundleTarget } from './bundle.mjs';
 import { minimize } from './minimize.mjs';
 
@@ -27,8 +28,8 @@ const dictionaries = { 'request-parser': 'http', environ: 'http' };
 const slowestInputMs = 30_000;
 const mostMemoryMiB = 2048;
 
-/** Fuzzes for `seconds`. `text` has the figures, or what was found and where the case lies that repeats it. */
-export async function fuzzTarget(target, seconds) {
+/** Fuzzes for `seconds`, from the target's own seeds and those of a file of refused requests (`--record`), if there is one. `text` has the figures, or what was found and where the case lies that repeats it. */
+export async function fuzzTarget(target, seconds, recorded) {
   const bundle = await bundleTarget(`${root}fuzz/${target}${suffix}`, `${work}${target}.mjs`);
   const folders = ['corpus', 'seeds', 'found'].map((name) => `${work}${name}/${target}/`);
   const [corpus, seeds, found] = folders;
@@ -36,6 +37,9 @@ export async function fuzzTarget(target, seconds) {
   for (const folder of folders) mkdirSync(folder, { recursive: true });
   const { seeds: seedsOf } = await import(`../seeds/${target}.ts`);
   for (const { name, bytes } of seedsOf()) writeFileSync(`${seeds}${name}`, bytes);
+  if (recorded !== undefined) {
+    for (const { name, bytes } of recordedSeeds(recorded)) writeFileSync(`${seeds}${name}`, bytes);
+  }
   const regressions = `${root}fuzz/regressions/${target}/`;
   const dictionary = `${root}fuzz/${dictionaries[target] ?? target}.dict`;
 

@@ -1,5 +1,6 @@
 import type { Policy } from '../policy/policy.ts';
 import type { LogLevel } from '../telemetry/error-log.ts';
+import type { RecordingOptions } from '../telemetry/recorder.ts';
 import type { AppTarget } from '../worker/app-target.ts';
 import type { BindAddress } from './bind-address.ts';
 
@@ -30,6 +31,8 @@ export type Config = {
   readonly watchPolicy: boolean;
   readonly gracefulTimeoutMs: number;
   readonly logLevel: LogLevel;
+  /** Null: refused requests are not recorded. */
+  readonly record: RecordingOptions | null;
   /** Load the policy and the application, then end. */
   readonly checkOnly: boolean;
   /** What the operator should hear at start although it is allowed. */

@@ -12,6 +12,7 @@ import { loadConfigFile } from './load-config-file.ts';
 import { policyOverrides } from './policy-overrides.ts';
 import { type GivenSettings, type GivenTexts, mergeSettings } from './precedence.ts';
 import { printConfig } from './print-config.ts';
+import { recordingOptions } from './recording.ts';
 import { defaultsOfSettings } from './setting-defaults.ts';
 import { longFlag, maxEdges } from './settings.ts';
 import { bindsFrom, directoryOf } from './working-directory.ts';
@@ -63,6 +64,7 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
     watchPolicy: watchesPolicy(given),
     gracefulTimeoutMs: (given.gracefulTimeout?.value ?? defaultsOfSettings.gracefulTimeout) * 1000,
     logLevel: given.logLevel?.value ?? defaultsOfSettings.logLevel,
+    record: recordingOptions(given, directory),
     checkOnly: commandLine.checkOnly || gunicorn.checkOnly,
     warnings,
   };

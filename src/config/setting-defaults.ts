@@ -1,8 +1,9 @@
 import { defaultPort } from './bind-address.ts';
 import type { OverridingSetting } from './policy-overrides.ts';
+import { defaultRecordBytes } from './recording.ts';
 import type { SettingName, SettingValue } from './settings.ts';
 
-type WithoutDefault = 'config' | 'chdir' | 'policy';
+type WithoutDefault = 'config' | 'chdir' | 'policy' | 'record';
 
 /** What holds where nobody says anything; of settings that replace a value of the policy, the policy says it. */
 export const defaultsOfSettings: {
@@ -21,5 +22,9 @@ export const defaultsOfSettings: {
   gracefulTimeout: 30,
   policy: null,
   watchPolicy: false,
+  record: null,
+  recordMax: defaultRecordBytes,
+  recordMask: [],
+  recordContent: 0,
   logLevel: 'info',
 };

@@ -2,6 +2,7 @@ import { nearestNames } from '../suggestion/nearest-name.ts';
 import { isLogLevel, type LogLevel, logLevels } from '../telemetry/error-log.ts';
 import { type BindAddress, parseBindAddress } from './bind-address.ts';
 import { ConfigError, type WorkerClass } from './config.ts';
+import { parseContentBytes, parseMaskedNames, parseRecordBytes } from './recording.ts';
 import { parseScriptName } from './script-name.ts';
 
 /**
@@ -155,6 +156,31 @@ export const settings = {
     group: 'Logging',
     about: `${logLevels.join(', ')} (default info)`,
     parse: parseLogLevel,
+  },
+  record: {
+    flags: '--record <file>',
+    group: 'Logging',
+    about: 'keep refused requests in this file, their secrets masked (default: none are kept)',
+    parse: (text: string): string => text,
+  },
+  recordMax: {
+    flags: '--record-max <size>',
+    group: 'Logging',
+    about: 'most bytes of recorded requests, the file before this one included (default 8MiB)',
+    parse: parseRecordBytes,
+  },
+  recordMask: {
+    flags: '--record-mask <names>',
+    group: 'Logging',
+    about: 'further fields whose values are masked, as in name,name; repeatable',
+    parse: parseMaskedNames,
+    repeatable: true,
+  },
+  recordContent: {
+    flags: '--record-content <size>',
+    group: 'Logging',
+    about: 'keep so much of the content as well, unmasked, up to 64KiB (default none)',
+    parse: parseContentBytes,
   },
 } as const satisfies Record<string, Setting<unknown>>;
 

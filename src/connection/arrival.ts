@@ -20,12 +20,17 @@ export class Arrival {
 
   /** What all environs of a connection have in common while one policy is in force, encoded once. */
   connectionPairs(socket: Socket, policyName: string): Uint8Array {
-    const address = socket.remoteAddress ?? '';
-    const plain = address.startsWith(IPV4_IN_IPV6) ? address.slice(IPV4_IN_IPV6.length) : address;
+    const address = clientAddressOf(socket);
     const policy = encodePairs([['portcullis.policy', policyName]]);
     return Buffer.from(
-      `${this.common}${policy}REMOTE_ADDR\0${plain}\0REMOTE_PORT\0${socket.remotePort ?? ''}\0`,
+      `${this.common}${policy}REMOTE_ADDR\0${address}\0REMOTE_PORT\0${socket.remotePort ?? ''}\0`,
       'latin1',
     );
   }
+}
+
+/** `192.0.2.7`, also where the listener takes both families; empty for a Unix socket. */
+export function clientAddressOf(socket: Socket): string {
+  const address = socket.remoteAddress ?? '';
+  return address.startsWith(IPV4_IN_IPV6) ? address.slice(IPV4_IN_IPV6.length) : address;
 }

@@ -7,11 +7,12 @@ import type { EffectivePolicy } from '../policy/effective.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
 import { type Rejection, reject } from '../rejection/rejection.ts';
 import { rules } from '../rejection/rules.ts';
-import type { Arrival } from './arrival.ts';
+import { type Arrival, clientAddressOf } from './arrival.ts';
 import { Waiting } from './deadlines.ts';
 import type { Edge } from './edge-context.ts';
 import { Exchange, type ExchangeOwner } from './exchange.ts';
 import { Outbox, type OutboxOwner } from './outbox.ts';
+import { ReceivedRequest, type Sender } from './received-request.ts';
 import { refusal } from './refusal.ts';
 import { type Input, nextState, type State } from './state.ts';
 import { deadlineMs, expiryOf, type WaitingFor } from './waiting-for.ts';
@@ -27,6 +28,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   private readonly onClosed: (connection: Connection) => void;
   private readonly parser: RequestParser;
   private readonly outbox: Outbox;
+  /** Null: refusals are not recorded. */
+  private readonly received: ReceivedRequest | null;
   private policy: PolicyInForce;
   /** What holds for the request that runs, or ran last. */
   private effective: EffectivePolicy;
@@ -57,6 +60,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.effective = edge.policy.general;
     this.parser = new RequestParser(edge.parsers, edge.policy.headLimits, this);
     this.outbox = new Outbox(socket, this);
+    this.received = edge.recorder === null ? null : new ReceivedRequest(edge.recorder, this.parser);
     this.wait('first-byte');
   }
 
@@ -105,6 +109,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.contentLeft = head.framing === 'none' ? 0 : head.framing === 'chunked' ? Infinity : head.contentLength;
     this.responseIsOut = false;
     this.clientCloses = !head.keepAlive;
+    this.received?.keepHead(head);
     this.exchange = new Exchange(this.edge, this, head);
     this.exchange.begin(head);
     this.progress();
@@ -118,6 +123,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
 
   onEndOfMessage(): void {
     this.enter('end-of-message');
+    this.received?.forget();
     this.contentLeft = 0;
     this.exchange?.endContent();
     this.settle();
@@ -133,6 +139,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     const { inspection } = this.edge;
     const effective = this.policy.for(head, inspection);
     this.effective = effective;
+    if (effective.route !== null) this.received?.takeRoute(this.policy.policy.routes[effective.route]?.label ?? null);
     this.parser.limits = effective.parserLimits;
     if (effective.allow !== null || effective.deny !== null) inspection.client = this.client;
     return effective;
@@ -188,6 +195,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     const { exchange } = this;
     const rule = rules[rejection.rule];
     this.edge.log.limited(rejection.rule, `Refused ${this.peer}: ${rejection.rule} (${rejection.detail})`);
+    this.received?.record(rejection, this.sender, false);
     exchange?.abort();
     if (rejection.status === null) return this.cut();
     if (this.responseIsOut) return this.endBehindResponse();
@@ -205,7 +213,9 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.settle();
   }
 
-  observe({ rule, detail }: Rejection): void {
+  observe(rejection: Rejection): void {
+    const { rule, detail } = rejection;
+    this.received?.record(rejection, this.sender, true);
     this.edge.observations.note(rule);
     this.edge.log.limited(`observed ${rule}`, `Would refuse ${this.peer}: ${rule} (${detail})`);
   }
@@ -403,6 +413,10 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     if (remoteAddress === undefined) return this.socket.localAddress === undefined ? undefined : null;
     this.clientAddress ??= parseAddress(remoteAddress);
     return this.clientAddress ?? null;
+  }
+
+  private get sender(): Sender {
+    return { client: clientAddressOf(this.socket), policy: this.policy.policy.name };
   }
 
   private get peer(): string {

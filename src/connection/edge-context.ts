@@ -3,6 +3,7 @@ import type { ResponseHead } from '../http1/response-head.ts';
 import type { Inspection } from '../inspect/inspect.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
 import type { Log } from '../telemetry/error-log.ts';
+import type { Recorder } from '../telemetry/recorder.ts';
 import type { Dispatcher } from '../upstream/dispatch.ts';
 import type { EnvironEncoder } from '../upstream/environ.ts';
 import type { Mount } from '../upstream/mount.ts';
@@ -24,6 +25,8 @@ export type Edge = {
   readonly deadlines: Deadlines;
   readonly log: Log;
   readonly observations: Observations;
+  /** Null: refused requests are not recorded. */
+  readonly recorder: Recorder | null;
   /** `Date: …\r\n`, of this second. */
   dateLine(): Uint8Array;
   readonly requestIds: RequestIds;

@@ -35,39 +35,47 @@ export function isRecording(bytes: Uint8Array): boolean {
 }
 
 /**
- * The requests of a recording; `file` is its name in messages. Throws `UsageError` with the line of the first mistake. A last
- * line that was cut off, as a crash leaves it, is a warning.
+ * The requests of a recording; `file` is its name in messages. Throws `UsageError` with the line of the first mistake, and where
+ * nothing is a request. Lines that are torn, as a crash or a full disk leaves them, are a warning.
  */
 export function readRecordedRequests(bytes: Uint8Array, file: string): Recording {
   const requests: RecordedRequest[] = [];
+  const torn: number[] = [];
   let line = 0;
   for (let start = 0; start < bytes.length; ) {
     line += 1;
     const lineEnd = bytes.indexOf(LF, start);
     const end = lineEnd < 0 ? bytes.length : lineEnd;
-    const problemOrRequest = readLine(bytes.subarray(start, end), line);
-    if (typeof problemOrRequest === 'string') {
-      if (lineEnd < 0) return { requests, warnings: [`${file}:${line}: the last line is cut off; it was skipped`] };
-      throw new UsageError(`${file}:${line}: ${problemOrRequest}`);
-    }
+    const entry = parseLine(bytes.subarray(start, end));
+    const problemOrRequest = entry === undefined ? null : readEntry(entry, line);
+    if (typeof problemOrRequest === 'string') throw new UsageError(`${file}:${line}: ${problemOrRequest}`);
     if (problemOrRequest !== null) requests.push(problemOrRequest);
+    else if (entry === undefined) torn.push(line);
     start = end + 1;
   }
-  return { requests, warnings: [] };
+  const [first] = torn;
+  if (first === undefined) return { requests, warnings: [] };
+  if (requests.length === 0)
+    throw new UsageError(`${file}:${first}: expected one JSON object a line, found something else`);
+  const problem = torn.length === 1 ? 'this line is torn' : `this line and ${torn.length - 1} more are torn`;
+  return { requests, warnings: [`${file}:${first}: ${problem} and skipped`] };
 }
 
-/** Null for an empty line, a string for what is wrong. */
-function readLine(bytes: Uint8Array, line: number): RecordedRequest | string | null {
-  if (bytes.length > maxLineBytes) return `expected at most ${maxLineBytes} bytes a line, found ${bytes.length}`;
-  let entry: unknown;
+/** Null for an empty line, undefined for one that is no JSON. */
+function parseLine(bytes: Uint8Array): unknown {
+  if (bytes.length > maxLineBytes) return undefined;
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    if (text.trim() === '') return null;
-    entry = JSON.parse(text);
+    return text.trim() === '' ? null : JSON.parse(text);
   } catch {
-    return 'expected one JSON object a line, found something else';
+    return undefined;
   }
-  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return 'expected a JSON object';
+}
+
+/** Null for nothing, a string for what is wrong. */
+function readEntry(entry: unknown, line: number): RecordedRequest | string | null {
+  if (entry === null) return null;
+  if (typeof entry !== 'object' || Array.isArray(entry)) return 'expected a JSON object';
   const { recorded, client, rule, status, policy, route, request, cut } = entry as Record<string, unknown>;
   if (typeof request !== 'string') return 'expected the key request with the bytes of the request';
   if (/[^\x00-\xff]/.test(request)) return 'expected a request of bytes, each a character up to U+00FF';

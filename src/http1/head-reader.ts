@@ -99,6 +99,12 @@ export class HeadReader {
     return bytes.subarray(base, base + offset + this.shift);
   }
 
+  /** All that is at hand of the head, and in a read that it ends in, what stands behind. */
+  receivedSoFar(): Uint8Array {
+    const { bytes, base } = this.head;
+    return this.buffered === 0 ? bytes.subarray(base) : bytes.subarray(0, this.buffered);
+  }
+
   target(start: number, end: number): void {
     if (this.head.targetStart < 0) this.head.targetStart = start + this.shift;
     this.head.targetEnd = end + this.shift;

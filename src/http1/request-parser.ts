@@ -59,6 +59,8 @@ export class RequestParser implements LlhttpReceiver {
    * this message.
    */
   limits: ParserLimits;
+  /** Is told a copy of the bytes behind each head as they came, transfer coding included, up to the fault where there is one. */
+  onRawContent: ((bytes: Uint8Array) => void) | null = null;
   private readonly context: ParserContext;
   private readonly handler: ParserHandler;
   private readonly parser: LlhttpParser;
@@ -66,6 +68,8 @@ export class RequestParser implements LlhttpReceiver {
   private reader: HeadReader | undefined;
   private emptyLines = 0;
   private strangeLine = '';
+  /** Where a line is refused that no reader has: what stands behind `strangeLine` in this read. */
+  private behindLine: Uint8Array = nothing;
   private running = false;
   private waiting: Uint8Array = nothing;
   /** The bytes being parsed are our own copy. */
@@ -106,6 +110,16 @@ export class RequestParser implements LlhttpReceiver {
   /** Nothing of a request has arrived yet. */
   get isBetweenRequests(): boolean {
     return this.phase === 'between';
+  }
+
+  /**
+   * The message as far as it is at hand, from its first byte: until its head was told, and while it is told or refused. May go
+   * on behind the head, to the end of the read; undefined where nothing is kept. A view, valid until the parser is called.
+   */
+  get headSoFar(): Uint8Array | undefined {
+    if (this.phase !== 'strange-line' && this.behindLine.length === 0) return this.reader?.receivedSoFar();
+    const line = Uint8Array.from(this.strangeLine, (character) => character.charCodeAt(0));
+    return joined(line, this.behindLine);
   }
 
   /** The response is written: goes on to the next request. Not to be called from a handler. */
@@ -180,6 +194,8 @@ export class RequestParser implements LlhttpReceiver {
     } else if (this.phase === 'between' && byte === CR && this.emptyLines === 0) {
       this.phase = 'empty-line';
     } else if (this.phase === 'empty-line' || byte === CR || byte === LF) {
+      this.strangeLine = '\r\n'.repeat(this.emptyLines) + (this.phase === 'empty-line' ? '\r' : '');
+      this.behindLine = bytes.subarray(at);
       this.refuse(reject('request-line.malformed', 'an empty line'));
     } else {
       this.phase = 'head';
@@ -200,12 +216,15 @@ export class RequestParser implements LlhttpReceiver {
     this.framedUpTo = start;
     this.contentStart = start;
     this.contentEnd = start;
+    // Pieces of content are pushed together while they are read.
+    const raw = this.onRawContent === null || this.phase === 'head' ? null : new Uint8Array(bytes.subarray(start, end));
     let result = this.parser.execute(bytes, start, end, this);
     if (result === 'PAUSED_UPGRADE') {
       this.parser.resumeAfterUpgrade();
       result = this.parser.execute(bytes, this.parser.stoppedAt, end, this);
     }
     const stopped = result === 'OK' ? end : this.parser.stoppedAt;
+    if (raw !== null) this.onRawContent?.(this.messageDone ? raw.subarray(0, stopped - start) : raw);
     if (this.phase === 'head') this.afterHead(bytes, result, stopped);
     else this.afterContent(bytes, result, stopped);
     return stopped;
@@ -218,9 +237,9 @@ export class RequestParser implements LlhttpReceiver {
       if (result === 'OK') return this.refuseIf(reader.endOfRead(bytes, stopped));
       const fault = this.rejection ?? reader.faultBefore(stopped);
       if (fault === undefined && isStrangeLine(result, this.parser.reason)) {
-        this.phase = 'strange-line';
         this.strangeLine = '';
         this.finishLine(reader.receivedUpTo(stopped), 0);
+        if (!this.stopped) this.phase = 'strange-line';
         return;
       }
       return this.refuse(fault ?? headRule(result, this.parser.reason, reader.isInRequestLine(stopped)));
@@ -290,10 +309,12 @@ export class RequestParser implements LlhttpReceiver {
       const byte = bytes[at] ?? 0;
       const afterCr = this.strangeLine.endsWith('\r');
       if (afterCr || (byte !== CR && (byte < SP || byte > LAST_VISIBLE))) {
+        if (this.phase === 'strange-line') this.behindLine = bytes.subarray(at);
         this.refuse(strangeLineRule(this.strangeLine + String.fromCharCode(byte)));
         return bytes.length;
       }
       if (byte !== CR && this.strangeLine.length === this.limits.lineBytes) {
+        if (this.phase === 'strange-line') this.behindLine = bytes.subarray(at);
         this.refuse(reject('request-line.too-long', `more than ${this.limits.lineBytes} bytes`));
         return bytes.length;
       }
@@ -308,8 +329,11 @@ export class RequestParser implements LlhttpReceiver {
 
   private refuse(rejection: Rejection): void {
     if (this.phase === 'refused') return;
-    this.stop();
+    this.phase = 'refused';
+    this.waiting = nothing;
     this.handler.onRejected(rejection);
+    this.behindLine = nothing;
+    this.giveBackReader();
   }
 
   private giveBackReader(): void {

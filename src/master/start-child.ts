@@ -79,6 +79,7 @@ export function edgeStarter(
     privateDirectory,
     workerConnections: config.workerConnections,
     scriptName: config.scriptName,
+    record: config.record,
     inlineApp,
   };
   return (events) => new EdgeHandle(command, { ...start, policy: policy() }, events);

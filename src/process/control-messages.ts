@@ -1,5 +1,6 @@
 import type { Policy } from '../policy/policy.ts';
 import type { LogLevel } from '../telemetry/error-log.ts';
+import type { RecordingOptions } from '../telemetry/recorder.ts';
 import type { AppTarget } from '../worker/app-target.ts';
 
 /**
@@ -18,6 +19,8 @@ export type EdgeStart = {
   readonly workerConnections: number;
   /** Where the application is mounted, in latin1; empty for all paths. */
   readonly scriptName: string;
+  /** Null: refused requests are not recorded. */
+  readonly record: RecordingOptions | null;
   /** Present where the app runs inside the edge (`-k inline`). */
   readonly inlineApp: AppTarget | null;
 };

@@ -13,6 +13,7 @@ import type { Policy } from '../../src/policy/policy.ts';
 import { putInForce } from '../../src/policy/policy-in-force.ts';
 import type { Rejection } from '../../src/rejection/rejection.ts';
 import type { Log } from '../../src/telemetry/error-log.ts';
+import type { Recorder } from '../../src/telemetry/recorder.ts';
 import type { DispatchedRequest, Dispatcher, ResponseSink } from '../../src/upstream/dispatch.ts';
 import { EnvironEncoder } from '../../src/upstream/environ.ts';
 import { type Mount, mountAt } from '../../src/upstream/mount.ts';
@@ -113,7 +114,12 @@ export class TestEdge implements Dispatcher {
   #close: () => void = () => {};
 
   /** `dispatcher` takes its place where a test wants the real one. */
-  constructor(change: (policy: Policy) => Policy, dispatcher?: Dispatcher, mount: Mount = mountAt('')) {
+  constructor(
+    change: (policy: Policy) => Policy,
+    dispatcher?: Dispatcher,
+    mount: Mount = mountAt(''),
+    recorder: Recorder | null = null,
+  ) {
     const requestIds = new RequestIds();
     const repeat: Repeat = (_, run) => {
       this.#tick = run;
@@ -132,6 +138,7 @@ export class TestEdge implements Dispatcher {
       deadlines: new Deadlines({ now: () => this.#now }, repeat),
       log: this.#log(),
       observations: new Observations(),
+      recorder,
       dateLine: () => Buffer.from('Date: now\r\n'),
       requestIds,
     };

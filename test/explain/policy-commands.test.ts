@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -161,7 +161,7 @@ const cases: readonly Case[] = [
     behaviour: 'explain warns of a recording that was cut off',
     args: 'explain crashed.jsonl',
     code: 0,
-    err: [/^warning: crashed\.jsonl:2: the last line is cut off; it was skipped\n$/],
+    err: [/^warning: crashed\.jsonl:2: this line is torn and skipped\n$/],
   },
   {
     behaviour: 'explain answers for a policy whose tests fail',
