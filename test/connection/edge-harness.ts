@@ -205,7 +205,11 @@ export class TestEdge implements Dispatcher {
 
   async stop(): Promise<void> {
     // A mere end of their side would leave the server to answer what it has begun.
-    for (const client of this.#clients) client.socket.resetAndDestroy();
+    for (const { socket } of this.#clients) {
+      // Where its end is on its way already, Node can neither reset it nor would it close it after that.
+      if (socket.writableEnded) socket.destroy();
+      else socket.resetAndDestroy();
+    }
     this.#close();
     await within(5000, this.listener.drain(), () => `${this.listener.connectionCount} connections stay open`);
   }

@@ -17,7 +17,7 @@ export type InspectCase = {
   /** What differs from the default policy. */
   readonly policy?: Partial<RequestPolicy>;
   readonly clients?: Partial<PolicyValues['clients']>;
-  /** Address of the client; left out where it has none, as on a Unix socket. */
+  /** Address of the client; left out where it has none, as on a Unix socket; `gone` where it is not known any more. */
   readonly from?: string;
   /** Left out where nothing is refused. */
   readonly rejected?: RuleId;
@@ -49,7 +49,7 @@ type Circumstances = Pick<InspectCase, 'request' | 'policy' | 'clients' | 'from'
 
 /** The same, from the client of the case and under the lists of clients that it has. */
 export function caseVerdict({ request, policy, clients, from }: Circumstances, used = inspection): RuleId | undefined {
-  used.client = from === undefined ? undefined : parseAddress(from);
+  used.client = from === undefined ? undefined : from === 'gone' ? null : parseAddress(from);
   return verdictOf(request, policyOf(policy, clients), used);
 }
 
