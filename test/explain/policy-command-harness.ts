@@ -46,7 +46,7 @@ const files: Readonly<Record<string, string | Uint8Array>> = {
     recorded('POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 9\r\n\r\n', { cut: true }),
   ].join(''),
   'crashed.jsonl': `${recorded(get('/'))}{"recorded":"2026`,
-  'broken.jsonl': `${recorded(get('/'))}nonsense\n`,
+  'broken.jsonl': `${recorded(get('/'))}{}\n`,
 };
 
 export type Said = { readonly code: number; readonly stdout: string; readonly stderr: string };
