@@ -95,6 +95,7 @@ describe('master', () => {
       };
       const master = start({ behaviour: 'tells-environment' }, { env: { ...secrets, APP_SETTING: 'kept' } });
       const edge = (await ask(await master.port(), 'environment')) as Record<string, string>;
+      await master.logged(/environment told/);
       master.signal('SIGINT');
       const worker = JSON.parse((await ended(master)).stdout) as Record<string, string>;
       for (const environment of [edge, worker]) {

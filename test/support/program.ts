@@ -52,7 +52,7 @@ export class Program {
   }
 
   /** The `count`-th match of `pattern` in standard error, waited for; fails if the program ends without it. */
-  async logged(pattern: RegExp, count = 1, milliseconds = 10_000): Promise<RegExpExecArray> {
+  async logged(pattern: RegExp, count = 1, milliseconds = 30_000): Promise<RegExpExecArray> {
     const all = new RegExp(pattern.source, 'gm');
     const found = new Promise<RegExpExecArray>((resolve, reject) => {
       const check = (): void => {
@@ -81,7 +81,7 @@ export class Program {
   /** For `after` and `finally`: ends the program whatever its state and waits for all its processes. */
   async stop(): Promise<Exit> {
     if (!this.#ended) this.process.kill('SIGKILL');
-    return within(10_000, this.exited, () => `processes of ${this.pid} remain:\n${this.#stderr}`);
+    return within(30_000, this.exited, () => `processes of ${this.pid} remain:\n${this.#stderr}`);
   }
 }
 
@@ -102,7 +102,7 @@ export function startProgram(args: readonly string[], options: ProgramOptions = 
 /** Runs `portcullis` until it ends by itself. */
 export function runProgram(args: readonly string[], options: ProgramOptions = {}): Promise<Exit> {
   const program = startProgram(args, options);
-  return within(20_000, program.exited, () => `still running:\n${program.stderr}`).finally(() => program.stop());
+  return within(60_000, program.exited, () => `still running:\n${program.stderr}`).finally(() => program.stop());
 }
 
 export function startNode(args: readonly string[], options: ProgramOptions = {}): Program {
