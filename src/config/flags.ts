@@ -21,6 +21,11 @@ export type CommandLine =
       readonly printConfig: boolean;
     };
 
+const otherCommands = `
+Instead of APP:
+  policy check|test|explain|diff|schema  questions to a policy; portcullis policy --help
+  import FILE                            a Gunicorn config as a config and a policy; portcullis import --help`;
+
 /**
  * Splits `argv` (without the program's name). Throws `ConfigError`, with the nearest flag for an unknown one and a sentence for
  * one that only Gunicorn has.
@@ -34,6 +39,7 @@ export function parseCommandLine(argv: readonly string[], version: string): Comm
     .usage('[flags] APP')
     .description('Serves APP (path/to/module.js or path/to/module.js:name) safely on the public internet.')
     .argument('[APP]', 'the application')
+    .addHelpText('after', otherCommands)
     .configureHelp({ helpWidth: 110, showGlobalOptions: false, visibleArguments: () => [] })
     .exitOverride()
     .configureOutput({
