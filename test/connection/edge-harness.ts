@@ -200,7 +200,7 @@ export class TestEdge implements Dispatcher {
     const turning = (async () => {
       while (!holds()) await new Promise((resolve) => setImmediate(resolve));
     })();
-    await within(5000, turning, () => `${what}; log: ${this.lines.join(' | ')}`);
+    await within(30_000, turning, () => `${what}; log: ${this.lines.join(' | ')}`);
   }
 
   async stop(): Promise<void> {
@@ -211,7 +211,7 @@ export class TestEdge implements Dispatcher {
       else socket.resetAndDestroy();
     }
     this.#close();
-    await within(5000, this.listener.drain(), () => `${this.listener.connectionCount} connections stay open`);
+    await within(30_000, this.listener.drain(), () => `${this.listener.connectionCount} connections stay open`);
   }
 
   #log(): Log {

@@ -34,7 +34,7 @@ async function read(client: Socket, length: number): Promise<Buffer> {
     pieces.push(bytes);
   });
   client.resume();
-  while (received < length) await within(5000, once(client, 'data'), () => `${received} of ${length} bytes came`);
+  while (received < length) await within(30_000, once(client, 'data'), () => `${received} of ${length} bytes came`);
   client.pause();
   client.removeAllListeners('data');
   return Buffer.concat(pieces);
@@ -127,7 +127,7 @@ describe('an outbox', () => {
     const before = left.length;
     server.on('error', () => {});
     server.destroy();
-    await within(5000, once(server, 'close'), () => 'the socket stays open');
+    await within(30_000, once(server, 'close'), () => 'the socket stays open');
     client.resume();
     assert.equal(left.length, before);
   });

@@ -51,7 +51,7 @@ async function connectToEach(server: Server, clients: Map<string, KeepAliveClien
       else clients.set(edge, client);
     }
   };
-  await within(10_000, connecting(), () => `connections to ${clients.size} edges alone`);
+  await within(30_000, connecting(), () => `connections to ${clients.size} edges alone`);
 }
 
 /** Clients that ask without a pause until they are told to stop. Anything but the right answer is an error. */
@@ -188,7 +188,7 @@ describe('a reload', () => {
     write(server, { ...tight, queue: { max: 9 } });
     server.program.signal('SIGHUP');
     await within(
-      10_000,
+      30_000,
       (async () => {
         while (!(await server.ask(fiveFields)).startsWith('HTTP/1.1 431 '));
       })(),

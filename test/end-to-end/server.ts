@@ -38,7 +38,7 @@ export class Server {
     const serves = async (): Promise<void> => {
       while (!(await this.ask(get('/declared'))).startsWith('HTTP/1.1 200 '));
     };
-    await within(10_000, serves(), () => `it does not serve:\n${this.program.stderr}`);
+    await within(30_000, serves(), () => `it does not serve:\n${this.program.stderr}`);
     return this;
   }
 

@@ -41,7 +41,7 @@ for (const workerClass of workerClasses) {
         }
         return last;
       };
-      return within(10_000, asking(), () => `it goes on: ${last}`);
+      return within(30_000, asking(), () => `it goes on: ${last}`);
     }
 
     it('a client that vanishes before the first byte ends the stream, and the next one is served', async () => {
@@ -120,7 +120,7 @@ for (const workerClass of workerClasses) {
           };
           check();
         });
-        const answer = await within(10_000, whole, () => `${client.received.length - before} bytes came`);
+        const answer = await within(30_000, whole, () => `${client.received.length - before} bytes came`);
         const body = answer.slice(answer.indexOf('\r\n\r\n') + 4);
         assert.equal(/Content-Length/.test(answer.slice(0, 200)) ? body : unchunked(answer), content);
       }
@@ -132,7 +132,7 @@ for (const workerClass of workerClasses) {
 async function received(client: RawClient, length: number): Promise<void> {
   while (unchunked(client.received.toString('latin1')).length < length) {
     const more = new Promise((resolve) => client.socket.once('data', resolve));
-    await within(10_000, more, () => `${client.received.length} bytes came back`);
+    await within(30_000, more, () => `${client.received.length} bytes came back`);
   }
 }
 

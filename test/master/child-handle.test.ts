@@ -12,7 +12,7 @@ const command: ChildCommand = {
   environment: process.env,
   workingDirectory: process.cwd(),
   descriptors: [],
-  bootMs: 10_000,
+  bootMs: 30_000,
 };
 
 type Worker = ChildHandle<WorkerToMaster, MasterToWorker>;
@@ -30,7 +30,7 @@ function lifeOf(behaviour: string, changes: Partial<ChildCommand> = {}, act = (_
     );
     worker.send({ type: 'start', app: { path: '/nowhere', name: behaviour }, logLevel: 'info' });
   });
-  return within(10_000, life, () => `the ${behaviour} child is still there`);
+  return within(30_000, life, () => `the ${behaviour} child is still there`);
 }
 
 describe('a child as its master sees it', () => {

@@ -31,7 +31,7 @@ describe('master', () => {
     for (let nth = 1; nth <= count; nth += 1) matches.push(await master.logged(/Booting worker with pid: (\d+)/, nth));
     return matches.map(([, pid]) => Number(pid));
   };
-  const ended = (master: Program) => within(15_000, master.exited, () => `still running:\n${master.stderr}`);
+  const ended = (master: Program) => within(30_000, master.exited, () => `still running:\n${master.stderr}`);
 
   describe('at start', () => {
     it("writes Gunicorn's lines and no other", async () => {
@@ -420,7 +420,7 @@ function privateDirectories(folder: string): readonly string[] {
 
 /** Resolves once a connect to the port is refused. */
 async function refused(port: number): Promise<void> {
-  for (const deadline = Date.now() + 10_000; Date.now() < deadline; ) {
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline; ) {
     try {
       (await connectRaw(port)).destroy();
     } catch (error) {

@@ -52,7 +52,7 @@ export async function ask(port: number | string, question: string): Promise<unkn
 
 /** Asks until the edge is linked to so many workers; each answer is a round trip, so this is no busy loop. */
 export async function linkedWorkers(port: number | string, count: number): Promise<readonly number[]> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 30_000;
   for (;;) {
     const linked = (await ask(port, 'linked')) as number[];
     if (linked.length === count) return linked;

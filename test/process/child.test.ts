@@ -45,7 +45,7 @@ class Child {
       this.#answered = resolve;
       if (this.#answers.length > 0) resolve();
     });
-    await within(10_000, arrived, () => 'no answer from the child');
+    await within(30_000, arrived, () => 'no answer from the child');
     return this.#answers.shift()?.type ?? '';
   }
 

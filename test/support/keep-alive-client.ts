@@ -45,7 +45,7 @@ export class KeepAliveClient {
       };
       this.#onChange();
     });
-    return within(10_000, answer, () => `no whole answer: ${JSON.stringify(this.#shown)}`);
+    return within(30_000, answer, () => `no whole answer: ${JSON.stringify(this.#shown)}`);
   }
 
   destroy(): void {

@@ -141,7 +141,7 @@ export function isAlive(pid: number): boolean {
 }
 
 /** Resolves once none of these processes lives; their standard error may close a moment before they are gone. */
-export async function gone(pids: readonly number[], milliseconds = 10_000): Promise<void> {
+export async function gone(pids: readonly number[], milliseconds = 30_000): Promise<void> {
   const deadline = Date.now() + milliseconds;
   while (pids.some(isAlive)) {
     if (Date.now() > deadline) throw new Error(`still alive: ${pids.filter(isAlive)}`);

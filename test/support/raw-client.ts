@@ -36,7 +36,7 @@ export class RawClient {
   }
 
   /** Everything received once `pattern` is in it (as latin1); fails if the connection closes first. */
-  async receive(pattern: RegExp, milliseconds = 10_000): Promise<string> {
+  async receive(pattern: RegExp, milliseconds = 30_000): Promise<string> {
     const found = new Promise<string>((resolve, reject) => {
       const check = (): void => {
         const text = this.received.toString('latin1');
@@ -52,7 +52,7 @@ export class RawClient {
   }
 
   /** Everything received until the peer closed. */
-  async receiveAll(milliseconds = 10_000): Promise<string> {
+  async receiveAll(milliseconds = 30_000): Promise<string> {
     const all = await within(milliseconds, this.closed, () => `not closed after ${this.received.length} bytes`);
     return all.toString('latin1');
   }

@@ -86,7 +86,7 @@ export class NodeHarness {
       };
       check();
     });
-    await within(10_000, held, () => `${what}:\n${this.logged}`);
+    await within(30_000, held, () => `${what}:\n${this.logged}`);
   }
 
   async stop(): Promise<void> {
@@ -152,7 +152,7 @@ export class ScriptedWorker {
       this.#changed.add(check);
       check();
     });
-    return within(10_000, found, () => `no frame of type ${type}: ${JSON.stringify(this.frames)}`);
+    return within(30_000, found, () => `no frame of type ${type}: ${JSON.stringify(this.frames)}`);
   }
 
   #change(): void {

@@ -80,7 +80,7 @@ export class WorkerProcess {
   }
 
   exit(): Promise<WorkerExit> {
-    return within(10_000, this.exited, () => `the worker is still there:\n${this.stderr}`);
+    return within(30_000, this.exited, () => `the worker is still there:\n${this.stderr}`);
   }
 
   /** For `after`: ends it whatever its state. */
@@ -100,7 +100,7 @@ export class WorkerProcess {
       this.#changed.add(check);
       check();
     });
-    await within(10_000, held, () => `the worker ${what}:\n${this.stderr}`);
+    await within(30_000, held, () => `the worker ${what}:\n${this.stderr}`);
   }
 
   #change(): void {

@@ -40,7 +40,11 @@ class ScriptedEdge {
 
   static async link(worker: WorkerProcess): Promise<ScriptedEdge> {
     const edge = new ScriptedEdge(worker);
-    await within(5000, new Promise<void>((resolve) => edge.#server.once('listening', resolve)), () => 'not listening');
+    await within(
+      30_000,
+      new Promise<void>((resolve) => edge.#server.once('listening', resolve)),
+      () => 'not listening',
+    );
     worker.connect(edge.invitation);
     await edge.receive(frameType.hello);
     return edge;
@@ -81,7 +85,7 @@ class ScriptedEdge {
       this.#changed.add(check);
       check();
     });
-    await within(10_000, held, () => `frames: ${JSON.stringify(this.frames)}, closed: ${this.isClosed}`);
+    await within(30_000, held, () => `frames: ${JSON.stringify(this.frames)}, closed: ${this.isClosed}`);
   }
 
   #accept(socket: Socket, pid: number): void {
