@@ -1,26 +1,31 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import { inspect } from 'node:util';
 import { ConfigError } from './config.ts';
-import { type ConfigEntry, type ConfigFile, nearestKey, readEntries } from './config-entry.ts';
+import { type ConfigEntry, type ConfigFile, nearestKey, type ReadEntries, readEntries } from './config-entry.ts';
 import { valueInWords } from './value-in-words.ts';
+
+/** As for a config file in Python. Reloads wait for one another: one that never ends would be the last. */
+const usualDeadlineMs = 30_000;
 
 /** Each reading is a module of its own: a reload has to see the file as it is then. */
 let readings = 0;
 
 /**
  * Reads a config file that is a JavaScript module: its default export is the object with the settings. It runs in this process.
- * What it imports in turn stays as it was when it was first read, as everywhere in Node. Throws `ConfigError`.
+ * What it imports in turn stays as it was when it was first read, as everywhere in Node. Throws `ConfigError` and nothing else,
+ * whatever the module throws.
  */
-export async function readConfigScript(path: string, shown: string): Promise<ConfigFile> {
-  const exported = await defaultExport(path, shown);
-  if (typeof exported !== 'object' || exported === null || Array.isArray(exported)) {
-    const found = valueInWords(exported);
-    throw new ConfigError(`${shown}: expected an object with settings as the default export, found ${found}.`);
+export async function readConfigScript(path: string, shown: string, deadlineMs = usualDeadlineMs): Promise<ConfigFile> {
+  let read: ReadEntries;
+  try {
+    // Getters and proxies are code of the module as well.
+    read = readEntries(entriesOf(await withinDeadline(defaultExport(path), deadlineMs), shown));
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError(`${shown}: this config file cannot be loaded: ${reason(error)}`);
   }
-  const entries = Object.entries(exported)
-    .filter(([, value]) => value !== null && value !== undefined)
-    .map(([name, value]): ConfigEntry => ({ name, value, shown: valueInWords(value), origin: shown }));
-  const { mistakes, unknown, ...config } = readEntries(entries);
+  const { mistakes, unknown, ...config } = read;
   const lines = [
     ...unknown.map(({ name }) => {
       const nearest = nearestKey(name);
@@ -32,23 +37,42 @@ export async function readConfigScript(path: string, shown: string): Promise<Con
   return config;
 }
 
-async function defaultExport(path: string, shown: string): Promise<unknown> {
+function entriesOf(exported: unknown, shown: string): readonly ConfigEntry[] {
+  if (typeof exported !== 'object' || exported === null || Array.isArray(exported)) {
+    const found = valueInWords(exported);
+    throw new ConfigError(`${shown}: expected an object with settings as the default export, found ${found}.`);
+  }
+  return Object.entries(exported)
+    .filter(([, value]) => value !== null && value !== undefined)
+    .map(([name, value]): ConfigEntry => ({ name, value, shown: valueInWords(value), origin: shown }));
+}
+
+async function defaultExport(path: string): Promise<unknown> {
   readings += 1;
   const url = pathToFileURL(path);
   url.searchParams.set('reading', String(readings));
   // A CommonJS module is kept by its path, whatever the query.
   delete createRequire(import.meta.url).cache[path];
+  const module: { readonly default?: unknown } = await import(url.href);
+  return module.default;
+}
+
+/** An `await` that never ends; code that spins holds up its own process, and nothing here can end that. */
+async function withinDeadline<Value>(value: Promise<Value>, milliseconds: number): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it did not finish within ${milliseconds / 1000} s`)), milliseconds);
+  });
   try {
-    const module: { readonly default?: unknown } = await import(url.href);
-    return module.default;
-  } catch (error) {
-    throw new ConfigError(`${shown}: this config file cannot be loaded: ${reason(error)}`);
+    return await Promise.race([value, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
 /** The stack, without the parts of it that are Node's and ours: it says where in the file. */
 function reason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof Error)) return typeof error === 'string' ? error : inspect(error);
   const place = (error.stack ?? '').split('\n').find((line) => line.includes('?reading='));
   const text = place === undefined ? error.message : `${error.message} (${place.trim()})`;
   return text.replaceAll(/\?reading=\d+/g, '');

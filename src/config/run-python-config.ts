@@ -63,12 +63,26 @@ export async function runPythonConfig(code: PythonCode, surroundings: PythonSurr
   const pipe = child.stdio[3];
   if (pipe instanceof Readable) readLine(pipe, resolve, () => fail('it says more than any config file should.'));
   try {
-    // Our own script wrote it.
-    return JSON.parse(await promise) as PythonAnswer;
+    const answer = parsedAnswer(await promise);
+    if (answer === undefined)
+      throw new ConfigError(`${code.shown}: something else than our script wrote to descriptor 3.`);
+    return answer;
   } finally {
     clearTimeout(deadline);
     child.kill('SIGKILL');
     if (pipe instanceof Readable) pipe.destroy();
+  }
+}
+
+/** Our own script wrote it, unless the config file or a library of its did. */
+function parsedAnswer(line: string): PythonAnswer | undefined {
+  try {
+    const answer = JSON.parse(line) as Partial<Record<'error' | 'settings' | 'others', unknown>> | null;
+    const isOurs =
+      typeof answer?.error === 'string' || (Array.isArray(answer?.settings) && Array.isArray(answer.others));
+    return isOurs ? (answer as PythonAnswer) : undefined;
+  } catch {
+    return undefined;
   }
 }
 

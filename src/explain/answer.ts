@@ -18,7 +18,17 @@ export function answer(lines: readonly string[], exitCode: number, complaint = '
 
 /** For machines: one JSON value, whatever the terminal is. */
 export function jsonAnswer(value: unknown, exitCode: number, complaint = ''): Answer {
-  return { text: `${JSON.stringify(value, null, 2)}\n`, complaint, exitCode };
+  // What JSON leaves as it is and a terminal takes for a command, or for a change of direction.
+  const text = JSON.stringify(value, null, 2).replace(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, inEscapes);
+  return { text: `${text}\n`, complaint, exitCode };
+}
+
+/** Each half of a pair by itself, as JSON has them. */
+function inEscapes(character: string): string {
+  return character
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('');
 }
 
 export function warningLine(text: string): string {

@@ -23,6 +23,11 @@ export type TestResult = {
 export const nobody = '192.0.2.1';
 /** Longer ones would be no test of a policy: its limits are far below. */
 const maxExpandedBytes = 4 * 1024 * 1024;
+/**
+ * Of all tests together. They run in the master, where they hold up signals and children for as long as they take: about a
+ * second for so many bytes, if they are short requests. A megabyte of `{...*140000}` would take ten minutes.
+ */
+export const maxBytesOfTests = 64 * 1024 * 1024;
 
 /** Runs tests through the parser and the checks of the server. Of several requests in one test each has to be as expected. */
 export function runTests(
@@ -30,12 +35,21 @@ export function runTests(
   policy: PolicyInForce,
   context: ParserContext,
 ): readonly TestResult[] {
-  return tests.map((test) => ({ name: test.name, problem: run(test, policy, context) ?? null }));
+  let bytesLeft = maxBytesOfTests;
+  return tests.map((test) => {
+    const length = expandedLength(test.request);
+    if (length <= maxExpandedBytes) bytesLeft -= length;
+    return { name: test.name, problem: bytesLeft < 0 ? tooManyBytes : (run(test, length, policy, context) ?? null) };
+  });
 }
 
-function run(test: PolicyTest, policy: PolicyInForce, context: ParserContext): string | undefined {
-  const bytes = bytesOf(test.request);
-  if (typeof bytes === 'string') return bytes;
+const tooManyBytes = `expected at most ${maxBytesOfTests} bytes in the requests of all tests together`;
+
+function run(test: PolicyTest, length: number, policy: PolicyInForce, context: ParserContext): string | undefined {
+  if (length > maxExpandedBytes) return `expected a request of at most ${maxExpandedBytes} bytes`;
+  const text = expand(test.request);
+  if (/[^\x00-\xff]/.test(text)) return 'expected a request of bytes, each a character up to U+00FF';
+  const bytes = Buffer.from(text, 'latin1');
   const explanations = explain(bytes, policy, arrivalFrom(test.from ?? nobody, policy.policy.name), context);
   for (const explanation of explanations) {
     const problem = difference(test.expect, explanation, policy);
@@ -60,17 +74,13 @@ export function arrivalFrom(address: string, policyName: string, mount: Mount = 
   return { client: parseAddress(address), mount, pairs: Buffer.from(pairs, 'latin1') };
 }
 
-/** The bytes that a test writes down, or what is wrong with them. */
-function bytesOf(request: string): Uint8Array | string {
+/** A request has no more bytes once it is expanded. */
+function expandedLength(request: string): number {
+  // Nothing, however often, counts as one byte each: no string can be asked for infinitely often.
   const lengths = [...request.matchAll(/\{([^{}]*)\*(\d+)\}/g)].map(
-    ([, text = '', count]) => text.length * Number(count),
+    ([, text = '', count]) => Math.max(text.length, 1) * Number(count),
   );
-  if (lengths.reduce((sum, length) => sum + length, request.length) > maxExpandedBytes) {
-    return `expected a request of at most ${maxExpandedBytes} bytes`;
-  }
-  const text = expand(request);
-  if (/[^\x00-\xff]/.test(text)) return 'expected a request of bytes, each a character up to U+00FF';
-  return Buffer.from(text, 'latin1');
+  return lengths.reduce((sum, length) => sum + length, request.length);
 }
 
 function difference(expected: Expectation, found: Explanation, policy: PolicyInForce): string | undefined {

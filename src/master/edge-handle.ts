@@ -29,7 +29,7 @@ export class EdgeHandle implements PoolChild {
         }
       },
     });
-    this.#child.send(start);
+    this.#child.send({ ...start, policy: withoutOrigins(start.policy) });
   }
 
   get pid(): number | undefined {
@@ -47,7 +47,7 @@ export class EdgeHandle implements PoolChild {
 
   /** It answers with `policyInForce`; also while it boots. */
   adopt(version: number, policy: Policy): void {
-    this.#child.send({ type: 'policy', version, policy });
+    this.#child.send({ type: 'policy', version, policy: withoutOrigins(policy) });
   }
 
   drain(milliseconds: number): void {
@@ -61,4 +61,9 @@ export class EdgeHandle implements PoolChild {
   kill(reason: string): void {
     this.#child.kill(reason);
   }
+}
+
+/** They are for people, whom no edge answers, and can be several times the rest: the path of a file for each value of each route. */
+function withoutOrigins(policy: Policy): Policy {
+  return { ...policy, origins: {} };
 }

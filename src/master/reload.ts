@@ -4,6 +4,7 @@ import { policyFiles } from '../policy/load.ts';
 import { PolicyError } from '../policy/mistake.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Log } from '../telemetry/error-log.ts';
+import { stackOf } from '../telemetry/stack.ts';
 import { FileWatch } from './file-watch.ts';
 import { OneAtATime } from './one-at-a-time.ts';
 
@@ -128,7 +129,7 @@ function unreloadable(before: Config, after: Config): readonly string[] {
 /** A mistake of the operator is told as at start; anything else is ours, and no reason to end a server that runs. */
 function logFailure(log: Log, error: unknown): void {
   const isMistake = error instanceof ConfigError || error instanceof PolicyError;
-  const text = error instanceof Error ? ((isMistake ? undefined : error.stack) ?? error.message) : String(error);
+  const text = isMistake ? error.message : stackOf(error);
   const [problem = '', ...rest] = text.split('\n');
   log.error(`Policy not reloaded, the old one stays: ${problem}`, rest.length === 0 ? undefined : rest.join('\n'));
 }

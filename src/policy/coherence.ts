@@ -2,6 +2,7 @@ import { AddressSet } from '../inspect/address-set.ts';
 import { withValues } from './effective.ts';
 import { originOf } from './origin.ts';
 import type { PartialValues, Policy, PolicyValues } from './policy.ts';
+import { putInForce } from './policy-in-force.ts';
 import { formatDuration, formatSize } from './quantity.ts';
 
 /** Something that a valid policy says and its author can hardly have meant. */
@@ -89,13 +90,17 @@ function doubtsAboutRoutes({ request, routes }: Policy): readonly Unplaced[] {
 /** Only where a file says one of the numbers: the shipped ones are a choice that the manual explains. */
 function doubtsAboutMemory(policy: Policy, memoryBytes: number): readonly Unplaced[] {
   const { request, connections, response } = policy;
-  const ofOne = request.lineBytes + request.totalFieldBytes + request.contentMemoryBytes + response.bufferBytes;
+  // Which route takes a head is not known while it is received: any client may take the room of the most generous one.
+  const { lineBytes, totalFieldBytes } = putInForce(policy).headLimits;
+  const ofOne = lineBytes + totalFieldBytes + request.contentMemoryBytes + response.bufferBytes;
   const most = ofOne * connections.max;
+  const generous = policy.routes.findIndex(({ values }) => values.request?.totalFieldBytes === totalFieldBytes);
   const pointers = [
     '/connections/max',
     '/response/bufferBytes',
     '/request/content/memoryBytes',
     '/request/fields/maxTotalBytes',
+    `/routes/${generous}/request/fields/maxTotalBytes`,
   ];
   const said = pointers.find((pointer) => policy.origins[pointer]?.includes(':') === true);
   if (most <= memoryBytes || said === undefined) return [];

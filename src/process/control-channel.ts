@@ -1,9 +1,12 @@
 import type { Duplex } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 
-/** The longest message of either side: a policy with thousands of hosts fits, a child gone wild does not. */
-export const maxLineLength = 4 * 1024 * 1024;
-/** What may wait for a peer that does not read. A start message and a few links are far below it. */
+/**
+ * The longest message of either side. Any policy that passes its checks fits: its long lists may come from as many files of one
+ * megabyte, and routes have more characters here than in their file. A child gone wild does not.
+ */
+export const maxLineLength = 16 * 1024 * 1024;
+/** What may wait for a peer that does not read. A start message, a policy and a few links are below it. */
 const maxWaitingBytes = 2 * maxLineLength;
 
 export interface ControlChannel<Out> {

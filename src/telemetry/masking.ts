@@ -16,8 +16,15 @@ export type MaskedRequest = {
 /** A name without its marks that has one of these in it is masked: `X-Api-Key`, `x_auth_token`, `Set-Cookie2`. */
 const secretWords = [
   ...['auth', 'cookie', 'token', 'secret', 'passw', 'passphrase', 'credential', 'session', 'jwt', 'saml', 'assertion'],
-  ...['apikey', 'accesskey', 'privatekey', 'csrf', 'xsrf', 'signature', 'clientcert', 'oidc', 'otp'],
+  ...['apikey', 'accesskey', 'privatekey', 'csrf', 'xsrf', 'signature', 'clientcert', 'oidc', 'otp', 'dpop', 'pwd'],
 ];
+/** Names that end so: `Ocp-Apim-Subscription-Key`, `X-Amz-Server-Side-Encryption-Customer-Key`, `X-Pass`. */
+const secretEnd = /(?:key|pass)$/;
+/** RFC 9110 section 11.4: credentials in whatever field, as proxies move them to one of their own. */
+const credentials = /^[ \t]*(?:basic|bearer|digest|negotiate|ntlm|hoba|mutual)[ \t]/i;
+/** A URI that may have a query or userinfo, in a field of any name: `X-Callback-Url`, `Location`, `Refresh`. */
+const absoluteUri = /:\/\//;
+const userinfo = /(:\/\/)([^\s/\\?#<>"]*)(?=@)/g;
 /** Their values are URIs, which have queries. */
 const uriFields = new Set(['referer', 'origin', 'destination', 'content-location', 'link', 'x-original-url']);
 const moreUriFields = ['x-original-uri', 'x-rewrite-url', 'x-forwarded-uri', 'x-forwarded-url', 'x-request-uri'];
@@ -107,8 +114,13 @@ function maskFieldLine(line: string, names: ReadonlySet<string>): string {
 function maskFieldValue(name: string, value: string, names: ReadonlySet<string>): string {
   if (neverMasked.has(name)) return name === 'host' ? maskUserinfo(value, '') : value;
   const plain = name.replace(/[^a-z0-9]/g, '');
-  if (names.has(name) || secretWords.some((word) => plain.includes(word))) return maskValue(value);
-  return uriFields.has(name) ? maskUri(value) : value;
+  const isSecret = secretEnd.test(plain) || secretWords.some((word) => plain.includes(word));
+  if (isSecret || names.has(name) || credentials.test(value)) return maskValue(value);
+  return uriFields.has(name) || absoluteUri.test(value) ? maskUri(value.replace(userinfo, maskMatch)) : value;
+}
+
+function maskMatch(_: string, start: string, secret: string): string {
+  return start + maskQueryBytes(secret);
 }
 
 /** White space around the value stays, so that it stays the same value to the parser: one of so many bytes. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Config } from '../../src/config/config.ts';
+import { readConfigScript } from '../../src/config/config-script.ts';
 import { ConfigFolder, type Environment } from './config-folder.ts';
 
 type Reading = {
@@ -310,6 +312,42 @@ const refusals: readonly Refusal[] = [
     messages: [/^flag --chdir: there is no directory "no\/where"/],
   },
 ];
+
+/** What a module does, and what the message says of it. */
+const modules = [
+  {
+    source: 'throw Object.create(null)',
+    message: /^a\.mjs: this config file cannot be loaded: \[Object: null prototype\] \{\}/,
+  },
+  {
+    source: 'export default { get workers() { throw Object.create(null); } }',
+    message: /cannot be loaded: \[Object: null/,
+  },
+  {
+    source: "export default new Proxy({}, { ownKeys() { throw new Error('no keys'); } })",
+    message: /cannot be loaded: no keys/,
+  },
+  {
+    source: "export default { bind: new Proxy([], { get() { throw new Error('no'); } }) }",
+    message: /cannot be loaded: no/,
+  },
+  {
+    source: 'await new Promise(() => {}); export default {}',
+    message: /cannot be loaded: it did not finish within 0\.3 s/,
+  },
+];
+
+describe('a config file that is a module', () => {
+  for (const { source, message } of modules) {
+    it(`is refused for ${source}`, async () => {
+      const folder = new ConfigFolder({ 'a.mjs': source });
+      await assert.rejects(readConfigScript(join(folder.path, 'a.mjs'), 'a.mjs', 300), {
+        name: 'ConfigError',
+        message,
+      });
+    });
+  }
+});
 
 describe('a config refuses', () => {
   for (const { behaviour, files, line, environment, messages } of refusals) {

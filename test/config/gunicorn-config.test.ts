@@ -104,6 +104,8 @@ const refusals: readonly { readonly source: string; readonly messages: readonly 
     messages: [/line 1, in <module>\n[\s\S]*ModuleNotFoundError: No module named 'nowhere'$/],
   },
   { source: 'import sys\nsys.exit(3)', messages: [/SystemExit: 3$/] },
+  { source: 'import os\nos.write(3, b"null\\n")', messages: [/something else than our script wrote to descriptor 3/] },
+  { source: 'import os\nos.write(3, b"hello\\n")', messages: [/something else than our script wrote to descriptor 3/] },
   { source: 'import os\nos._exit(7)', messages: [/Python ended with status 7 and no answer/] },
   { source: 'import os\nos.kill(os.getpid(), 9)', messages: [/Python ended with SIGKILL and no answer/] },
   {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { rules as allRules, isObservable, type RuleId } from '../../src/rejection/rules.ts';
 import { within } from '../support/deadline.ts';
 import { KeepAliveClient } from '../support/keep-alive-client.ts';
 import { childrenOf } from '../support/program.ts';
@@ -144,6 +145,23 @@ describe('a reload', () => {
     );
     assert.equal((await client.ask(fiveFields)).status, 431);
     client.destroy();
+  });
+
+  it('of a policy that is far longer with the places of its values than in its file reaches the edges', async () => {
+    server = await startServer({ policy: {}, flags: ['--edges', '2'] });
+    const observable = (Object.keys(allRules) as RuleId[]).filter(isObservable);
+    const rules = Object.fromEntries(observable.map((rule) => [rule, 'enforce']));
+    const timeouts = { content: '1s', write: '1s', queue: '1s', worker: '1s' };
+    const request = {
+      line: { maxBytes: 99 },
+      methods: ['GET'],
+      fields: { maxCount: 9, maxFieldBytes: 99, maxTotalBytes: 999 },
+    };
+    const values = { mode: 'observe', rules, timeouts, request, keepAlive: { idle: '1s', maxRequests: 9 } };
+    const routes = Array.from({ length: 1500 }, (_, index) => ({ path: `/${index}`, ...values }));
+    await reload(server, { routes }, 1);
+    assert.doesNotMatch(server.program.stderr, /ERROR|exited/);
+    assert.match(await server.ask(environ), /^HTTP\/1\.1 200 /);
   });
 
   it('of a file that says the same is none', async () => {

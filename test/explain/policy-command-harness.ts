@@ -45,6 +45,11 @@ const files: Readonly<Record<string, string | Uint8Array>> = {
     recorded(get('/admin/'), { client: '10.0.0.1' }),
     recorded('POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 9\r\n\r\n', { cut: true }),
   ].join(''),
+  'terminal.jsonl': Buffer.from(
+    recorded('GET / HTTP/1.1\r\nHost: a\r\nX: \x9b31m\xe2\x80\xae\r\n\r\n', {
+      rule: '\x1b\u202e\u2028\u{e0001}',
+    }),
+  ),
   'crashed.jsonl': `${recorded(get('/'))}{"recorded":"2026`,
   'broken.jsonl': `${recorded(get('/'))}{}\n`,
 };

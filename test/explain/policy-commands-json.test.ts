@@ -30,6 +30,15 @@ describe('portcullis policy --json', () => {
     assert.equal(at(warning, 'origin'), 'doubtful.json:1:17');
   });
 
+  it('drives no terminal, whatever a client has sent', async () => {
+    const { stdout, stderr } = await policy(['explain', '--json', 'terminal.jsonl']);
+    assert.equal(stderr, '');
+    assert.doesNotMatch(stdout, /[^\n\x20-\x7e\xa0-\xff]/);
+    const [request] = (JSON.parse(stdout) as { requests: { recorded: object }[] }).requests;
+    assert.equal(at(request, 'environ', 'HTTP_X'), '\x9b31m\xe2\x80\xae');
+    assert.equal(at(request, 'recorded', 'rule'), '\x1b\u202e\u2028\u{e0001}');
+  });
+
   it('test tells of each test', async () => {
     const problem = 'expected a request that is refused, found that it passes';
     const tests = [{ name: 'x', passed: false, line: 1, column: 11, problem }];

@@ -115,6 +115,14 @@ const cases: readonly Case[] = [
     memoryBytes: 8 * gibibyte,
     doubts: [['/response/bufferBytes', /^10000 connections with at most 100 MiB each/]],
   },
+  {
+    behaviour: 'heads of one route that any client may send, more than the memory is for',
+    file: routed({ request: { fields: { maxTotalBytes: '1MiB' } } }),
+    memoryBytes: 8 * gibibyte,
+    doubts: [
+      ['/routes/0/request/fields/maxTotalBytes', /^10000 connections with at most \d\.\d MiB each may need \d+ MiB/],
+    ],
+  },
   { behaviour: 'no shipped number, however little memory there is', file: {}, memoryBytes: gibibyte, doubts: [] },
 ];
 
