@@ -2,17 +2,20 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { ConfigError } from './config.ts';
 import { type ConfigEntry, type ConfigFile, nearestKey, readEntries } from './config-entry.ts';
+import { evaluationDeadlineMs } from './evaluation-deadline.ts';
 import { valueInWords } from './value-in-words.ts';
-
-/** Each reading is a module of its own: a reload has to see the file as it is then. */
-let readings = 0;
 
 /**
  * Reads a config file that is a JavaScript module: its default export is the object with the settings. It runs in this process.
- * What it imports in turn stays as it was when it was first read, as everywhere in Node. Throws `ConfigError`.
+ * What it imports in turn stays as it was when it was first read, as everywhere in Node. Throws `ConfigError`, also where the
+ * module waits beyond the deadline; against one that computes for ever nothing helps in the same process.
  */
-export async function readConfigScript(path: string, shown: string): Promise<ConfigFile> {
-  const exported = await defaultExport(path, shown);
+export async function readConfigScript(
+  path: string,
+  shown: string,
+  deadlineMs = evaluationDeadlineMs,
+): Promise<ConfigFile> {
+  const exported = await defaultExport(path, shown, deadlineMs);
   if (typeof exported !== 'object' || exported === null || Array.isArray(exported)) {
     const found = valueInWords(exported);
     throw new ConfigError(`${shown}: expected an object with settings as the default export, found ${found}.`);
@@ -32,17 +35,23 @@ export async function readConfigScript(path: string, shown: string): Promise<Con
   return config;
 }
 
-async function defaultExport(path: string, shown: string): Promise<unknown> {
-  readings += 1;
+async function defaultExport(path: string, shown: string, deadlineMs: number): Promise<unknown> {
   const url = pathToFileURL(path);
-  url.searchParams.set('reading', String(readings));
+  // Each reading is a module of its own: a reload has to see the file as it is then.
+  url.searchParams.set('reading', String(process.hrtime.bigint()));
   // A CommonJS module is kept by its path, whatever the query.
   delete createRequire(import.meta.url).cache[path];
+  const evaluated: Promise<{ readonly default?: unknown }> = import(url.href);
+  let deadline: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    deadline = setTimeout(() => reject(new Error(`it did not finish within ${deadlineMs / 1000} s`)), deadlineMs);
+  });
   try {
-    const module: { readonly default?: unknown } = await import(url.href);
-    return module.default;
+    return (await Promise.race([evaluated, late])).default;
   } catch (error) {
     throw new ConfigError(`${shown}: this config file cannot be loaded: ${reason(error)}`);
+  } finally {
+    clearTimeout(deadline);
   }
 }
 

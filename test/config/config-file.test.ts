@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Config } from '../../src/config/config.ts';
+import { readConfigScript } from '../../src/config/config-script.ts';
 import { ConfigFolder, type Environment } from './config-folder.ts';
 
 type Reading = {
@@ -189,6 +191,20 @@ describe('a config file', () => {
     assert.deepEqual(binds, [{ kind: 'unix', path: `${other.path}/x.sock` }]);
     assert.equal(process.cwd(), before);
   });
+});
+
+describe('a config file that is a module', () => {
+  const waits = {
+    'for what nobody does': 'await new Promise(() => {});',
+    'for too long': 'await new Promise((resolve) => setTimeout(resolve, 60_000).unref());',
+  };
+  for (const [how, line] of Object.entries(waits)) {
+    it(`has a deadline, also where it waits ${how}`, async () => {
+      const folder = new ConfigFolder({ 'c.mjs': `${line}\nexport default {};` });
+      const reading = readConfigScript(join(folder.path, 'c.mjs'), 'c.mjs', 100);
+      await assert.rejects(reading, /^ConfigError: c\.mjs: .* cannot be loaded: it did not finish within 0\.1 s$/);
+    });
+  }
 });
 
 type Refusal = {
