@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import { excerpt } from '../policy/excerpt.ts';
 import { ConfigError } from './config.ts';
-import { type ConfigEntry, type ConfigFile, nearestKey, readEntries } from './config-entry.ts';
+import { type ConfigEntry, type ConfigFile, readEntries, unknownName } from './config-entry.ts';
 import { evaluationDeadlineMs } from './evaluation-deadline.ts';
 import { valueInWords } from './value-in-words.ts';
 
@@ -25,10 +26,7 @@ export async function readConfigScript(
     .map(([name, value]): ConfigEntry => ({ name, value, shown: valueInWords(value), origin: shown }));
   const { mistakes, unknown, ...config } = readEntries(entries);
   const lines = [
-    ...unknown.map(({ name }) => {
-      const nearest = nearestKey(name);
-      return `${shown}: ${name}: this is no setting${nearest === undefined ? '' : `; did you mean ${nearest}?`}`;
-    }),
+    ...unknown.map((entry) => `${shown}: ${excerpt(entry.name)}: ${unknownName(entry)}`),
     ...mistakes.map(({ entry, problem }) => `${shown}: ${entry.name}: ${problem}`),
   ];
   if (lines.length > 0) throw new ConfigError(lines.join('\n'));

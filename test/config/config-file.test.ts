@@ -289,7 +289,7 @@ const refusals: readonly Refusal[] = [
     },
     messages: [
       /^portcullis\.config\.mjs: workers: "x" is not a whole number/m,
-      /^portcullis\.config\.mjs: wrokers: this is no setting; did you mean workers\?/m,
+      /^portcullis\.config\.mjs: wrokers: expected the name of a setting, found "wrokers"; did you mean "workers"\?$/m,
       /^portcullis\.config\.mjs: bind: expected .*, found a function/m,
       /^portcullis\.config\.mjs: when_ready: this hook runs in Gunicorn's master/m,
       /^portcullis\.config\.mjs: preload_app: this has no meaning here: Node cannot fork/m,
