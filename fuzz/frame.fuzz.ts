@@ -10,9 +10,9 @@ import { Violation } from './violation.ts';
 /**
  * The first three bytes of an input say how the rest is read. The lowest two bits of the first one: frames, an environ
  * block, a worker's bytes, or a worker's frames in shorthand (`framesOf`). Then for a worker: bit 2, it says no hello
- * before; bit 3, its socket is slow; bit 4, its ids wrap around; bit 5, the
- * policy changes between its second request and its third. The second byte chooses the cuts. The third one: which
- * frame is refused by the decoder's receiver; how much of an environ block comes before; which request a worker began last.
+ * before; bit 3, its socket is slow; bit 4, its ids wrap around; bit 5, the policy changes between its second request and
+ * its third. The second byte chooses the cuts. The third one: which frame is refused by the decoder's receiver; how much of an
+ * environ block comes before; which request a worker began last.
  */
 export const CONTROL_BYTES = 3;
 

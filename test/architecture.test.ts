@@ -28,10 +28,12 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // Its tables are those that the checks ask.
   policy: ['http1', 'inspect', 'rejection', 'suggestion'],
   // The parts of the server that judge a request, put together without a connection.
-  explain: ['http1', 'inspect', 'policy', 'rejection', 'upstream'],
+  explain: ['command-line', 'http1', 'inspect', 'policy', 'rejection', 'upstream'],
+  // What stands on command lines and may be quoted.
+  'command-line': ['policy'],
   process: ['policy', 'telemetry', 'worker'],
   worker: ['link', 'process', 'suggestion', 'telemetry'],
-  config: ['explain', 'policy', 'suggestion', 'telemetry', 'upstream', 'worker'],
+  config: ['command-line', 'explain', 'policy', 'suggestion', 'telemetry', 'upstream', 'worker'],
   master: ['config', 'policy', 'process', 'telemetry', 'worker'],
   'cli.ts': ['config', 'explain', 'master', 'policy', 'telemetry'],
 };

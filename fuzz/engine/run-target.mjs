@@ -28,7 +28,10 @@ const dictionaries = { 'request-parser': 'http', environ: 'http' };
 const slowestInputMs = 30_000;
 const mostMemoryMiB = 2048;
 
-/** Fuzzes for `seconds`, from the target's own seeds and those of a file of refused requests (`--record`), if there is one. `text` has the figures, or what was found and where the case lies that repeats it. */
+/**
+ * Fuzzes for `seconds`, from the target's own seeds and those of a file of refused requests (`--record`), if there is one.
+ * `text` has the figures, or what was found and where the case lies that repeats it.
+ */
 export async function fuzzTarget(target, seconds, recorded) {
   const bundle = await bundleTarget(`${root}fuzz/${target}${suffix}`, `${work}${target}.mjs`);
   const folders = ['corpus', 'seeds', 'found'].map((name) => `${work}${name}/${target}/`);

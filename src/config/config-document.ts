@@ -4,7 +4,7 @@ import { type Mistake, PolicyError } from '../policy/mistake.ts';
 import { readPolicyFile } from '../policy/read.ts';
 import { repeatedKeys } from '../policy/repeated-key.ts';
 import { parseDocument } from '../policy/source-document.ts';
-import { type ConfigEntry, type ConfigFile, type EntryMistake, nearestKey, readEntries } from './config-entry.ts';
+import { type ConfigEntry, type ConfigFile, type EntryMistake, readEntries, unknownName } from './config-entry.ts';
 
 /**
  * Reads a config file in JSON or YAML. Its format, its bounds and the way its mistakes are shown are those of policy files,
@@ -27,7 +27,7 @@ export function readConfigDocument(file: string): ConfigFile {
       pointer,
       problem: 'expected each key once, found this one again',
     })),
-    ...unknown.map((entry) => asMistake({ entry, at: 'name', problem: unknownKey(entry) })),
+    ...unknown.map((entry) => asMistake({ entry, at: 'name', problem: unknownName(entry) })),
     // A repeated key is reported as such.
     ...mistakes.filter(({ problem, entry }) => problem !== `this is another name of ${entry.name}`).map(asMistake),
   ].sort((left, right) => order(left) - order(right));
@@ -44,12 +44,6 @@ function entryOf({ name, nameStart, node }: SourceMember, file: string, text: st
 
 function asMistake({ entry, at, problem }: EntryMistake): Mistake {
   return { position: entry.place?.[at] ?? null, pointer: `/${entry.name}`, problem };
-}
-
-function unknownKey({ name }: ConfigEntry): string {
-  const nearest = nearestKey(name);
-  const meant = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
-  return `expected the name of a setting, found "${excerpt(name)}"${meant}`;
 }
 
 function order({ position }: Mistake): number {

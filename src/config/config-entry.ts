@@ -1,3 +1,4 @@
+import { excerpt } from '../policy/excerpt.ts';
 import type { Position } from '../policy/mistake.ts';
 import { nearestNames } from '../suggestion/nearest-name.ts';
 import { ConfigError } from './config.ts';
@@ -36,7 +37,7 @@ export type ReadEntries = ConfigFile & {
 
 /** The keys of a config file: our names and Gunicorn's. */
 const ownKeys: readonly string[] = [...settingNames.filter((name) => name !== 'config'), 'app'];
-export const configKeys: readonly string[] = [...new Set([...ownKeys, ...gunicornNames])];
+const configKeys: readonly string[] = [...new Set([...ownKeys, ...gunicornNames])];
 
 /** Sorts the entries of one file into settings and mistakes; all of them, so that the operator sees every mistake at once. */
 export function readEntries(entries: readonly ConfigEntry[]): ReadEntries {
@@ -111,7 +112,9 @@ function textsOf(entry: ConfigEntry, name: SettingName | 'app'): GivenTexts | { 
   }
 }
 
-/** The key that was probably meant. */
-export function nearestKey(name: string, known: readonly string[] = configKeys): string | undefined {
-  return nearestNames(name, known, 1)[0];
+/** What is wrong with an entry whose name is no setting of anybody. */
+export function unknownName({ name }: ConfigEntry): string {
+  const nearest = nearestNames(name, configKeys, 1)[0];
+  const meant = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
+  return `expected the name of a setting, found "${excerpt(name)}"${meant}`;
 }

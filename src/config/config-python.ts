@@ -1,5 +1,6 @@
+import { nearestNames } from '../suggestion/nearest-name.ts';
 import { ConfigError } from './config.ts';
-import { type ConfigEntry, type ConfigFile, nearestKey, type ReadEntries, readEntries } from './config-entry.ts';
+import { type ConfigEntry, type ConfigFile, type ReadEntries, readEntries } from './config-entry.ts';
 import { gunicornNames } from './gunicorn-settings.ts';
 import { type PythonCode, type PythonSurroundings, runPythonConfig } from './run-python-config.ts';
 import { valueInWords } from './value-in-words.ts';
@@ -41,7 +42,7 @@ export async function examinePythonConfig(
 function unknownNames(shown: string, names: readonly string[]): readonly string[] {
   if (names.length === 0) return [];
   const list = names.map((name) => {
-    const nearest = nearestKey(name, gunicornNames);
+    const [nearest] = nearestNames(name, gunicornNames, 1);
     return nearest === undefined ? name : `${name} (did you mean ${nearest}?)`;
   });
   return [`${shown} sets what is no setting of Gunicorn and has no effect: ${list.join(', ')}`];

@@ -1,22 +1,22 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
+import { excerpt } from '../policy/excerpt.ts';
 import { ConfigError } from './config.ts';
-import { type ConfigEntry, type ConfigFile, nearestKey, type ReadEntries, readEntries } from './config-entry.ts';
+import { type ConfigEntry, type ConfigFile, type ReadEntries, readEntries, unknownName } from './config-entry.ts';
+import { evaluationDeadlineMs } from './evaluation-deadline.ts';
 import { valueInWords } from './value-in-words.ts';
-
-/** As for a config file in Python. Reloads wait for one another: one that never ends would be the last. */
-const usualDeadlineMs = 30_000;
-
-/** Each reading is a module of its own: a reload has to see the file as it is then. */
-let readings = 0;
 
 /**
  * Reads a config file that is a JavaScript module: its default export is the object with the settings. It runs in this process.
  * What it imports in turn stays as it was when it was first read, as everywhere in Node. Throws `ConfigError` and nothing else,
  * whatever the module throws.
  */
-export async function readConfigScript(path: string, shown: string, deadlineMs = usualDeadlineMs): Promise<ConfigFile> {
+export async function readConfigScript(
+  path: string,
+  shown: string,
+  deadlineMs = evaluationDeadlineMs,
+): Promise<ConfigFile> {
   let read: ReadEntries;
   try {
     // Getters and proxies are code of the module as well.
@@ -27,10 +27,7 @@ export async function readConfigScript(path: string, shown: string, deadlineMs =
   }
   const { mistakes, unknown, ...config } = read;
   const lines = [
-    ...unknown.map(({ name }) => {
-      const nearest = nearestKey(name);
-      return `${shown}: ${name}: this is no setting${nearest === undefined ? '' : `; did you mean ${nearest}?`}`;
-    }),
+    ...unknown.map((entry) => `${shown}: ${excerpt(entry.name)}: ${unknownName(entry)}`),
     ...mistakes.map(({ entry, problem }) => `${shown}: ${entry.name}: ${problem}`),
   ];
   if (lines.length > 0) throw new ConfigError(lines.join('\n'));
@@ -48,9 +45,9 @@ function entriesOf(exported: unknown, shown: string): readonly ConfigEntry[] {
 }
 
 async function defaultExport(path: string): Promise<unknown> {
-  readings += 1;
   const url = pathToFileURL(path);
-  url.searchParams.set('reading', String(readings));
+  // Each reading is a module of its own: a reload has to see the file as it is then.
+  url.searchParams.set('reading', String(process.hrtime.bigint()));
   // A CommonJS module is kept by its path, whatever the query.
   delete createRequire(import.meta.url).cache[path];
   const module: { readonly default?: unknown } = await import(url.href);

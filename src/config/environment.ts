@@ -4,7 +4,7 @@ import { longFlag, type SettingName, settingNames, settingOf } from './settings.
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** `PORTCULLIS_WORKERS` for `--workers`. */
-export function variableOf(name: SettingName): string {
+function variableOf(name: SettingName): string {
   return `PORTCULLIS_${longFlag(name).slice(2).replaceAll('-', '_').toUpperCase()}`;
 }
 

@@ -1,4 +1,5 @@
-import { Command, CommanderError, Option } from 'commander';
+import { type Command, Option } from 'commander';
+import { QuietCommand } from '../command-line/quiet-command.ts';
 import { ConfigError } from './config.ts';
 import {
   type GunicornSetting,
@@ -33,23 +34,13 @@ Instead of APP:
 export function parseCommandLine(argv: readonly string[], version: string): CommandLine {
   const given = new Map<SettingName, GivenTexts>();
   const refused: string[] = [];
-  let printed = '';
-  let complaint = '';
-  const command = new Command('portcullis')
+  const quiet = new QuietCommand('portcullis');
+  const command = quiet.command
     .usage('[flags] APP')
     .description('Serves APP (path/to/module.js or path/to/module.js:name) safely on the public internet.')
     .argument('[APP]', 'the application')
     .addHelpText('after', otherCommands)
-    .configureHelp({ helpWidth: 110, showGlobalOptions: false, visibleArguments: () => [] })
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => {
-        printed += text;
-      },
-      writeErr: (text) => {
-        complaint += text;
-      },
-    });
+    .configureHelp({ helpWidth: 110, showGlobalOptions: false, visibleArguments: () => [] });
   for (const name of settingNames) declare(command, name, given);
   for (const name of gunicornNames) declareRefused(command, gunicornSettings[name], refused);
   command.optionsGroup('Other:');
@@ -57,13 +48,9 @@ export function parseCommandLine(argv: readonly string[], version: string): Comm
   command.option('--print-config', 'print every setting with its value and where it came from, then exit');
   command.version(`portcullis ${version}`, '-v, --version', 'print the version');
   command.helpOption('-h, --help', 'print this help');
-  try {
-    command.parse(argv, { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return { type: 'print', text: printed };
-    throw new ConfigError(asParagraph(complaint));
-  }
+  const outcome = quiet.parse(argv);
+  if (outcome.type === 'print') return outcome;
+  if (outcome.type === 'mistake') throw new ConfigError(`${outcome.problem} portcullis --help lists the flags.`);
   if (refused.length > 0) throw new ConfigError(refused.join('\n'));
   const { checkConfig, printConfig } = command.opts();
   return {
@@ -100,14 +87,4 @@ function declareRefused(command: Command, setting: GunicornSetting, refused: str
       refused.push(`flag ${option.long ?? flags}: ${problemOf(setting.fate)}.`);
     });
   }
-}
-
-/** Commander writes `error: unknown option '--wrokers'` and its suggestion on a line of its own. */
-function asParagraph(complaint: string): string {
-  const [problem = '', ...rest] = complaint
-    .trim()
-    .replace(/^error: /, '')
-    .split('\n');
-  const suggestion = rest.join(' ').replace(/^\((.*)\)$/, ' $1');
-  return `${problem.replace(/\.$/, '')}.${suggestion} portcullis --help lists the flags.`;
 }

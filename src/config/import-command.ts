@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Command, CommanderError } from 'commander';
+import { QuietCommand } from '../command-line/quiet-command.ts';
 import { ConfigError } from './config.ts';
 import { examinePythonConfig } from './config-python.ts';
 import { configSource } from './find-config-file.ts';
@@ -40,34 +40,15 @@ export async function runImport(argv: readonly string[], surroundings: Surroundi
 type Order = { readonly file: string; readonly config: string; readonly policy: string };
 
 function parse(argv: readonly string[]): Order | { readonly help: string } {
-  let printed = '';
-  let complaint = '';
-  const command = new Command('portcullis import')
+  const quiet = new QuietCommand('portcullis import');
+  const command = quiet.command
     .description("Writes a config file and a policy that say what Gunicorn's config file says.")
     .argument('<file>', 'gunicorn.conf.py, or python:module')
     .option('--config <file>', 'the config file to write', 'portcullis.config.yaml')
-    .option('--policy <file>', 'the policy to write', 'policy.yaml')
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => {
-        printed += text;
-      },
-      writeErr: (text) => {
-        complaint += text;
-      },
-    });
-  try {
-    command.parse(argv, { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return { help: printed };
-    throw new ConfigError(
-      `${complaint
-        .trim()
-        .replace(/^error: /, '')
-        .replace(/\s+/g, ' ')}. portcullis import --help lists the flags.`,
-    );
-  }
+    .option('--policy <file>', 'the policy to write', 'policy.yaml');
+  const outcome = quiet.parse(argv);
+  if (outcome.type === 'print') return { help: outcome.text };
+  if (outcome.type === 'mistake') throw new ConfigError(`${outcome.problem} portcullis import --help lists the flags.`);
   const { config, policy } = command.opts<{ config: string; policy: string }>();
   for (const path of [config, policy]) {
     if (!/\.ya?ml$/i.test(path))

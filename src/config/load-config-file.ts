@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { isAbsolute } from 'node:path';
+import { pathIn } from '../policy/load.ts';
 import { ConfigError } from './config.ts';
 import { readConfigDocument } from './config-document.ts';
 import type { ConfigFile } from './config-entry.ts';
@@ -43,16 +43,11 @@ async function read(
 ): Promise<ConfigFile & { readonly warnings: readonly string[] }> {
   switch (source.kind) {
     case 'document':
-      return { ...readConfigDocument(pathToShow(source, surroundings.workingDirectory)), warnings: [] };
+      return { ...readConfigDocument(pathIn(surroundings.workingDirectory, source.shown)), warnings: [] };
     case 'script':
       return { ...(await readConfigScript(source.path, source.shown)), warnings: [] };
     case 'python-file':
     case 'python-module':
       return readPythonConfig(source, surroundings);
   }
-}
-
-/** Short where that leads to the same file: messages and origins have it. */
-function pathToShow({ path, shown }: { readonly path: string; readonly shown: string }, directory: string): string {
-  return isAbsolute(shown) || directory === process.cwd() ? shown : path;
 }

@@ -1,4 +1,5 @@
-import { printable } from '../policy/excerpt.ts';
+import { paintWith } from '../explain/paint.ts';
+import { table } from '../explain/table.ts';
 import { originOf } from '../policy/origin.ts';
 import type { Policy } from '../policy/policy.ts';
 import { valueText } from '../policy/value-text.ts';
@@ -35,7 +36,7 @@ export function printConfig({ app, given, configFile, policy, warnings }: Printe
       (pointer): Row => [pointer, valueText(policy, pointer), originOf(policy, pointer)],
     ),
   ];
-  return `${[...table(rows), ...warnings.map((warning) => `warning: ${warning}`)].join('\n')}\n`;
+  return `${[...table(rows, paintWith(false), ''), ...warnings.map((warning) => `warning: ${warning}`)].join('\n')}\n`;
 }
 
 type Row = readonly [name: string, value: string, origin: string];
@@ -43,15 +44,6 @@ type Row = readonly [name: string, value: string, origin: string];
 function configOrigin(given: GivenSettings, configFile: string | null): string {
   if (given.config !== undefined) return given.config.origin;
   return configFile === null ? 'default' : 'working directory';
-}
-
-/** Beyond this a long value moves only its own origin. */
-const widestColumn = 32;
-
-function table(rows: readonly Row[]): readonly string[] {
-  const widthOf = (column: 0 | 1): number => Math.min(widestColumn, Math.max(...rows.map((row) => row[column].length)));
-  const [names, values] = [widthOf(0), widthOf(1)];
-  return rows.map(([name, value, origin]) => printable(`${name.padEnd(names)}  ${value.padEnd(values)}  ${origin}`));
 }
 
 function textOf(name: SettingName, value: unknown): string {

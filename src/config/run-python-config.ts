@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { ConfigError } from './config.ts';
 import type { Environment } from './environment.ts';
+import { evaluationDeadlineMs } from './evaluation-deadline.ts';
 import { gunicornNames } from './gunicorn-settings.ts';
 import { findPython } from './python-interpreter.ts';
 
@@ -31,8 +32,6 @@ export type PythonSurroundings = {
 };
 
 const script = fileURLToPath(new URL('./read-gunicorn-config.py', import.meta.url));
-/** Files that look something up in a network do so within seconds. */
-const usualDeadlineMs = 30_000;
 const maxAnswerBytes = 1024 * 1024;
 
 /**
@@ -40,7 +39,7 @@ const maxAnswerBytes = 1024 * 1024;
  * master. What it prints goes to standard error. Throws `ConfigError` if it has no answer.
  */
 export async function runPythonConfig(code: PythonCode, surroundings: PythonSurroundings): Promise<PythonAnswer> {
-  const { environment, workingDirectory, deadlineMs = usualDeadlineMs } = surroundings;
+  const { environment, workingDirectory, deadlineMs = evaluationDeadlineMs } = surroundings;
   const python = await findPython(environment, workingDirectory);
   const location = code.kind === 'python-file' ? ['file', code.path] : ['module', code.module];
   const child = spawn(python, [script, ...location, JSON.stringify(gunicornNames)], {

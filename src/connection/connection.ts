@@ -407,10 +407,13 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.socket.resume();
   }
 
-  /** Undefined on a Unix socket, which has no addresses at all; null where the kernel has forgotten who it was. */
+  /**
+   * Undefined on a Unix socket, which has no addresses at all; null where the kernel has forgotten who it was, or the socket,
+   * whose addresses go with its handle.
+   */
   private get client(): ClientAddress | null | undefined {
-    const { remoteAddress } = this.socket;
-    if (remoteAddress === undefined) return this.socket.localAddress === undefined ? undefined : null;
+    const { remoteAddress, localAddress, destroyed } = this.socket;
+    if (remoteAddress === undefined) return localAddress === undefined && !destroyed ? undefined : null;
     this.clientAddress ??= parseAddress(remoteAddress);
     return this.clientAddress ?? null;
   }

@@ -1,4 +1,4 @@
-import type { Doubt } from '../policy/coherence.ts';
+import { type Doubt, doubtText } from '../policy/coherence.ts';
 import { excerpt } from '../policy/excerpt.ts';
 import { readPolicy } from '../policy/load.ts';
 import { type Mistake, PolicyError } from '../policy/mistake.ts';
@@ -60,19 +60,11 @@ function lines(checked: Checked, paint: Paint): readonly string[] {
   if ('error' in checked) return [`${name}: ${paint.bad('invalid')}`];
   const { policy, chain, tests, doubts } = checked;
   const facts = [counted(policy.routes.length, 'route'), tests === 0 ? 'no tests' : `${counted(tests, 'test')} passed`];
-  if (chain.length > 1)
-    facts.push(
-      `extends ${chain
-        .slice(1)
-        .map((link) => excerpt(link, 60))
-        .join(' > ')}`,
-    );
+  const extended = chain.slice(1).map((link) => excerpt(link, 60));
+  if (extended.length > 0) facts.push(`extends ${extended.join(' > ')}`);
   return [
     `${name}: ${paint.good('valid')} (${facts.join(', ')})`,
-    ...doubts.map(
-      ({ pointer, origin, problem }) =>
-        `${paint.warning('warning:')} ${excerpt(origin, 200)}: ${pointer === '' ? '' : `${pointer}: `}${problem}`,
-    ),
+    ...doubts.map((doubt) => `${paint.warning('warning:')} ${doubtText(doubt)}`),
   ];
 }
 
@@ -86,6 +78,6 @@ function asJson(checked: Checked): object {
   return { file, valid: true, policy: name, chain, routes: routes.length, testsPassed: tests, warnings: doubts };
 }
 
-export function mistakeAsJson(file: string, { position, pointer, problem }: Mistake): object {
+function mistakeAsJson(file: string, { position, pointer, problem }: Mistake): object {
   return { file, line: position?.line ?? null, column: position?.column ?? null, pointer, problem };
 }

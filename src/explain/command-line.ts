@@ -1,4 +1,5 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { QuietCommand } from '../command-line/quiet-command.ts';
 import { excerpt } from '../policy/excerpt.ts';
 import { readMount } from '../upstream/mount.ts';
 import type { CheckOptions } from './check-command.ts';
@@ -21,27 +22,17 @@ const programName = 'portcullis policy';
 
 /** Reads `argv` behind `policy`. Throws `UsageError`, with the nearest name for an unknown command or flag. */
 export function parsePolicyCommand(argv: readonly string[]): PolicyCommand {
-  let printed = '';
-  let complaint = '';
   let chosen: PolicyCommand | undefined;
   const choose = (command: PolicyCommand): void => {
     chosen = command;
   };
-  const program = new Command(programName)
+  const quiet = new QuietCommand(programName);
+  const program = quiet.command
     .usage('COMMAND')
     .description('Checks, tests, explains and compares policy files, with the parser and the checks of the server.')
     .configureHelp({ helpWidth: 110, visibleArguments: () => [] })
     .helpOption('-h, --help', 'print this help')
-    .helpCommand(false)
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => {
-        printed += text;
-      },
-      writeErr: (text) => {
-        complaint += text;
-      },
-    });
+    .helpCommand(false);
   declareCheck(program, choose);
   declareTest(program, choose);
   declareExplain(program, choose);
@@ -50,15 +41,10 @@ export function parsePolicyCommand(argv: readonly string[]): PolicyCommand {
     .command('schema')
     .description('print the JSON schema of policy files')
     .action(() => choose({ type: 'schema', colour: true }));
-  try {
-    program.parse(argv, { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return { type: 'print', colour: true, text: printed };
-    throw new UsageError(
-      error.code === 'commander.help' ? missingCommand(program) : asParagraph(complaint, program, argv),
-    );
-  }
+  const outcome = quiet.parse(argv);
+  if (outcome.type === 'print') return { type: 'print', colour: true, text: outcome.text };
+  if (outcome.type === 'no-command') throw new UsageError(missingCommand(program));
+  if (outcome.type === 'mistake') throw new UsageError(`${outcome.problem} ${nameOf(program, argv)} --help says more.`);
   if (chosen === undefined) throw new Error('a command was read and did nothing');
   return chosen;
 }
@@ -138,14 +124,8 @@ function missingCommand(program: Command): string {
   return `a command is missing: ${programName} ${names.join('|')}. ${programName} --help says more.`;
 }
 
-/** Commander writes `error: unknown command 'chek'` and its suggestion on a line of its own. */
-function asParagraph(complaint: string, program: Command, argv: readonly string[]): string {
-  const [problem = '', ...rest] = complaint
-    .trim()
-    .replace(/^error: /, '')
-    .split('\n');
-  const suggestion = rest.join(' ').replace(/^\((.*)\)$/, ' $1');
+/** Of the command that `argv` names, where there is one. */
+function nameOf(program: Command, argv: readonly string[]): string {
   const command = program.commands.find((candidate) => candidate.name() === argv[0]);
-  const help = command === undefined ? programName : `${programName} ${command.name()}`;
-  return `${excerpt(problem.replace(/\.$/, ''), 400)}.${suggestion} ${help} --help says more.`;
+  return command === undefined ? programName : `${programName} ${command.name()}`;
 }

@@ -1,13 +1,13 @@
 import { AddressSet } from '../inspect/address-set.ts';
 import type { ClientAddress } from '../inspect/client-address.ts';
-import { policyValue } from '../policy/complete.ts';
 import { type EffectivePolicy, withValues } from '../policy/effective.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
+import { policyValue, valuePointers } from '../policy/policy-value.ts';
 import { valueText } from '../policy/value-text.ts';
 import type { Rejection } from '../rejection/rejection.ts';
 import { isObservable, type ObservableRule, type RuleId, rules } from '../rejection/rules.ts';
-import { type EffectiveValue, effectiveValue, type Holding, valuePointers } from './effective-value.ts';
+import { type EffectiveValue, effectiveValue, type Holding } from './effective-value.ts';
 import type { Explanation } from './explain.ts';
 
 export const observableRules: readonly ObservableRule[] = (Object.keys(rules) as RuleId[]).filter(isObservable);

@@ -7,6 +7,7 @@ import type { EffectiveValue } from './effective-value.ts';
 import type { Explanation } from './explain.ts';
 import { ruleText } from './explanation-text.ts';
 import type { Paint } from './paint.ts';
+import { parserContext } from './parser-context.ts';
 import {
   isSame,
   type PolicyDifference,
@@ -16,7 +17,7 @@ import {
 } from './policy-difference.ts';
 import { isRecording, type Recording, readRecordedRequests } from './recorded-requests.ts';
 import { inputName, readInput } from './request-input.ts';
-import { loadTrustedPolicy, parserContext } from './trusted-policy.ts';
+import { loadTrustedPolicy } from './trusted-policy.ts';
 import { UsageError } from './usage-error.ts';
 import { type VerdictChange, verdictChanges } from './verdict-change.ts';
 

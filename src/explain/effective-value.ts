@@ -1,8 +1,7 @@
-import { policyValue } from '../policy/complete.ts';
 import type { EffectivePolicy } from '../policy/effective.ts';
 import { originOf } from '../policy/origin.ts';
 import type { Policy } from '../policy/policy.ts';
-import { policyKeys } from '../policy/policy-file.generated.ts';
+import { policyValue, valuePointers } from '../policy/policy-value.ts';
 import { valueText } from '../policy/value-text.ts';
 
 /** One value that holds, and who said so. */
@@ -19,11 +18,6 @@ export type EffectiveValue = {
 
 /** What decides on one request: the parts of `EffectivePolicy` that no table hides. */
 export type Holding = Pick<EffectivePolicy, 'route' | 'values'>;
-
-/** Pointers of everything that a policy can say once for all requests, in the order of the schema. */
-export const valuePointers: readonly string[] = Object.entries(policyKeys).flatMap(([pointer, { kind }]) =>
-  kind === 'object' || pointer.includes('/*') ? [] : [pointer],
-);
 
 /** What holds at a pointer of the schema; null where nobody says anything, as of most rules' modes. */
 export function effectiveValue(pointer: string, { route, values }: Holding, policy: Policy): EffectiveValue | null {

@@ -5,16 +5,18 @@ import { readPolicy } from '../policy/load.ts';
 import { type PolicyInForce, putInForce } from '../policy/policy-in-force.ts';
 import type { Mount } from '../upstream/mount.ts';
 import { type Answer, answer, counted, exitNegative, exitOk, jsonAnswer, warningLine } from './answer.ts';
+import { arrivalFrom, nobody } from './arriving.ts';
 import { explain } from './explain.ts';
 import { type ExplainedRequest, explainedRequest } from './explained-request.ts';
 import { explanationAsJson } from './explanation-json.ts';
 import { explanationLines } from './explanation-text.ts';
 import { withCrlf } from './line-ends.ts';
 import type { Paint } from './paint.ts';
-import { arrivalFrom, nobody } from './policy-test.ts';
+import { parserContext } from './parser-context.ts';
+
 import { isRecording, type RecordedRequest, readRecordedRequests } from './recorded-requests.ts';
 import { inputName, readInput } from './request-input.ts';
-import { parserContext, testsOf } from './trusted-policy.ts';
+import { testsOf } from './trusted-policy.ts';
 import { UsageError } from './usage-error.ts';
 
 export type ExplainOptions = {

@@ -1,14 +1,14 @@
 import { fieldId } from '../http1/known-field.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { type ParserContext, type ParserHandler, RequestParser } from '../http1/request-parser.ts';
-import type { ClientAddress } from '../inspect/client-address.ts';
 import { Inspection, inspect, inspectForm } from '../inspect/inspect.ts';
 import type { EffectivePolicy } from '../policy/effective.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
 import { type Rejection, reject } from '../rejection/rejection.ts';
 import { rules } from '../rejection/rules.ts';
 import { EnvironEncoder } from '../upstream/environ.ts';
-import { isBelow, type Mount } from '../upstream/mount.ts';
+import { isBelow } from '../upstream/mount.ts';
+import type { Arriving } from './arriving.ts';
 
 /** What becomes of one request under a policy. */
 export type Explanation = {
@@ -31,13 +31,6 @@ export type Explanation = {
   readonly closes: boolean;
   /** Whole requests may stand behind one that closes; how many bytes, where a refusal did not stop the parser before. */
   readonly unreadBytes: number;
-};
-
-/** Who sends it, and to where: `pairs` is what environs of a connection have in common. */
-export type Arriving = {
-  readonly client: ClientAddress | undefined;
-  readonly mount: Mount;
-  readonly pairs: Uint8Array;
 };
 
 const requestIdPrefix = 'explained-';

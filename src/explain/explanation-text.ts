@@ -1,7 +1,8 @@
 import { excerpt } from '../policy/excerpt.ts';
 import type { EffectiveValue } from './effective-value.ts';
 import type { ExplainedRejection, ExplainedRequest } from './explained-request.ts';
-import { type Paint, table } from './paint.ts';
+import type { Paint } from './paint.ts';
+import { table } from './table.ts';
 
 /** Longer values of a client say no more to a reader. */
 const mostShownCharacters = 200;

@@ -2,9 +2,10 @@ import { parseBlock } from '../inspect/client-address.ts';
 import { withValues } from '../policy/effective.ts';
 import { originOf } from '../policy/origin.ts';
 import type { Policy, Route } from '../policy/policy.ts';
+import { valuePointers } from '../policy/policy-value.ts';
 import { labelOf } from '../policy/route.ts';
 import { modeOf, observableRules } from './decision.ts';
-import { type EffectiveValue, effectiveValue, type Holding, valuePointers } from './effective-value.ts';
+import { type EffectiveValue, effectiveValue, type Holding } from './effective-value.ts';
 
 /** One value that is another one in effect. */
 export type ValueChange = {

@@ -1,12 +1,10 @@
 import type { ParserContext } from '../http1/request-parser.ts';
-import { parseAddress } from '../inspect/client-address.ts';
 import { excerpt } from '../policy/excerpt.ts';
 import type { PolicySource } from '../policy/load.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
 import { expand } from '../rejection/example-bytes.ts';
-import { encodePairs } from '../upstream/environ.ts';
-import { type Mount, mountAt } from '../upstream/mount.ts';
-import { type Arriving, type Explanation, explain } from './explain.ts';
+import { arrivalFrom, nobody } from './arriving.ts';
+import { type Explanation, explain } from './explain.ts';
 import { hasBareLineFeeds } from './line-ends.ts';
 
 type PolicyTest = PolicySource['tests'][number];
@@ -19,8 +17,6 @@ export type TestResult = {
   readonly problem: string | null;
 };
 
-/** TEST-NET-1 (RFC 5737): nobody has it. */
-export const nobody = '192.0.2.1';
 /** Longer ones would be no test of a policy: its limits are far below. */
 const maxExpandedBytes = 4 * 1024 * 1024;
 /**
@@ -60,19 +56,6 @@ function run(test: PolicyTest, length: number, policy: PolicyInForce, context: P
 
 /** As a YAML block leaves them. */
 const bareLineFeeds = 'lines of the request end with \\n alone, HTTP has \\r\\n';
-
-/** A connection from this address to a server that is named as RFC 2606 has it for examples. */
-export function arrivalFrom(address: string, policyName: string, mount: Mount = mountAt('')): Arriving {
-  const pairs = encodePairs([
-    ['SERVER_NAME', 'server.example'],
-    ['SERVER_PORT', '80'],
-    ['wsgi.url_scheme', 'http'],
-    ['portcullis.policy', policyName],
-    ['REMOTE_ADDR', address],
-    ['REMOTE_PORT', '54321'],
-  ]);
-  return { client: parseAddress(address), mount, pairs: Buffer.from(pairs, 'latin1') };
-}
 
 /** A request has no more bytes once it is expanded. */
 function expandedLength(request: string): number {

@@ -5,8 +5,8 @@ import { withValues } from '../policy/effective.ts';
 import { originOf } from '../policy/origin.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
 import type { Rejection } from '../rejection/rejection.ts';
+import { arrivalFrom, nobody } from './arriving.ts';
 import { explainFirst } from './explain.ts';
-import { arrivalFrom, nobody } from './policy-test.ts';
 
 /** A request that a part of the policy is there for, and what refuses it. */
 type Refused = { readonly request: string; readonly rejection: Rejection; readonly pointer: string };

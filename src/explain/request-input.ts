@@ -8,7 +8,7 @@ import { UsageError } from './usage-error.ts';
 const maxInputBytes = 64 * 1024 * 1024;
 
 /** What stands for the standard input in place of a file. */
-export const standardInput = '-';
+const standardInput = '-';
 
 /** The bytes of a file, of a pipe (`<(printf ...)`), or of the standard input. Throws `UsageError`. */
 export async function readInput(path: string, stdin: Readable): Promise<Uint8Array> {

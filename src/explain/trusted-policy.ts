@@ -1,7 +1,4 @@
 import { totalmem } from 'node:os';
-import { compileLlhttp } from '../http1/llhttp/compile.ts';
-import { instantiateLlhttp } from '../http1/llhttp/instance.ts';
-import { createParserContext, type ParserContext } from '../http1/request-parser.ts';
 import { type Doubt, doubtsAbout } from '../policy/coherence.ts';
 import { excerpt } from '../policy/excerpt.ts';
 import { type PolicySource, readPolicy } from '../policy/load.ts';
@@ -9,6 +6,7 @@ import { locate, positionsIn } from '../policy/locate.ts';
 import { PolicyError, type Position } from '../policy/mistake.ts';
 import type { Policy } from '../policy/policy.ts';
 import { type PolicyInForce, putInForce } from '../policy/policy-in-force.ts';
+import { parserContext } from './parser-context.ts';
 import { runTests, type TestResult } from './policy-test.ts';
 import { unreachable } from './reachability.ts';
 
@@ -23,14 +21,6 @@ export type TrustedPolicy = {
 
 /** As many failed tests as one message lists. */
 const maxFailures = 50;
-
-let parsers: ParserContext | undefined;
-
-/** The parser of the server, which is compiled once and only where somebody asks. */
-export function parserContext(): ParserContext {
-  parsers ??= createParserContext(instantiateLlhttp(compileLlhttp()));
-  return parsers;
-}
 
 /**
  * Loads a policy as `loadPolicy` does (null: the shipped default), runs the tests in it and looks for what its author can hardly have

@@ -26,10 +26,6 @@ export function patternProblem(pattern: string): string | undefined {
   return undefined;
 }
 
-export function isPattern(pattern: string): boolean {
-  return patternProblem(pattern) === undefined;
-}
-
 /** The parts of a pattern. `/a/*` ends with the rest, `/a/` with a slash, `/a` with its last segment. */
 export type PatternParts = {
   /** Without the rest and the slash at the end; `*` is any one segment. */

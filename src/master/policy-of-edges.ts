@@ -10,7 +10,7 @@ export interface PolicyEdge {
 }
 
 /** An edge answers within one turn of its event loop. One that cannot is stuck, and its clients wait already. */
-export const adoptMs = 10_000;
+const adoptMs = 10_000;
 
 /**
  * The policy of this server: what every edge is started with, and what those that live are told. Versions tell the answers

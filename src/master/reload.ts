@@ -84,10 +84,13 @@ export class Reload {
 
   async #adopt(after: Config, isAskedFor: boolean): Promise<void> {
     const before = this.#config;
-    const { policy, workers, edges } = after;
+    const { policy, policyFile, workers, edges } = after;
     const inVain = unreloadable(before, after);
     if (inVain.length > 0) this.#log.warning(`Not changed by a reload, needs a restart: ${inVain.join(', ')}`);
-    this.#config = { ...before, policy, ...(before.workerClass === 'inline' ? { edges } : { workers }) };
+    const processes = before.workerClass === 'inline' ? { edges } : { workers };
+    this.#config = { ...before, policy, policyFile, ...processes };
+    // As at the start: another file is watched from its next reading on.
+    if (before.watchPolicy && policyFile !== before.policyFile) this.#runs.request();
     if (!isDeepStrictEqual(policy, before.policy)) await this.#replace(after);
     else if (isAskedFor) this.#log.info(`Policy unchanged: ${policy.name}`);
     if (!this.#hasEnded) this.#owner.resize(before, this.#config);
@@ -101,8 +104,11 @@ export class Reload {
   }
 }
 
-/** What takes a restart, by the names that people know: a reload brings the policy and the number of workers. */
-const fixedSettings = {
+/** A reload brings these; the last two are no settings. `edges` counts the workers with `inline`. */
+type Reloadable = 'policy' | 'policyFile' | 'workers' | 'checkOnly' | 'warnings';
+
+/** What takes a restart, by the names that people know. */
+const fixedSettings: Readonly<Record<Exclude<keyof Config, Reloadable>, string>> = {
   app: 'the application',
   workingDirectory: 'chdir',
   environment: 'env',
@@ -114,8 +120,9 @@ const fixedSettings = {
   backlog: 'backlog',
   gracefulTimeoutMs: 'graceful-timeout',
   logLevel: 'log-level',
+  record: 'record',
   watchPolicy: 'watch-policy',
-} as const satisfies Partial<Record<keyof Config, string>>;
+};
 
 /** The settings that the new configuration has in vain. With `inline` the edges are the workers, which may change. */
 function unreloadable(before: Config, after: Config): readonly string[] {

@@ -1,16 +1,22 @@
 import { AddressSet } from '../inspect/address-set.ts';
 import { withValues } from './effective.ts';
+import { excerpt } from './excerpt.ts';
 import { originOf } from './origin.ts';
 import type { PartialValues, Policy, PolicyValues } from './policy.ts';
 import { putInForce } from './policy-in-force.ts';
 import { formatDuration, formatSize } from './quantity.ts';
 
 /** Something that a valid policy says and its author can hardly have meant. */
-export type Doubt = { readonly pointer: string; readonly origin: string; readonly problem: string };
+export type Doubt = {
+  /** Empty: the whole policy. */
+  readonly pointer: string;
+  readonly origin: string;
+  readonly problem: string;
+};
 
 /** For people, in one line. */
 export function doubtText({ pointer, origin, problem }: Doubt): string {
-  return `${origin}: ${pointer}: ${problem}`;
+  return [excerpt(origin, 200), pointer, problem].filter((part) => part !== '').join(': ');
 }
 
 /** `memoryBytes` is what this machine, or the container, has. */

@@ -1,54 +1,11 @@
 import { deepFreeze } from './freeze.ts';
 import type { Policy } from './policy.ts';
-import { type PolicyFile, policyKeys } from './policy-file.generated.ts';
-import { parseDuration, parseSize, toMilliseconds } from './quantity.ts';
-import { lowerCaseOnce, routesOf } from './route.ts';
+import type { PolicyFile } from './policy-file.generated.ts';
+import { isRecord, isRuleMode, putValue, type Values, valuePointers } from './policy-value.ts';
+import { routesOf } from './route.ts';
 
 /** One file of a policy. `originOf` says where in it a value stands. */
 export type Layer = { readonly file: PolicyFile; readonly originOf: (pointer: string) => string };
-
-/** Where a value of a file stands in a policy, in which the unit has its name. */
-type Place = { readonly part: string; readonly name?: string; readonly convert?: (value: never) => unknown };
-
-const places: Readonly<Record<string, Place>> = {
-  '/mode': { part: 'mode' },
-  '/request/line/maxBytes': { part: 'request', name: 'lineBytes', convert: bytes },
-  '/request/methods': { part: 'request', name: 'methods' },
-  '/request/target/dotSegments': { part: 'request', name: 'dotSegments' },
-  '/request/target/encodedSlash': { part: 'request', name: 'encodedSlash' },
-  '/request/hosts': { part: 'request', name: 'hosts', convert: lowerCaseOnce },
-  '/request/fields/maxCount': { part: 'request', name: 'fieldCount' },
-  '/request/fields/maxFieldBytes': { part: 'request', name: 'fieldBytes', convert: bytes },
-  '/request/fields/maxTotalBytes': { part: 'request', name: 'totalFieldBytes', convert: bytes },
-  '/request/fields/underscores': { part: 'request', name: 'underscores' },
-  '/request/content/maxBytes': { part: 'request', name: 'contentBytes', convert: bytes },
-  '/request/content/memoryBytes': { part: 'request', name: 'contentMemoryBytes', convert: bytes },
-  '/request/trailers': { part: 'request', name: 'trailers' },
-  '/timeouts/head': { part: 'timeouts', name: 'headMs', convert: milliseconds },
-  '/timeouts/content': { part: 'timeouts', name: 'contentMs', convert: milliseconds },
-  '/timeouts/write': { part: 'timeouts', name: 'writeMs', convert: milliseconds },
-  '/timeouts/queue': { part: 'timeouts', name: 'queueMs', convert: milliseconds },
-  '/timeouts/worker': { part: 'timeouts', name: 'workerMs', convert: milliseconds },
-  '/keepAlive/idle': { part: 'keepAlive', name: 'idleMs', convert: milliseconds },
-  '/keepAlive/maxRequests': { part: 'keepAlive', name: 'maxRequests' },
-  '/connections/max': { part: 'connections', name: 'max' },
-  '/clients/allow': { part: 'clients', name: 'allow' },
-  '/clients/deny': { part: 'clients', name: 'deny' },
-  '/queue/max': { part: 'queue', name: 'max' },
-  '/response/bufferBytes': { part: 'response', name: 'bufferBytes', convert: bytes },
-};
-
-/** Keys that a policy may lack: what they say is an exception to another key. */
-function isRuleMode(pointer: string): boolean {
-  return pointer.startsWith('/rules/');
-}
-
-/** These have one value in the schema (`delivery`), or are about the file. */
-const withoutPlace: readonly string[] = ['/$schema', '/extends', '/request/content/delivery', '/routes', '/tests'];
-
-const pointers = Object.entries(policyKeys).flatMap(([pointer, { kind }]) =>
-  kind === 'object' || pointer.includes('/*') || withoutPlace.includes(pointer) ? [] : [pointer],
-);
 
 /**
  * Puts layers of valid files together, the first that has a value wins (a list is one value), and names every quantity's
@@ -58,50 +15,39 @@ const pointers = Object.entries(policyKeys).flatMap(([pointer, { kind }]) =>
 export function complete(name: string, layers: readonly Layer[]): Policy {
   const origins: Record<string, string> = {};
   const values: Values = { rules: {} };
-  for (const pointer of pointers) {
+  for (const pointer of valuePointers) {
     const layer = layers.find(({ file }) => valueAt(file, pointer) !== undefined);
     if (layer !== undefined) {
-      put(values, pointer, valueAt(layer.file, pointer));
+      putValue(values, pointer, valueAt(layer.file, pointer));
       origins[pointer] = layer.originOf(pointer);
     } else if (!isRuleMode(pointer)) {
       throw new Error(`the shipped default policy lacks ${pointer}`);
     }
   }
   const routed = layers.find(({ file }) => file.routes !== undefined);
-  const routes = routesOf(routed?.file.routes ?? [], partialValues);
-  for (const [index, route] of (routed?.file.routes ?? []).entries()) {
-    origins[`/routes/${index}`] = routed?.originOf(`/routes/${index}`) ?? '';
-    for (const pointer of pointersIn(route)) {
-      origins[`/routes/${index}${pointer}`] = routed?.originOf(`/routes/${index}${pointer}`) ?? '';
+  const routes = routed?.file.routes ?? [];
+  for (const [index, route] of routes.entries()) {
+    for (const pointer of ['', ...pointersIn(route)]) {
+      const place = `/routes/${index}${pointer}`;
+      origins[place] = routed?.originOf(place) ?? '';
     }
   }
   // Each layer is valid, and together they have every key.
-  return deepFreeze({ name, ...values, routes, origins } as unknown as Policy);
+  return deepFreeze({ name, ...values, routes: routesOf(routes, partialValues), origins } as unknown as Policy);
 }
-
-/** The value behind a pointer of the schema, in the unit of a policy. Undefined if it has none, as modes of rules may. */
-export function policyValue(policy: object, pointer: string): unknown {
-  const { part, name } = isRuleMode(pointer)
-    ? { part: 'rules', name: pointer.slice('/rules/'.length) }
-    : (places[pointer] ?? { part: '', name: undefined });
-  const inner = (policy as Record<string, unknown>)[part];
-  return name === undefined || !isRecord(inner) ? inner : inner[name];
-}
-
-type Values = Record<string, unknown> & { rules?: Record<string, unknown> };
 
 /** What a valid file, or a route of one, says for itself, in the units of a policy. */
 function partialValues(file: object): Readonly<Record<string, unknown>> {
   const values: Values = {};
-  for (const pointer of pointersIn(file)) put(values, pointer, valueAt(file, pointer));
+  for (const pointer of pointersIn(file)) putValue(values, pointer, valueAt(file, pointer));
   return values;
 }
 
 function pointersIn(file: object): readonly string[] {
-  return pointers.filter((pointer) => valueAt(file, pointer) !== undefined);
+  return valuePointers.filter((pointer) => valueAt(file, pointer) !== undefined);
 }
 
-const paths = new Map(pointers.map((pointer) => [pointer, pointer.split('/').slice(1)]));
+const paths = new Map(valuePointers.map((pointer) => [pointer, pointer.split('/').slice(1)]));
 
 function valueAt(file: unknown, pointer: string): unknown {
   let part = file;
@@ -110,33 +56,4 @@ function valueAt(file: unknown, pointer: string): unknown {
     part = part[name];
   }
   return part;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
-}
-
-function put(values: Values, pointer: string, value: unknown): void {
-  if (isRuleMode(pointer)) {
-    values.rules ??= {};
-    values.rules[pointer.slice('/rules/'.length)] = value;
-    return;
-  }
-  const place = places[pointer];
-  if (place === undefined) throw new Error(`${pointer} has no place in a policy`);
-  const converted = place.convert === undefined ? value : place.convert(value as never);
-  if (place.name === undefined) values[place.part] = converted;
-  else values[place.part] = { ...(values[place.part] as object | undefined), [place.name]: converted };
-}
-
-function bytes(size: number | string): number {
-  return typeof size === 'number' ? size : (parseSize(size) ?? invalid(size));
-}
-
-function milliseconds(duration: number | string): number {
-  return toMilliseconds(typeof duration === 'number' ? duration : (parseDuration(duration) ?? invalid(duration)));
-}
-
-function invalid(text: string): never {
-  throw new Error(`${text} has passed validation and is no quantity`);
 }

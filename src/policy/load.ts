@@ -38,11 +38,6 @@ export function loadPolicy(path: string | null, directory = process.cwd()): Poli
   return readPolicy(path, directory).policy;
 }
 
-/** As it was given where that leads to the same file: messages and origins have it. */
-export function pathIn(directory: string, path: string): string {
-  return isAbsolute(path) || directory === process.cwd() ? path : resolve(directory, path);
-}
-
 /** The same with its tests, which have not run. */
 export function readPolicy(path: string | null, directory = process.cwd()): LoadedPolicy {
   if (path === null) return { policy: complete(defaultName, [shippedDefault()]), source: null };
@@ -53,6 +48,11 @@ export function readPolicy(path: string | null, directory = process.cwd()): Load
     if (!existsSync(file)) throw unknownName(path);
   }
   return loaded(nameOf(file), readChain(parseDocument(readPolicyFile(file), file), file));
+}
+
+/** As it was given where that leads to the same file: messages and origins have it. */
+export function pathIn(directory: string, path: string): string {
+  return isAbsolute(path) || directory === process.cwd() ? path : resolve(directory, path);
 }
 
 /**

@@ -1,7 +1,7 @@
-import { policyValue } from './complete.ts';
 import type { Policy, Route } from './policy.ts';
 import { policyKeys } from './policy-file.generated.ts';
 import type { PolicyKey } from './policy-key.ts';
+import { policyValue } from './policy-value.ts';
 import { formatDuration, formatSize } from './quantity.ts';
 
 const keys: Readonly<Partial<Record<string, PolicyKey>>> = policyKeys;

@@ -26,9 +26,10 @@ const credentials = /^[ \t]*(?:basic|bearer|digest|negotiate|ntlm|hoba|mutual)[ 
 const absoluteUri = /:\/\//;
 const userinfo = /(:\/\/)([^\s/\\?#<>"]*)(?=@)/g;
 /** Their values are URIs, which have queries. */
-const uriFields = new Set(['referer', 'origin', 'destination', 'content-location', 'link', 'x-original-url']);
-const moreUriFields = ['x-original-uri', 'x-rewrite-url', 'x-forwarded-uri', 'x-forwarded-url', 'x-request-uri'];
-for (const name of moreUriFields) uriFields.add(name);
+const uriFields: ReadonlySet<string> = new Set([
+  ...['referer', 'origin', 'destination', 'content-location', 'link', 'x-original-url', 'x-original-uri'],
+  ...['x-rewrite-url', 'x-forwarded-uri', 'x-forwarded-url', 'x-request-uri'],
+]);
 
 /** Masked, these would have another rule object, or none: they say what the request is. */
 export const neverMasked: ReadonlySet<string> = new Set([

@@ -193,6 +193,20 @@ describe('a config file', () => {
   });
 });
 
+describe('a config file that is a module', () => {
+  const waits = {
+    'for what nobody does': 'await new Promise(() => {});',
+    'for too long': 'await new Promise((resolve) => setTimeout(resolve, 60_000).unref());',
+  };
+  for (const [how, line] of Object.entries(waits)) {
+    it(`has a deadline, also where it waits ${how}`, async () => {
+      const folder = new ConfigFolder({ 'c.mjs': `${line}\nexport default {};` });
+      const reading = readConfigScript(join(folder.path, 'c.mjs'), 'c.mjs', 100);
+      await assert.rejects(reading, /^ConfigError: c\.mjs: .* cannot be loaded: it did not finish within 0\.1 s$/);
+    });
+  }
+});
+
 type Refusal = {
   readonly behaviour: string;
   readonly files: Readonly<Record<string, string>>;
@@ -275,7 +289,7 @@ const refusals: readonly Refusal[] = [
     },
     messages: [
       /^portcullis\.config\.mjs: workers: "x" is not a whole number/m,
-      /^portcullis\.config\.mjs: wrokers: this is no setting; did you mean workers\?/m,
+      /^portcullis\.config\.mjs: wrokers: expected the name of a setting, found "wrokers"; did you mean "workers"\?$/m,
       /^portcullis\.config\.mjs: bind: expected .*, found a function/m,
       /^portcullis\.config\.mjs: when_ready: this hook runs in Gunicorn's master/m,
       /^portcullis\.config\.mjs: preload_app: this has no meaning here: Node cannot fork/m,

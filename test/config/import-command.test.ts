@@ -106,7 +106,7 @@ describe('portcullis import', () => {
     { argv: ['site.yaml'], message: /no config file of Gunicorn's/ },
     {
       argv: ['gunicorn.conf.py', '--polic', 'x.yaml'],
-      message: /unknown option '--polic' \(Did you mean --policy\?\)/,
+      message: /unknown option '--polic'\. Did you mean --policy\? portcullis import --help lists the flags\.$/,
     },
     { argv: ['gunicorn.conf.py', '--policy', 'x.json'], message: /does not end in \.yaml/ },
     { argv: ['gunicorn.conf.py', '--policy', 'x.yaml', '--config', './x.yaml'], message: /name the same file/ },

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { arrivalFrom, nobody } from '../../src/explain/arriving.ts';
 import { explain } from '../../src/explain/explain.ts';
 import { type ExplainedRequest, explainedRequest } from '../../src/explain/explained-request.ts';
-import { arrivalFrom, nobody } from '../../src/explain/policy-test.ts';
-import { parserContext } from '../../src/explain/trusted-policy.ts';
+import { parserContext } from '../../src/explain/parser-context.ts';
+
 import { loadPolicy, policyFrom } from '../../src/policy/load.ts';
 import { type PolicyInForce, putInForce } from '../../src/policy/policy-in-force.ts';
 import { mountAt } from '../../src/upstream/mount.ts';

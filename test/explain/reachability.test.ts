@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { parserContext } from '../../src/explain/parser-context.ts';
 import { unreachable } from '../../src/explain/reachability.ts';
-import { parserContext } from '../../src/explain/trusted-policy.ts';
+
 import { policyFrom } from '../../src/policy/load.ts';
 import { putInForce } from '../../src/policy/policy-in-force.ts';
 import { readCases } from '../support/cases.ts';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { parserContext } from '../../src/explain/parser-context.ts';
 import { readRecordedRequests } from '../../src/explain/recorded-requests.ts';
-import { parserContext } from '../../src/explain/trusted-policy.ts';
+
 import { verdictChanges } from '../../src/explain/verdict-change.ts';
 import { policyFrom } from '../../src/policy/load.ts';
 import { type PolicyInForce, putInForce } from '../../src/policy/policy-in-force.ts';

@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { lookMs } from '../../src/master/file-watch.ts';
 import { within } from '../support/deadline.ts';
 import { childrenOf, gone, isAlive, type Program } from '../support/program.ts';
 import { connectRaw } from '../support/raw-client.ts';
@@ -353,16 +354,30 @@ describe('master', () => {
     });
 
     it('changes the number of workers, and names what takes a restart', async () => {
-      const master = start({ workers: 2, reloads: reloads({ workers: 4, backlog: 9, edges: 3, binds: [] }) });
+      const record = { path: '/nowhere', maxBytes: 1, maskedNames: [], contentBytes: 0 };
+      const master = start({ workers: 2, reloads: reloads({ workers: 4, backlog: 9, edges: 3, binds: [], record }) });
       const port = await master.port();
       await linkedWorkers(port, 2);
       master.signal('SIGHUP');
-      await master.logged(/\[WARNING\] Not changed by a reload, needs a restart: bind, edges, backlog$/);
+      await master.logged(/\[WARNING\] Not changed by a reload, needs a restart: bind, edges, backlog, record$/);
       await master.logged(/\[INFO\] Policy unchanged: first$/);
       await linkedWorkers(port, 4);
       reloads({ workers: 1 });
       master.signal('SIGHUP');
       await linkedWorkers(port, 1);
+    });
+
+    it('watches the policy file that the configuration names now', async () => {
+      const before = join(folder, 'before.json');
+      const now = join(folder, 'now.json');
+      for (const file of [before, now]) writeFileSync(file, '{}');
+      const changes = { policyFile: now, policy: policy('second') };
+      const master = start({ watchPolicy: true, policyFile: before, reloads: reloads(changes) });
+      await master.logged(/Policy reloaded: second/);
+      // Again and again: nothing tells when the first look at the file is over.
+      let writes = 0;
+      const writing = setInterval(() => writeFileSync(now, `{}${' '.repeat(++writes)}`), 3 * lookMs);
+      await master.logged(/Policy file changed: \S*now\.json$/).finally(() => clearInterval(writing));
     });
 
     it('keeps the policy where the new one cannot be had', async () => {

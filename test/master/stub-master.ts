@@ -20,9 +20,10 @@ const config = {
   watchPolicy: false,
   gracefulTimeoutMs: 30_000,
   logLevel: 'info',
+  record: null,
   checkOnly: false,
   warnings: [],
-};
+} as const satisfies Omit<Config, 'policy'> & { readonly policy: object };
 
 /** Starts the real master with the stub children of `fixtures/`. `reloads` is a JSON file with what a reload changes. */
 export function startStubMaster(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { doubtsAbout } from '../../src/policy/coherence.ts';
+import { doubtsAbout, doubtText } from '../../src/policy/coherence.ts';
 import { policyFrom } from '../../src/policy/load.ts';
 
 const gibibyte = 2 ** 30;
@@ -141,4 +141,9 @@ describe('what can hardly be meant', () => {
       }
     });
   }
+
+  it('is one line, with the pointer where there is one', () => {
+    assert.equal(doubtText({ pointer: '/mode', origin: 'a\n.json:1:1', problem: 'p' }), 'a\\u000a.json:1:1: /mode: p');
+    assert.equal(doubtText({ pointer: '', origin: 'default', problem: 'p' }), 'default: p');
+  });
 });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { parserContext } from '../../src/explain/parser-context.ts';
 import { unreachable } from '../../src/explain/reachability.ts';
-import { parserContext } from '../../src/explain/trusted-policy.ts';
+
 import { parseAddress } from '../../src/inspect/client-address.ts';
 import { Inspection, inspectForm } from '../../src/inspect/inspect.ts';
 import { doubtsAbout } from '../../src/policy/coherence.ts';
