@@ -72,6 +72,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.isReceiving = true;
     try {
       if (this.state === 'idle') this.firstByte();
+      // RFC 9112 section 2.2: an empty line, which may have come long before, is no byte of the request behind it.
+      else if (this.state === 'receiving-head' && this.parser.isBetweenRequests) this.adoptPolicy();
       this.parser.receive(bytes);
     } catch (error) {
       this.fault(error);

@@ -149,6 +149,14 @@ describe('requests of one connection', () => {
     await client.receive(/414 URI Too Long/);
   });
 
+  it('obey a new policy from the first one on, where an empty line came before', async () => {
+    const client = await (await start()).client('\r\n');
+    await turns();
+    edge.edge.policy = withRequest({ lineBytes: 20 });
+    client.send(get('/much-too-long'));
+    await client.receive(/414 URI Too Long/);
+  });
+
   it('obey a new policy from the next one on, where it has arrived already', async () => {
     const client = await (await start()).client(get('/one') + get('/two-is-too-long'));
     const first = (await edge.request()).start();
