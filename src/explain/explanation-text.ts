@@ -13,7 +13,8 @@ export function explanationLines(explained: ExplainedRequest, paint: Paint): rea
   const { rejection, observed, closes, effective, environ, hint, recorded } = explained;
   const line = (label: string, text: string): string => paint.strong(label.padEnd(labelWidth)) + text;
   const lines = [line('request', requestText(explained)), line('verdict', verdictText(explained, paint))];
-  if (rejection !== null) lines.push(...decisionLines(rejection, paint).map((text) => line('decided', text)));
+  if (rejection !== null)
+    lines.push(...decisionLines(rejection, paint).map((text, index) => line(index === 0 ? 'decided' : '', text)));
   if (hint !== null) lines.push(line('hint', paint.warning(hint)));
   if (recorded !== null) lines.push(line('recorded', recordText(recorded)));
   for (const one of observed) {

@@ -86,8 +86,11 @@ function difference(expected: Expectation, found: Explanation, policy: PolicyInF
 
 const says = { pass: 'passes', refuse: 'is refused' } as const;
 
-function outcomeOf({ verdict, rejection }: Explanation): string {
-  if (verdict === 'pass') return 'it passes';
+function outcomeOf({ verdict, rejection, observed }: Explanation): string {
+  if (verdict === 'pass') {
+    const rules = observed.map(({ rule }) => rule).join(', ');
+    return rules === '' ? 'it passes' : `it passes: ${rules} is only observed`;
+  }
   if (rejection === null) return 'it is not complete: the bytes end before the request does';
   return `${rejection.rule} refuses it (${rejection.detail})`;
 }

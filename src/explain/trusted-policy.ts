@@ -9,6 +9,7 @@ import { type PolicyInForce, putInForce } from '../policy/policy-in-force.ts';
 import { parserContext } from './parser-context.ts';
 import { runTests, type TestResult } from './policy-test.ts';
 import { unreachable } from './reachability.ts';
+import { waysAround } from './way-around.ts';
 
 /** A policy whose own tests have passed. */
 export type TrustedPolicy = {
@@ -40,7 +41,12 @@ export function testsOf(source: PolicySource, policy: PolicyInForce): readonly T
 }
 
 export function doubtsOf(policy: PolicyInForce): readonly Doubt[] {
-  return [...doubtsAbout(policy.policy, memoryBytes()), ...unreachable(policy, parserContext())];
+  const context = parserContext();
+  return [
+    ...doubtsAbout(policy.policy, memoryBytes()),
+    ...unreachable(policy, context),
+    ...waysAround(policy, context),
+  ];
 }
 
 /** Tests that failed, each at its place in the file. */

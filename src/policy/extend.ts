@@ -111,9 +111,15 @@ function byName(link: Link, target: string): Source {
   if (names.includes(target)) return shippedSource(target);
   const choices = names.map((name) => `"${name}"`).join(', ');
   const problem = `expected ${choices} or a relative path such as "./base.json", found "${excerpt(target)}"`;
-  const isFile = /^[^/]+\.(json|ya?ml)$/i.test(target);
-  const meant = isFile ? `./${target}` : nearestNames(target.slice(0, 64), names, 1)[0];
-  throw refusal(link, meant === undefined ? problem : `${problem}; did you mean "${excerpt(meant)}"?`);
+  const meant = meantBy(target, names).map((name) => `"${excerpt(name)}"`);
+  throw refusal(link, meant.length === 0 ? problem : `${problem}; did you mean ${meant.join(' or ')}?`);
+}
+
+/** `strict.json` is a file of the operator's, or the shipped `strict` by the name of its file. */
+function meantBy(target: string, names: readonly string[]): readonly string[] {
+  const [, stem] = /^([^/]+)\.(?:json|ya?ml)$/i.exec(target) ?? [];
+  if (stem === undefined) return nearestNames(target.slice(0, 64), names, 1);
+  return names.includes(stem) ? [stem, `./${target}`] : [`./${target}`];
 }
 
 function shippedSource(name: string): Source {

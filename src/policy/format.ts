@@ -1,4 +1,4 @@
-import { parseAddress, parseBlock } from '../inspect/client-address.ts';
+import { type AddressBlock, parseAddress, parseBlock } from '../inspect/client-address.ts';
 import { patternProblem } from '../inspect/path-pattern.ts';
 import { excerpt } from './excerpt.ts';
 import type { SourceNode } from './locate.ts';
@@ -47,7 +47,17 @@ function blockProblem(text: string): string | undefined {
   const expected = 'expected an address such as 192.0.2.1 or a block such as 192.0.2.0/24 or 2001:db8::/32';
   if (block === undefined) return `${expected}, found "${excerpt(text)}"`;
   if (!block.hasHostBits) return undefined;
-  return `expected a block whose address ends where its prefix does, found "${excerpt(text)}", which could mean two things`;
+  return `expected a block whose address ends where its prefix does, found "${excerpt(text)}"; did you mean "${formatBlock(block)}" or "${text.slice(0, text.indexOf('/'))}"?`;
+}
+
+/** IPv6 as RFC 5952 has it. */
+function formatBlock({ first: { words }, prefixLength }: AddressBlock): string {
+  const groups = [...words].flatMap((word) => [word >>> 16, word & 0xffff]);
+  const address =
+    words.length === 1
+      ? groups.flatMap((group) => [group >>> 8, group & 0xff]).join('.')
+      : new URL(`http://[${groups.map((group) => group.toString(16)).join(':')}]`).hostname.slice(1, -1);
+  return `${address}/${prefixLength}`;
 }
 
 function addressProblem(text: string): string | undefined {

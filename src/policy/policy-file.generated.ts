@@ -119,7 +119,7 @@ export type PolicyFile = {
   };
   /** Requests for which other values hold: a route says which, and the values. Of the routes that take a request the most specific one counts, and no other: by host first (a name before a wildcard, a longer wildcard before a shorter one), then by path (segment by segment, text before `*`), then by method (a route that names it before one that takes any). Two that are equal in all three are an error; GET and HEAD are two methods there. The list of the nearest file is the whole list. */
   readonly routes?: readonly {
-    /** What logs, tests and `policy explain` call this route; left out, they name its hosts, methods and path. */
+    /** What recordings, tests and `policy explain` call this route; left out, they name its hosts, methods and path. */
     readonly name?: string;
     /** Hosts of the requests that it takes, written as in `request.hosts`. Left out: any host. */
     readonly hosts?: readonly string[];

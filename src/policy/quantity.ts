@@ -27,6 +27,47 @@ export function parseDuration(text: string): number | undefined {
   return milliseconds === undefined ? undefined : (Number(digits) * milliseconds) / 1000;
 }
 
+/** What a text that is no quantity may have been meant as, as a policy file would have it. */
+type Guess = { readonly text: string; readonly number: number };
+
+/** `64K` and `20m` of nginx, `64 kib` and a number in quotes. Gunicorn and nginx count in 1024s, so that comes first. */
+export function nearSizes(text: string): readonly Guess[] {
+  const [, digits, letter = '', suffix = ''] = /^(0|[1-9][0-9]{0,14}) ?([kmgt]?)(i?b)?$/i.exec(text) ?? [];
+  if (digits === undefined) return [];
+  if (letter === '') return [{ text: suffix === '' ? digits : `"${digits}B"`, number: Number(digits) }];
+  const binary = `${letter.toUpperCase()}iB`;
+  const decimal = letter.toLowerCase() === 'k' ? 'kB' : `${letter.toUpperCase()}B`;
+  const units = suffix.length === 2 ? [binary] : [binary, decimal];
+  return units.map((unit) => ({ text: `"${digits}${unit}"`, number: Number(digits) * (bytesOf[unit] ?? 1) }));
+}
+
+/** `10`, `10 s`, `10S`, `10sec` and `2min`. */
+export function nearDurations(text: string): readonly Guess[] {
+  const [, digits, word = ''] = /^((?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,3})?) ?([a-z]*)$/i.exec(text) ?? [];
+  if (digits === undefined) return [];
+  const unit = word === '' ? 's' : unitOfWord(word.toLowerCase());
+  return unit === undefined
+    ? []
+    : [{ text: `"${digits}${unit}"`, number: (Number(digits) * (millisecondsOf[unit] ?? 1)) / 1000 }];
+}
+
+function unitOfWord(word: string): string | undefined {
+  if (Object.hasOwn(millisecondsOf, word)) return word;
+  const words = {
+    s: /^sec(ond)?s?$/,
+    m: /^min(ute)?s?$/,
+    h: /^(hr|hour)s?$/,
+    d: /^days?$/,
+    ms: /^(msec|millisecond)s?$/,
+  };
+  return Object.entries(words).find(([, pattern]) => pattern.test(word))?.[0];
+}
+
+/** A whole number in quotes. */
+export function nearCounts(text: string): readonly Guess[] {
+  return /^(0|[1-9][0-9]{0,14})$/.test(text) ? [{ text, number: Number(text) }] : [];
+}
+
 /** Whole milliseconds, the nearest; never 0 for a duration that is not 0, because 0 may mean `no deadline`. */
 export function toMilliseconds(seconds: number): number {
   return seconds === 0 ? 0 : Math.max(1, Math.round(seconds * 1000));

@@ -7,7 +7,7 @@ import { type Mistake, PolicyError } from './mistake.ts';
 import { type PolicyFile, policyKeys } from './policy-file.generated.ts';
 import { expectation, knownKeys, type PolicyKey, schemaPointer } from './policy-key.ts';
 import { schemaErrors } from './policy-validator.generated.ts';
-import { parseDuration, parseSize } from './quantity.ts';
+import { nearCounts, nearDurations, nearSizes, parseDuration, parseSize } from './quantity.ts';
 import { type RepeatedKey, repeatedKeys } from './repeated-key.ts';
 import { routeProblems } from './route-conflict.ts';
 
@@ -128,9 +128,22 @@ function listOf(pointer: string): (PolicyKey & { readonly kind: 'list' }) | unde
 
 function nearestValue(pointer: string, value: unknown): string {
   const key = keyAt(pointer) ?? listOf(pointer);
-  if (typeof value !== 'string' || (key?.kind !== 'choice' && key?.kind !== 'list')) return '';
+  if (typeof value !== 'string') return '';
+  if (key?.kind === 'size' || key?.kind === 'duration' || key?.kind === 'count') return nearestQuantity(key, value);
+  if (key?.kind !== 'choice' && key?.kind !== 'list') return '';
   const nearest = nearestTo(value, key.values);
-  return nearest === undefined ? '' : `; did you mean "${nearest}"?`;
+  // Where the list itself is a string, it was to have one element.
+  const isElement = key.kind === 'choice' || keyAt(pointer) === undefined;
+  return nearest === undefined ? '' : `; did you mean ${isElement ? `"${nearest}"` : `["${nearest}"]`}?`;
+}
+
+type Quantity = PolicyKey & { readonly kind: 'size' | 'duration' | 'count' };
+
+/** Only of what could stand there: a guess that is refused as well helps nobody. */
+function nearestQuantity({ kind, minimum, maximum }: Quantity, value: string): string {
+  const units = kind === 'size' ? nearSizes(value) : kind === 'duration' ? nearDurations(value) : nearCounts(value);
+  const meant = units.filter(({ number }) => number >= minimum && number <= maximum).map(({ text }) => text);
+  return meant.length === 0 ? '' : `; did you mean ${meant.join(' or ')}?`;
 }
 
 function nearestTo(misspelt: string, known: readonly string[]): string | undefined {
@@ -167,7 +180,7 @@ function isRule(name: string): name is RuleId {
 
 /** A value as the file has it; of a larger one only what it is. */
 function source({ text }: SourceDocument, node: SourceNode): string {
-  if (node.members !== undefined) return 'an object';
+  if (node.members !== undefined) return node.members.length === 0 ? 'an empty object' : 'an object';
   if (node.elements !== undefined) return node.elements.length === 0 ? 'an empty list' : 'a list';
   if (node.start === node.end) return 'nothing';
   return excerpt(text.slice(node.start, Math.min(node.end, node.start + 100)));

@@ -22,7 +22,7 @@ export function valueText(policy: PolicyParts, pointer: string): string {
 function textOf(value: unknown, pointer: string): string {
   if (typeof value === 'number') return numberText(value, keys[pointer]?.kind);
   if (!Array.isArray(value)) return typeof value === 'object' ? JSON.stringify(value) : String(value);
-  if (value.length === 0) return 'none';
+  if (value.length === 0) return 'empty';
   const shown = value.slice(0, mostElements).join(', ');
   return value.length > mostElements ? `${shown} and ${value.length - mostElements} more` : shown;
 }

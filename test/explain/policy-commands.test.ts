@@ -229,7 +229,7 @@ const cases: readonly Case[] = [
     behaviour: 'diff tells of routes that came and went',
     args: 'diff doubtful.json site.json',
     code: 1,
-    out: [/^\+ route \/admin\/\* \(site\.json:\d+:\d+\)\n {4}\/clients\/allow: none .*-> 10\.0\.0\.0\/8/m],
+    out: [/^\+ route \/admin\/\* \(site\.json:\d+:\d+\)\n {4}\/clients\/allow: empty .*-> 10\.0\.0\.0\/8/m],
   },
   { behaviour: 'diff refuses an invalid policy', args: 'diff site.json invalid.json', code: 2, err: [/requst/] },
   { behaviour: 'diff refuses a policy whose tests fail', args: 'diff failing.json default', code: 2, err: [/fails/] },

@@ -168,6 +168,10 @@ describe('a policy is refused that extends', () => {
     const expected = `expected ${names} or a relative path such as "./base.json"`;
     assert.equal(refusalOfExtends('defautl'), `${expected}, found "defautl"; did you mean "default"?`);
     assert.equal(refusalOfExtends('base.json'), `${expected}, found "base.json"; did you mean "./base.json"?`);
+    assert.equal(
+      refusalOfExtends('strict.json'),
+      `${expected}, found "strict.json"; did you mean "strict" or "./strict.json"?`,
+    );
     assert.equal(refusalOfExtends(''), `${expected}, found ""`);
     assert.equal(refusalOfExtends('policy.schema'), `${expected}, found "policy.schema"`);
   });

@@ -16,6 +16,40 @@ type Case = { readonly behaviour: string; readonly text: string; readonly mistak
 
 const cases: readonly Case[] = [
   {
+    behaviour: 'guesses the unit of a size',
+    text: '{ "request": { "line": { "maxBytes": "2K" },\n "fields": { "maxTotalBytes": "1024", "maxFieldBytes": "8 kib" },\n "content": { "maxBytes": "20m" } } }',
+    mistakes: [
+      `1:38: /request/line/maxBytes: expected ${lineSize}, found "2K"; did you mean "2KiB" or "2kB"?`,
+      '2:31: /request/fields/maxTotalBytes: expected a size from 1 byte to 16MiB, as a number of bytes or as "64KiB", found "1024"; did you mean 1024?',
+      '2:56: /request/fields/maxFieldBytes: expected a size from 1 byte to 16MiB, as a number of bytes or as "64KiB", found "8 kib"; did you mean "8KiB"?',
+      '3:27: /request/content/maxBytes: expected a size from 1 byte to 1TiB, as a number of bytes or as "64KiB", found "20m"; did you mean "20MiB" or "20MB"?',
+    ],
+  },
+  {
+    behaviour: 'guesses the unit of a duration',
+    text: '{ "timeouts": { "head": "10",\n "content": "10sec",\n "write": "2 Min",\n "queue": "1constructor" } }',
+    mistakes: [
+      `1:25: /timeouts/head: expected ${duration}, found "10"; did you mean "10s"?`,
+      `2:13: /timeouts/content: expected ${duration}, found "10sec"; did you mean "10s"?`,
+      `3:11: /timeouts/write: expected ${duration}, found "2 Min"; did you mean "2m"?`,
+      `4:11: /timeouts/queue: expected ${duration}, found "1constructor"`,
+    ],
+  },
+  {
+    behaviour: 'guesses a list of one element',
+    text: '{ "request": { "methods": "get" } }',
+    mistakes: [
+      `1:27: /request/methods: expected a list of 1 to 32 elements, each ${method}, found "get"; did you mean ["GET"]?`,
+    ],
+  },
+  {
+    behaviour: 'says of an object that it is empty',
+    text: '{ "tests": [{ "name": "x", "request": "", "expect": {} }] }',
+    mistakes: [
+      '1:53: /tests/0/expect: expected an object with keys among verdict, rule, observed, status, route, environ, found an empty object',
+    ],
+  },
+  {
     behaviour: 'names the nearest key of the same object',
     text: '{ "requst": {} }',
     mistakes: [`1:3: /requst: expected ${rootKeys}, found "requst"; did you mean "request"?`],
@@ -65,7 +99,7 @@ const cases: readonly Case[] = [
   {
     behaviour: 'refuses sizes that are no sizes',
     text: '{ "request": { "line": { "maxBytes": "64K" } } }',
-    mistakes: [`1:38: /request/line/maxBytes: expected ${lineSize}, found "64K"`],
+    mistakes: [`1:38: /request/line/maxBytes: expected ${lineSize}, found "64K"; did you mean "64KiB" or "64kB"?`],
   },
   {
     behaviour: 'refuses sizes below and above the range, however they are written',
@@ -81,7 +115,7 @@ const cases: readonly Case[] = [
     text: '{ "timeouts": {\n"head": 0,\n"content": "10 s",\n"write": "-1s",\n"queue": "25d",\n"worker": -1 } }',
     mistakes: [
       `2:9: /timeouts/head: expected ${duration}, found 0`,
-      `3:12: /timeouts/content: expected ${duration}, found "10 s"`,
+      `3:12: /timeouts/content: expected ${duration}, found "10 s"; did you mean "10s"?`,
       `4:10: /timeouts/write: expected ${duration}, found "-1s"`,
       `5:10: /timeouts/queue: expected ${duration}, found "25d"`,
       '6:11: /timeouts/worker: expected 0 (no deadline) or a duration up to 24d, as a number of seconds or as "10s", found -1',
@@ -93,7 +127,7 @@ const cases: readonly Case[] = [
     mistakes: [
       '1:27: /connections/max: expected a whole number of connections from 1 to 1048576, found 1e999',
       '1:54: /queue/max: expected a whole number of requests from 1 to 1048576, found 1.5',
-      '1:91: /keepAlive/maxRequests: expected a whole number of requests from 1 to 1000000000, found "1000"',
+      '1:91: /keepAlive/maxRequests: expected a whole number of requests from 1 to 1000000000, found "1000"; did you mean 1000?',
     ],
   },
   {
@@ -140,7 +174,7 @@ const cases: readonly Case[] = [
       `1:14: /request: expected an object with ${requestKeys}, found a list`,
       '1:28: /queue: expected an object with the key max, found 3',
       '1:44: /keepAlive: expected an object with keys among idle, maxRequests, found null',
-      '1:74: /connections/max: expected a whole number of connections from 1 to 1048576, found an object',
+      '1:74: /connections/max: expected a whole number of connections from 1 to 1048576, found an empty object',
       '1:91: /$schema: expected a string of at most 2048 characters, found true',
     ],
   },
