@@ -5,8 +5,8 @@ import { withValues } from '../policy/effective.ts';
 import { originOf } from '../policy/origin.ts';
 import type { Policy, Route } from '../policy/policy.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
+import { arrivalFrom, nobody } from './arriving.ts';
 import { explainFirst } from './explain.ts';
-import { arrivalFrom, nobody } from './policy-test.ts';
 
 /**
  * Every open route is compared with every guarded one, and where both may take a request, it is sent. Beyond so many, which

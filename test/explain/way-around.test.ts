@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parserContext } from '../../src/explain/trusted-policy.ts';
+import { parserContext } from '../../src/explain/parser-context.ts';
 import { waysAround } from '../../src/explain/way-around.ts';
 import { policyFrom } from '../../src/policy/load.ts';
 import { putInForce } from '../../src/policy/policy-in-force.ts';
