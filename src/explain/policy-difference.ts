@@ -2,10 +2,14 @@ import { parseBlock } from '../inspect/client-address.ts';
 import { withValues } from '../policy/effective.ts';
 import { originOf } from '../policy/origin.ts';
 import type { Policy, Route } from '../policy/policy.ts';
+import { type PolicyInForce, putInForce } from '../policy/policy-in-force.ts';
 import { valuePointers } from '../policy/policy-value.ts';
 import { labelOf } from '../policy/route.ts';
 import { modeOf, observableRules } from './decision.ts';
 import { type EffectiveValue, effectiveValue, type Holding } from './effective-value.ts';
+import { explainFirst } from './explain.ts';
+import { parserContext } from './parser-context.ts';
+import { sampleRequest } from './sample-request.ts';
 
 /** One value that is another one in effect. */
 export type ValueChange = {
@@ -26,7 +30,7 @@ export type RouteChange = {
   readonly oldLabel: string | null;
   readonly origin: string;
   readonly oldOrigin: string | null;
-  /** Of a route that came or went: what it says against what holds for all requests. */
+  /** Of a route that came or went: what it says against what holds for its requests without it, by another route perhaps. */
   readonly values: readonly ValueChange[];
 };
 
@@ -106,13 +110,15 @@ function sortedKeys(_: string, value: unknown): unknown {
 }
 
 function routeChanges(old: Policy, now: Policy): readonly RouteChange[] {
+  const oldInForce = putInForce(old);
+  const nowInForce = putInForce(now);
   const oldRoutes = new Map(old.routes.map((route, index) => [conditionOf(route), index]));
   const kept = new Set<string>();
   const changes = now.routes.flatMap((route, index): readonly RouteChange[] => {
     const condition = conditionOf(route);
     const oldIndex = oldRoutes.get(condition);
     if (oldIndex === undefined)
-      return [routeChange('added', now, index, ownChanges(generalOf(now), routeOf(now, index)))];
+      return [routeChange('added', now, index, ownChanges(withoutRoute(now, index, oldInForce), routeOf(now, index)))];
     kept.add(condition);
     const values = ownChanges(routeOf(old, oldIndex), routeOf(now, index));
     const oldRoute = old.routes[oldIndex] ?? route;
@@ -124,9 +130,19 @@ function routeChanges(old: Policy, now: Policy): readonly RouteChange[] {
   });
   const removed = old.routes.flatMap((route, index) => {
     if (kept.has(conditionOf(route))) return [];
-    return [routeChange('removed', old, index, ownChanges(routeOf(old, index), generalOf(old)))];
+    return [routeChange('removed', old, index, ownChanges(routeOf(old, index), withoutRoute(old, index, nowInForce)))];
   });
   return [...changes, ...removed];
+}
+
+/**
+ * What holds for the requests of a route in the policy that lacks it. Where that is another route, which may guard them, its
+ * values are what comes or goes; what no route takes shows as general change elsewhere.
+ */
+function withoutRoute(policy: Policy, index: number, lacking: PolicyInForce): Side {
+  const { bytes, arriving } = sampleRequest(policy, index);
+  const { route } = explainFirst(bytes, lacking, arriving, parserContext()).effective;
+  return route === null ? generalOf(policy) : routeOf(lacking.policy, route);
 }
 
 function routeChange(
