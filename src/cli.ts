@@ -30,6 +30,8 @@ async function main(argv: readonly string[], surroundings: Surroundings): Promis
 }
 
 async function serve(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+  // A config file may take a while. Without handlers the one would end us and the other open a debugger's port.
+  for (const signal of ['SIGHUP', 'SIGUSR1']) process.on(signal, () => {});
   const command = await readConfig(argv, surroundings);
   if (command.type === 'print') {
     stdout.write(command.text);
