@@ -21,6 +21,8 @@ import { yamlProblem } from './yaml-problem.ts';
  */
 const options = { version: '1.2', schema: 'core', merge: false, strict: true, uniqueKeys: false } as const;
 
+/** A list of a hundred thousand hosts or blocks of addresses has as many; a string of more line ends costs seconds. */
+const maxLines = 200_000;
 /** Comments and blank lines in a row. The parser goes over them again for each comment below them. */
 const maxBlankTokens = 5000;
 
@@ -41,6 +43,7 @@ export function parseYamlDocument(bytes: Uint8Array, file: string): SourceDocume
     if (mistakes.length > 0) throw new PolicyError(file, mistakes, { text });
   };
   refuse(controlCharacters(text));
+  refuse(linesWithoutEnd(text));
   const { tokens, stumbles } = readTokens(text);
   refuse(stumbles);
   const document = compose(tokens, text);
@@ -51,6 +54,15 @@ export function parseYamlDocument(bytes: Uint8Array, file: string): SourceDocume
   const root = sourceNode(text, contents, 0, unlikeJson);
   refuse(unlikeJson);
   return { file, text, root };
+}
+
+/** Before the lexer, which keeps each line end of a scalar for itself. */
+function* linesWithoutEnd(text: string): Generator<Stumble> {
+  let lines = 0;
+  for (let offset = text.indexOf('\n'); offset !== -1; offset = text.indexOf('\n', offset + 1)) {
+    lines += 1;
+    if (lines === maxLines) return yield { offset, problem: `more than ${maxLines} lines, which no policy has` };
+  }
 }
 
 function* controlCharacters(text: string): Generator<Stumble> {

@@ -18,6 +18,11 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    behaviour: 'lines without end in a string',
+    text: `$schema: "${'\n'.repeat(300_000)}"\n`,
+    mistakes: ['200000:1: more than 200000 lines, which no policy has'],
+  },
+  {
     behaviour: 'a missing value',
     text: 'queue:\nkeepAlive: { idle }\n',
     mistakes: [
