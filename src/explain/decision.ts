@@ -6,11 +6,9 @@ import type { PolicyInForce } from '../policy/policy-in-force.ts';
 import { policyValue, valuePointers } from '../policy/policy-value.ts';
 import { valueText } from '../policy/value-text.ts';
 import type { Rejection } from '../rejection/rejection.ts';
-import { isObservable, type ObservableRule, type RuleId, rules } from '../rejection/rules.ts';
+import type { ObservableRule } from '../rejection/rules.ts';
 import { type EffectiveValue, effectiveValue, type Holding } from './effective-value.ts';
 import type { Explanation } from './explain.ts';
-
-export const observableRules: readonly ObservableRule[] = (Object.keys(rules) as RuleId[]).filter(isObservable);
 
 /** The values of the policy behind a refusal, or behind what is observed. None where no policy can allow it. */
 export function decidingValues(

@@ -1,7 +1,6 @@
 import type { Readable } from 'node:stream';
 import { excerpt } from '../policy/excerpt.ts';
-import type { Policy } from '../policy/policy.ts';
-import { putInForce } from '../policy/policy-in-force.ts';
+import { type PolicyInForce, putInForce } from '../policy/policy-in-force.ts';
 import { type Answer, answer, counted, exitNegative, exitOk, jsonAnswer, warningLine } from './answer.ts';
 import type { EffectiveValue } from './effective-value.ts';
 import type { Explanation } from './explain.ts';
@@ -38,8 +37,8 @@ type Requests = { readonly count: number; readonly changed: number; readonly sho
 
 /** What changes in effect from one policy to another. Throws `PolicyError` and `UsageError`. */
 export async function diffCommand(options: DiffOptions, paint: Paint, stdin: Readable): Promise<Answer> {
-  const old = loadTrustedPolicy(options.old).policy;
-  const now = loadTrustedPolicy(options.new).policy;
+  const old = putInForce(loadTrustedPolicy(options.old).policy);
+  const now = putInForce(loadTrustedPolicy(options.new).policy);
   const difference = policyDifference(old, now);
   const recording = options.requests === null ? null : await readRecording(options.requests, stdin);
   const requests = recording === null ? null : compareRequests(recording, old, now);
@@ -56,10 +55,10 @@ async function readRecording(path: string, stdin: Readable): Promise<Recording> 
   return readRecordedRequests(bytes, inputName(path));
 }
 
-function compareRequests({ requests }: Recording, old: Policy, now: Policy): Requests {
+function compareRequests({ requests }: Recording, old: PolicyInForce, now: PolicyInForce): Requests {
   const shown: VerdictChange[] = [];
   let changed = 0;
-  for (const change of verdictChanges(requests, putInForce(old), putInForce(now), parserContext())) {
+  for (const change of verdictChanges(requests, old, now, parserContext())) {
     changed += 1;
     if (shown.length < mostShownRequests) shown.push(change);
   }

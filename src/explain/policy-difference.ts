@@ -2,10 +2,11 @@ import { parseBlock } from '../inspect/client-address.ts';
 import { withValues } from '../policy/effective.ts';
 import { originOf } from '../policy/origin.ts';
 import type { Policy, Route } from '../policy/policy.ts';
-import { type PolicyInForce, putInForce } from '../policy/policy-in-force.ts';
+import type { PolicyInForce } from '../policy/policy-in-force.ts';
 import { valuePointers } from '../policy/policy-value.ts';
 import { labelOf } from '../policy/route.ts';
-import { modeOf, observableRules } from './decision.ts';
+import { observableRules } from '../rejection/rules.ts';
+import { modeOf } from './decision.ts';
 import { type EffectiveValue, effectiveValue, type Holding } from './effective-value.ts';
 import { explainFirst } from './explain.ts';
 import { parserContext } from './parser-context.ts';
@@ -40,8 +41,8 @@ export type PolicyDifference = { readonly values: readonly ValueChange[]; readon
  * What differs in effect. How a value is written, who says it, the order of keys, of elements and of routes are no difference;
  * nor is what a policy is called. A route is the same one where it takes the same requests.
  */
-export function policyDifference(old: Policy, now: Policy): PolicyDifference {
-  return { values: valueChanges(generalOf(old), generalOf(now)), routes: routeChanges(old, now) };
+export function policyDifference(old: PolicyInForce, now: PolicyInForce): PolicyDifference {
+  return { values: valueChanges(generalOf(old.policy), generalOf(now.policy)), routes: routeChanges(old, now) };
 }
 
 export function isSame({ values, routes }: PolicyDifference): boolean {
@@ -109,9 +110,9 @@ function sortedKeys(_: string, value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1)));
 }
 
-function routeChanges(old: Policy, now: Policy): readonly RouteChange[] {
-  const oldInForce = putInForce(old);
-  const nowInForce = putInForce(now);
+function routeChanges(oldInForce: PolicyInForce, nowInForce: PolicyInForce): readonly RouteChange[] {
+  const { policy: old } = oldInForce;
+  const { policy: now } = nowInForce;
   const oldRoutes = new Map(old.routes.map((route, index) => [conditionOf(route), index]));
   const kept = new Set<string>();
   const changes = now.routes.flatMap((route, index): readonly RouteChange[] => {

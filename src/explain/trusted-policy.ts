@@ -24,8 +24,8 @@ export type TrustedPolicy = {
 const maxFailures = 50;
 
 /**
- * Loads a policy as `loadPolicy` does (null: the shipped default), runs the tests in it and looks for what its author can hardly have
- * meant. Throws `PolicyError` with all mistakes, or with all tests that fail.
+ * Loads a policy as `loadPolicy` does (null: the shipped default), runs the tests in it and looks for what its author can
+ * hardly have meant. Throws `PolicyError` with all mistakes, or with all tests that fail.
  */
 export function loadTrustedPolicy(path: string | null, directory = process.cwd()): TrustedPolicy {
   const { policy, source } = readPolicy(path, directory);
@@ -42,11 +42,7 @@ export function testsOf(source: PolicySource, policy: PolicyInForce): readonly T
 
 export function doubtsOf(policy: PolicyInForce): readonly Doubt[] {
   const context = parserContext();
-  return [
-    ...doubtsAbout(policy.policy, memoryBytes()),
-    ...unreachable(policy, context),
-    ...waysAround(policy, context),
-  ];
+  return [...doubtsAbout(policy, memoryBytes()), ...unreachable(policy, context), ...waysAround(policy, context)];
 }
 
 /** Tests that failed, each at its place in the file. */

@@ -2,7 +2,6 @@ import type { ParserContext } from '../http1/request-parser.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
 import { arrivalFrom } from './arriving.ts';
 import { type Explanation, explainFirst } from './explain.ts';
-
 import type { RecordedRequest } from './recorded-requests.ts';
 
 /** A recorded request of which two policies think differently. */

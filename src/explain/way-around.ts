@@ -1,12 +1,13 @@
 import type { ParserContext } from '../http1/request-parser.ts';
-import { type PatternParts, partsOf, samplePath } from '../inspect/path-pattern.ts';
+import { type PatternParts, partsOf } from '../inspect/path-pattern.ts';
 import type { Doubt } from '../policy/coherence.ts';
 import { withValues } from '../policy/effective.ts';
 import { originOf } from '../policy/origin.ts';
 import type { Policy, Route } from '../policy/policy.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
-import { arrivalFrom, nobody } from './arriving.ts';
+import { nobody } from './arriving.ts';
 import { explainFirst } from './explain.ts';
+import { anyHost, requestFrom, type SampleRequest } from './sample-request.ts';
 
 /**
  * Every open route is compared with every guarded one, and where both may take a request, it is sent. Beyond so many, which
@@ -37,36 +38,33 @@ export function waysAround(inForce: PolicyInForce, context: ParserContext): read
       if (requests > mostRequests) break;
       if (!passes(request, index, inForce, context)) continue;
       const pointer = `/routes/${index}`;
-      const problem = `this route takes ${described(request)} from everybody, though the route ${guard.route.label} lists who may send it; routes do not add up: say clients here too, or "allow": [] for everybody`;
+      const problem = `this route takes ${request.text} from everybody, though the route ${guard.route.label} lists who may send it; routes do not add up: say clients here too, or "allow": [] for everybody`;
       return [{ pointer, origin: originOf(policy, pointer), problem }];
     }
     return [];
   });
 }
 
-type Sample = { readonly method: string; readonly path: string; readonly host: string };
-
-function described({ method, path, host }: Sample): string {
-  return `${method} ${path} of ${host}`;
-}
-
 /** Whether this route takes the request, of several that could, and nothing refuses it. */
-function passes(request: Sample, index: number, inForce: PolicyInForce, context: ParserContext): boolean {
-  const { method, path, host } = request;
-  const bytes = Buffer.from(`${method} ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`, 'latin1');
-  const { rejection, effective } = explainFirst(bytes, inForce, arrivalFrom(nobody, inForce.policy.name), context);
+function passes(
+  { bytes, arriving }: SampleRequest,
+  index: number,
+  inForce: PolicyInForce,
+  context: ParserContext,
+): boolean {
+  const { rejection, effective } = explainFirst(bytes, inForce, arriving, context);
   return rejection === null && effective.route === index;
 }
 
 /** The plainest request that both routes would take, were the other one not there. */
-function requestOfBoth(route: Route, guard: Route, policy: Policy): Sample | undefined {
+function requestOfBoth(route: Route, guard: Route, policy: Policy): SampleRequest | undefined {
   const path = patternOfBoth(route.path ?? '/*', guard.path ?? '/*');
   if (path === undefined) return undefined;
   const { methods } = withValues(policy, route.values).request;
   const method = methods.find((name) => takes(route.methods, name) && takes(guard.methods, name));
-  const host = hostOfBoth(route.hosts, guard.hosts, policy.request.hosts[0] ?? 'example.com');
+  const host = hostOfBoth(route.hosts, guard.hosts, policy.request.hosts[0] ?? anyHost);
   if (method === undefined || host === undefined) return undefined;
-  return { method, path: samplePath(path), host: host.replace(/^\*/, 'x') };
+  return requestFrom({ method, path, host }, nobody, policy.name);
 }
 
 function takes(methods: readonly string[] | null, method: string): boolean {

@@ -3,7 +3,7 @@ import { withValues } from './effective.ts';
 import { excerpt } from './excerpt.ts';
 import { originOf } from './origin.ts';
 import type { PartialValues, Policy, PolicyValues } from './policy.ts';
-import { putInForce } from './policy-in-force.ts';
+import type { PolicyInForce } from './policy-in-force.ts';
 import { formatDuration, formatSize } from './quantity.ts';
 
 /** Something that a valid policy says and its author can hardly have meant. */
@@ -20,7 +20,8 @@ export function doubtText({ pointer, origin, problem }: Doubt): string {
 }
 
 /** `memoryBytes` is what this machine, or the container, has. */
-export function doubtsAbout(policy: Policy, memoryBytes: number): readonly Doubt[] {
+export function doubtsAbout(inForce: PolicyInForce, memoryBytes: number): readonly Doubt[] {
+  const { policy } = inForce;
   const general = doubtsAboutValues(policy, policy);
   const ofRoutes = policy.routes.flatMap(({ values }, index) =>
     doubtsAboutValues(withValues(policy, values), values).map((doubt) => ({
@@ -28,7 +29,7 @@ export function doubtsAbout(policy: Policy, memoryBytes: number): readonly Doubt
       pointer: `/routes/${index}${doubt.pointer}`,
     })),
   );
-  const found = [...general, ...doubtsAboutRoutes(policy), ...doubtsAboutMemory(policy, memoryBytes), ...ofRoutes];
+  const found = [...general, ...doubtsAboutRoutes(policy), ...doubtsAboutMemory(inForce, memoryBytes), ...ofRoutes];
   return found.map(({ pointer, problem }) => ({ pointer, origin: originOf(policy, pointer), problem }));
 }
 
@@ -94,10 +95,10 @@ function doubtsAboutRoutes({ request, routes }: Policy): readonly Unplaced[] {
 }
 
 /** Only where a file says one of the numbers: the shipped ones are a choice that the manual explains. */
-function doubtsAboutMemory(policy: Policy, memoryBytes: number): readonly Unplaced[] {
+function doubtsAboutMemory({ policy, headLimits }: PolicyInForce, memoryBytes: number): readonly Unplaced[] {
   const { request, connections, response } = policy;
   // Which route takes a head is not known while it is received: any client may take the room of the most generous one.
-  const { lineBytes, totalFieldBytes } = putInForce(policy).headLimits;
+  const { lineBytes, totalFieldBytes } = headLimits;
   const ofOne = lineBytes + totalFieldBytes + request.contentMemoryBytes + response.bufferBytes;
   const most = ofOne * connections.max;
   const generous = policy.routes.findIndex(({ values }) => values.request?.totalFieldBytes === totalFieldBytes);

@@ -1,9 +1,9 @@
 import { AddressSet } from '../inspect/address-set.ts';
 import { HostTable } from '../inspect/host-table.ts';
 import type { InspectPolicy } from '../inspect/inspect.ts';
-import { isObservable, type RuleId, rules } from '../rejection/rules.ts';
+import { observableRules, type RuleId } from '../rejection/rules.ts';
+import { numberKey } from './key-at.ts';
 import type { PartialValues, PolicyValues, RequestPolicy } from './policy.ts';
-import { policyKeys } from './policy-file.generated.ts';
 
 /** What holds for one request: the values of the policy, with those of the route in their place, ready to be asked. */
 export type EffectivePolicy = InspectPolicy & {
@@ -14,8 +14,6 @@ export type EffectivePolicy = InspectPolicy & {
   /** As the parser takes them: a limit that is only observed is out of its way. */
   readonly parserLimits: RequestPolicy;
 };
-
-const observable = (Object.keys(rules) as RuleId[]).filter(isObservable);
 
 /** The tables of a policy are made once; routes share those that they do not change. */
 export function effectivePolicy(route: number | null, values: PolicyValues, base?: EffectivePolicy): EffectivePolicy {
@@ -51,7 +49,7 @@ export function withValues(base: PolicyValues, changes: PartialValues): PolicyVa
 }
 
 function observedRules({ mode, rules }: PolicyValues): ReadonlySet<RuleId> | null {
-  const observed = observable.filter((rule) => (rules[rule] ?? mode) === 'observe');
+  const observed = observableRules.filter((rule) => (rules[rule] ?? mode) === 'observe');
   return observed.length === 0 ? null : new Set(observed);
 }
 
@@ -59,17 +57,13 @@ function observedRules({ mode, rules }: PolicyValues): ReadonlySet<RuleId> | nul
 function withoutObserved(request: RequestPolicy, observed: ReadonlySet<RuleId>): RequestPolicy {
   return {
     ...request,
-    lineBytes: observed.has('request-line.too-long') ? most('/request/line/maxBytes') : request.lineBytes,
-    fieldCount: observed.has('fields.too-many') ? most('/request/fields/maxCount') : request.fieldCount,
+    lineBytes: observed.has('request-line.too-long') ? numberKey('/request/line/maxBytes').maximum : request.lineBytes,
+    fieldCount: observed.has('fields.too-many') ? numberKey('/request/fields/maxCount').maximum : request.fieldCount,
     fieldBytes: observed.has('field.too-large') ? request.totalFieldBytes : request.fieldBytes,
-    contentBytes: observed.has('content.too-large') ? most('/request/content/maxBytes') : request.contentBytes,
+    contentBytes: observed.has('content.too-large')
+      ? numberKey('/request/content/maxBytes').maximum
+      : request.contentBytes,
   };
-}
-
-function most(pointer: keyof typeof policyKeys): number {
-  const key = policyKeys[pointer];
-  if ('maximum' in key) return key.maximum;
-  throw new Error(`${pointer} is no number`);
 }
 
 function hostTable(hosts: readonly string[]): HostTable<null> | null {

@@ -1,8 +1,8 @@
 import { deepFreeze } from './freeze.ts';
+import { numberKey } from './key-at.ts';
 import { PolicyError } from './mistake.ts';
 import type { Policy } from './policy.ts';
-import { policyKeys } from './policy-file.generated.ts';
-import { expectation, type PolicyKey } from './policy-key.ts';
+import { expectation } from './policy-key.ts';
 import { formatDuration, formatSize, toMilliseconds } from './quantity.ts';
 
 /** The values that the command line, the environment or a config file may replace. */
@@ -127,10 +127,4 @@ function checkRange({ pointer, value, origin }: Override): void {
   const maximum = pointer === '/request/fields/maxFieldBytes' ? Number.MAX_SAFE_INTEGER : key.maximum;
   if (value === 0 || (isWhole && value >= key.minimum && value <= maximum)) return;
   throw new PolicyError(origin, [{ position: null, pointer, problem: `expected ${expectation(key)}, found ${value}` }]);
-}
-
-function numberKey(pointer: OverridablePointer): PolicyKey & { readonly minimum: number; readonly maximum: number } {
-  const key = policyKeys[pointer];
-  if ('minimum' in key) return key;
-  throw new Error(`${pointer} is no number`);
 }

@@ -2,10 +2,11 @@ import { type RuleId, rules, whyEnforced } from '../rejection/rules.ts';
 import { nearestNames } from '../suggestion/nearest-name.ts';
 import { excerpt } from './excerpt.ts';
 import { formatProblems } from './format.ts';
+import { keyAt, keysByPointer } from './key-at.ts';
 import { escapeSegment, locate, positionAt, type SourceDocument, type SourceNode } from './locate.ts';
 import { type Mistake, PolicyError } from './mistake.ts';
-import { type PolicyFile, policyKeys } from './policy-file.generated.ts';
-import { expectation, knownKeys, type PolicyKey, schemaPointer } from './policy-key.ts';
+import type { PolicyFile } from './policy-file.generated.ts';
+import { expectation, knownKeys, type PolicyKey } from './policy-key.ts';
 import { schemaErrors } from './policy-validator.generated.ts';
 import { nearCounts, nearDurations, nearSizes, parseDuration, parseSize } from './quantity.ts';
 import { type RepeatedKey, repeatedKeys } from './repeated-key.ts';
@@ -23,8 +24,6 @@ export type SchemaError = {
 const maxMistakes = 50;
 /** Longer than any key: not worth looking for a near one. */
 const maxMisspeltLength = 64;
-
-const keys: Readonly<Partial<Record<string, PolicyKey>>> = policyKeys;
 
 /** What is wrong at a pointer, beside what the schema can say. */
 export type Problem = { readonly pointer: string; readonly problem: string };
@@ -62,10 +61,6 @@ function withNumbers(node: SourceNode, pointer: string): unknown {
     object[name] = withNumbers(member, `${pointer}/${escapeSegment(name)}`);
   }
   return object;
-}
-
-function keyAt(pointer: string): PolicyKey | undefined {
-  return keys[schemaPointer(pointer)];
 }
 
 /** A value that is wrong in two ways is one mistake; unknown and missing keys of one object are several. */
@@ -159,7 +154,9 @@ function unknownKey(objectPointer: string, name: string): string {
   const problem = `expected ${knownKeys(known)}, found "${excerpt(name)}"`;
   const nearest = nearestTo(name.replace(/[-_ ]/g, ''), known);
   if (nearest !== undefined) return `${problem}; did you mean "${nearest}"?`;
-  const places = Object.keys(keys).filter((pointer) => pointer.endsWith(`/${name}`) && !pointer.includes('/*'));
+  const places = Object.keys(keysByPointer).filter(
+    (pointer) => pointer.endsWith(`/${name}`) && !pointer.includes('/*'),
+  );
   return places.length === 0 ? problem : `${problem}; there is ${places.join(' and ')}`;
 }
 
@@ -170,7 +167,7 @@ function whyNotHere(objectPointer: string, name: string): string | undefined {
   }
   const [, withinRoute] = /^\/routes\/\d+(\/.*)?$/.exec(objectPointer) ?? [];
   const general = `${withinRoute ?? ''}/${escapeSegment(name)}`;
-  if (!objectPointer.startsWith('/routes/') || !(general in keys)) return undefined;
+  if (!objectPointer.startsWith('/routes/') || !(general in keysByPointer)) return undefined;
   return `${general} cannot be another one on a route: it counts before the route is known, or for all requests together`;
 }
 

@@ -1,10 +1,9 @@
+import { keyAt } from './key-at.ts';
 import type { Policy, Route } from './policy.ts';
-import { policyKeys } from './policy-file.generated.ts';
 import type { PolicyKey } from './policy-key.ts';
 import { policyValue } from './policy-value.ts';
 import { formatDuration, formatSize } from './quantity.ts';
 
-const keys: Readonly<Partial<Record<string, PolicyKey>>> = policyKeys;
 const mostElements = 20;
 
 /** A policy, or parts of one. */
@@ -20,7 +19,7 @@ export function valueText(policy: PolicyParts, pointer: string): string {
 
 /** `value` in the unit of a policy; `pointer` is that of the schema. */
 function textOf(value: unknown, pointer: string): string {
-  if (typeof value === 'number') return numberText(value, keys[pointer]?.kind);
+  if (typeof value === 'number') return numberText(value, keyAt(pointer)?.kind);
   if (!Array.isArray(value)) return typeof value === 'object' ? JSON.stringify(value) : String(value);
   if (value.length === 0) return 'empty';
   const shown = value.slice(0, mostElements).join(', ');

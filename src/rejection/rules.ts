@@ -63,6 +63,8 @@ export function isObservable(rule: RuleId): rule is ObservableRule {
   return 'observable' in rules[rule];
 }
 
+export const observableRules: readonly ObservableRule[] = (Object.keys(rules) as RuleId[]).filter(isObservable);
+
 /** Why a rule cannot be observed, in words that follow it. */
 export function whyEnforced(rule: RuleId): string {
   if (rule.startsWith('timeout.')) return 'it ends a wait that nothing else would end';

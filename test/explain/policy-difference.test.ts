@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isSame, policyDifference, type RouteChange, type ValueChange } from '../../src/explain/policy-difference.ts';
 import { policyFrom } from '../../src/policy/load.ts';
-import type { Policy } from '../../src/policy/policy.ts';
+import { type PolicyInForce, putInForce } from '../../src/policy/policy-in-force.ts';
 import { readCases } from '../support/cases.ts';
 
 type Case = {
@@ -15,8 +15,8 @@ type Case = {
 
 const signs = { added: '+', removed: '-', changed: '~' } as const;
 
-function policyOf(file: object, name: string): Policy {
-  return policyFrom(Buffer.from(JSON.stringify(file)), name);
+function policyOf(file: object, name: string): PolicyInForce {
+  return putInForce(policyFrom(Buffer.from(JSON.stringify(file)), name));
 }
 
 function valueShown({ pointer, old, new: now, added, removed }: ValueChange): string {

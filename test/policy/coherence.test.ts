@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { doubtsAbout, doubtText } from '../../src/policy/coherence.ts';
 import { policyFrom } from '../../src/policy/load.ts';
+import { putInForce } from '../../src/policy/policy-in-force.ts';
 
 const gibibyte = 2 ** 30;
 const plenty = 1024 * gibibyte;
@@ -130,7 +131,7 @@ describe('what can hardly be meant', () => {
   for (const { behaviour, file, memoryBytes = plenty, doubts } of cases) {
     it(`is ${behaviour}`, () => {
       const policy = policyFrom(Buffer.from(JSON.stringify(file, null, 1)), 'site.json');
-      const found = doubtsAbout(policy, memoryBytes);
+      const found = doubtsAbout(putInForce(policy), memoryBytes);
       assert.deepEqual(
         found.map(({ pointer }) => pointer),
         doubts.map(([pointer]) => pointer),
