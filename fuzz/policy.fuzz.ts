@@ -210,6 +210,7 @@ function isSane(key: PolicyKey, value: unknown, name: string): boolean {
       return value.every((element) => (key.values.length > 0 ? key.values.includes(element) : form.test(element)));
     }
     case 'size':
+    case 'rate':
     case 'count':
     case 'duration': {
       const [unit, most] = key.kind === 'duration' ? [1000, longestTimer] : [1, Number.MAX_SAFE_INTEGER];

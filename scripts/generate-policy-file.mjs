@@ -16,6 +16,9 @@ export type Size = number | string;
 /** Seconds, or a string such as \`10s\`. */
 export type Duration = number | string;
 
+/** Bytes a second, or a string such as \`1KiB/s\`. */
+export type Rate = number | string;
+
 /** ${schema.description} */
 export type PolicyFile = ${typeOf(schema, '')};
 
@@ -59,6 +62,8 @@ function typeOf(schema, indent) {
       return 'Size';
     case 'duration':
       return 'Duration';
+    case 'rate':
+      return 'Rate';
     case 'count':
       return 'number';
     case 'choice':
@@ -86,9 +91,13 @@ function keyOf(schema) {
   if (form === '"object"') return { kind: 'map', item: schema.description, maxItems: schema.maxProperties };
   if (form === '["integer","string"]' && unit === 'bytes') return { kind: 'size', minimum, maximum };
   if (form === '["number","string"]' && unit === 'seconds') return { kind: 'duration', minimum, maximum };
+  if (form === '["integer","string"]' && unit === 'bytes a second') return { kind: 'rate', minimum, maximum };
   if (form === '"integer"') return { kind: 'count', unit, minimum, maximum };
   if (form === '"string"' && schema.enum) return { kind: 'choice', values: schema.enum };
-  if (form === '"string"') return { kind: 'text', maxLength: schema.maxLength };
+  if (form === '"string"') {
+    const item = schema.pattern === undefined ? undefined : schema.description;
+    return { kind: 'text', item, maxLength: schema.maxLength };
+  }
   if (form === '"array"' && schema.items.type === 'string') {
     return { kind: 'list', item: schema.items.description, values: schema.items.enum ?? [], minItems, maxItems };
   }

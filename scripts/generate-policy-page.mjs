@@ -59,7 +59,7 @@ function enforcedTable(ids, whyEnforced) {
 
 function keyReference(schema, rules) {
   const keys = [...keysOf(schema, '')];
-  const general = keys.filter(({ pointer }) => pointer !== '' && !/^\/(routes|tests)\/\*/.test(pointer));
+  const general = keys.filter(({ pointer }) => pointer !== '' && !pointer.includes('/*'));
   const ofRoutes = new Set(keys.map(({ pointer }) => pointer.replace(/^\/routes\/\*/, '')).filter(isRepeated));
   const shown = general.filter(({ pointer }) => !pointer.startsWith('/rules/'));
   return [
@@ -70,6 +70,8 @@ function keyReference(schema, rules) {
     members('/routes/*', keys, (inner) => !ofRoutes.has(`/${inner}`)),
     '### In a test',
     members('/tests/*', keys, () => true),
+    '### In a rate limit',
+    members('/rateLimits/*', keys, () => true),
   ].join('\n\n');
 }
 
@@ -132,12 +134,14 @@ function typeText(part) {
   const { type, unit, minimum, maximum } = part;
   if (part.properties !== undefined) return `an object of rules, each ${typeText(Object.values(part.properties)[0])}`;
   if (part.enum?.length > 12) return 'the id of a rule';
-  if (part.enum?.length > 3) return 'the id of a rule that can be observed';
+  if (part.enum?.length > 4) return 'the id of a rule that can be observed';
   if (part.enum) return part.enum.map((value) => `\`${value}\``).join(' or ');
   if (unit === 'bytes') return `a size from ${size(minimum)} to ${size(maximum)}`;
+  if (unit === 'bytes a second') return `a rate from 0 to ${size(maximum)}/s`;
   if (unit === 'seconds') return `a duration from ${minimum === 0 ? '0' : duration(minimum)} to ${duration(maximum)}`;
   if (type === 'integer') return `a whole number${unit ? ` of ${unit}` : ''} from ${minimum} to ${maximum}`;
   if (type === 'array') return `a list of ${part.minItems ? '1' : '0'} to ${part.maxItems}${elements(part.items)}`;
+  if (part.pattern) return part.description;
   if (type === 'object') return `an object of at most ${part.maxProperties} keys`;
   return `a string of at most ${part.maxLength} characters`;
 }

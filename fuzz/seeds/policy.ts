@@ -14,6 +14,8 @@ function valuesOf(key: PolicyKey): readonly unknown[] {
       return [key.minimum, key.maximum, key.maximum + 1, '64KiB', '1MB', '0B'];
     case 'duration':
       return [key.minimum, key.maximum, 0, 0.0004, 1.0005, '1.5m', '500ms', '24d', '0s'];
+    case 'rate':
+      return [key.minimum, key.maximum, key.maximum + 1, '500B/s', '1KiB/s', '1KiB'];
     case 'count':
       return [key.minimum, key.maximum, key.maximum + 1, 1.5, -1];
     case 'choice':

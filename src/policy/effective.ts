@@ -45,6 +45,7 @@ export function withValues(base: PolicyValues, changes: PartialValues): PolicyVa
     timeouts: changes.timeouts === undefined ? base.timeouts : { ...base.timeouts, ...changes.timeouts },
     keepAlive: changes.keepAlive === undefined ? base.keepAlive : { ...base.keepAlive, ...changes.keepAlive },
     clients: changes.clients === undefined ? base.clients : { ...base.clients, ...changes.clients },
+    rateLimits: changes.rateLimits ?? base.rateLimits,
   };
 }
 

@@ -20,7 +20,7 @@ export function* formatProblems(root: SourceNode): Generator<Problem> {
 }
 
 function* blockProblems(clients: SourceNode | undefined, pointer: string): Generator<Problem> {
-  for (const list of ['allow', 'deny']) {
+  for (const list of ['allow', 'deny', 'trustedProxies']) {
     for (const [index, element] of (at(clients, list)?.elements ?? []).entries()) {
       yield* textProblems(element, `${pointer}/${list}/${index}`, blockProblem);
     }

@@ -7,6 +7,9 @@ export type Size = number | string;
 /** Seconds, or a string such as `10s`. */
 export type Duration = number | string;
 
+/** Bytes a second, or a string such as `1KiB/s`. */
+export type Rate = number | string;
+
 /** What this server lets in, how much of it and for how long. A file may leave out any key: the policy that it extends says the rest, in the end policies/default.json. */
 export type PolicyFile = {
   /** Where this schema is, for editors. The server does not read it. */
@@ -33,6 +36,8 @@ export type PolicyFile = {
     readonly 'host.not-allowed'?: 'enforce' | 'observe';
     /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
     readonly 'method.not-allowed'?: 'enforce' | 'observe';
+    /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
+    readonly 'rate.exceeded'?: 'enforce' | 'observe';
   };
   /** What a request may look like. */
   readonly request?: {
@@ -67,10 +72,10 @@ export type PolicyFile = {
     readonly content?: {
       /** Most content (body) of one request, chunked or not, transfer coding removed; more gets 413. nginx's client_max_body_size, which is 1 MiB too; Gunicorn has no limit. */
       readonly maxBytes?: Size;
-      /** Content of one request that may wait in memory for the application; the client is read no further until some of it is taken. nginx keeps 16 KiB and writes the rest to disk. */
+      /** Content of one request that may wait in memory: with `delivery: complete` beyond it a file takes it (`spool`); with `stream` the client is read no further until the application takes some. nginx keeps 16 KiB and writes the rest to disk. */
       readonly memoryBytes?: Size;
-      /** When the application starts. `stream`: when the head is checked; it reads the content as it arrives. */
-      readonly delivery?: 'stream';
+      /** When the application gets the request. `complete`: when all of its content is there, so that a client that sends slowly occupies no worker; what `memoryBytes` does not hold waits in a file without a name (`spool`). `stream`: when the head is checked; the application reads the content as it arrives. */
+      readonly delivery?: 'complete' | 'stream';
     };
     /** Trailer sections. Applications do not read them and merging them into the field section lets a client smuggle fields past the checks (RFC 9110 section 6.5.1), so they are read, checked and dropped, as in nginx. `reject` answers 400. */
     readonly trailers?: 'drop' | 'reject';
@@ -81,8 +86,14 @@ export type PolicyFile = {
     readonly head?: Duration;
     /** Longest time without a byte of content. nginx allows 60 s, Apache httpd 20 s; 15 s outlasts four retransmissions of TCP (1, 2, 4 and 8 s). */
     readonly content?: Duration;
+    /** Least average rate of content from the first wait for it on, once `rateGrace` is over: a byte now and then resets `content`, but not this. Below 500 B/s nobody uploads; Apache httpd (mod_reqtimeout) and IIS ask for 500 and 240 bytes a second. 0: none. */
+    readonly contentMinRate?: Rate;
     /** Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it. */
     readonly write?: Duration;
+    /** Least average rate at which a client takes a response, once `rateGrace` is over, while there is something for it to take. IIS asks for 240 bytes a second; 1 KiB/s is less than a telephone line has. 0: none. */
+    readonly writeMinRate?: Rate;
+    /** For so long neither of the two rates counts: a slow start of TCP, a lost packet or a sleeping phone is no attack. */
+    readonly rateGrace?: Duration;
     /** How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody. */
     readonly queue?: Duration;
     /** How long the application may take from dispatch to its response head, and then from one piece of the response to the next; after that 504, or a cut connection. It does not count while the server waits for content of the client. Gunicorn's timeout. 0: no deadline. */
@@ -94,18 +105,32 @@ export type PolicyFile = {
     readonly idle?: Duration;
     /** Requests of one connection before it is closed, so that no client stays on one edge for ever. nginx's keepalive_requests. */
     readonly maxRequests?: number;
+    /** How old a connection gets before the response that it waits for is its last one, so that clients spread anew over edges, machines and policies. nginx's keepalive_time. */
+    readonly maxAge?: Duration;
   };
   /** Client connections. */
   readonly connections?: {
     /** Connections open at once in one edge process; the next one gets 503. Gunicorn allows 1000 a worker, nginx 512; an idle connection costs little here. Has to stay below the limit of open files (ulimit -n). 1048576 is the kernel's own ceiling for one process. */
     readonly max?: number;
+    /** Connections of one client open at once in one edge process, the next one is closed: of an IPv4 address, or of an IPv6 prefix (`clients.ipv6Prefix`). A browser opens 6 to a host; a whole office behind one address may need hundreds. Trusted proxies and Unix sockets have no such limit. */
+    readonly maxPerClient?: number;
   };
-  /** Clients by the address of their connection. Fields such as X-Forwarded-For do not count; a client on a Unix socket has no address and passes. */
+  /** Clients by their address. A client on a Unix socket has no address and passes. */
   readonly clients?: {
     /** Addresses and CIDR blocks that may send requests; all others get 403. Empty: everybody may. */
     readonly allow?: readonly string[];
     /** Addresses and CIDR blocks that get 403. It goes before `allow`: an address in both is denied. */
     readonly deny?: readonly string[];
+    /** So many leading bits of an IPv6 address are one client, where clients are counted, limited or blocked: a home has 2^64 addresses and more. 64 is what every provider gives to one customer at least. */
+    readonly 'ipv6Prefix'?: number;
+    /** Addresses and CIDR blocks of proxies in front of this server. Only what they say of a client counts (`forwardedFields`, `proxyProtocol`); from anybody else Forwarded, X-Forwarded-*, X-Real-IP and X-Client-IP are removed. An address that clients can have, too, lets them choose who they are. */
+    readonly trustedProxies?: readonly string[];
+    /** How many trusted proxies a request may have passed: so many entries of the forwarding field count at most, from the right. */
+    readonly trustedHops?: number;
+    /** The fields that the trusted proxies set: `x-forwarded` (X-Forwarded-For and X-Forwarded-Proto) or `forwarded` (RFC 7239). Only those of one kind are read, because a proxy passes those of the other kind through as the client sent them. */
+    readonly forwardedFields?: 'x-forwarded' | 'forwarded';
+    /** Whether a connection from a trusted proxy begins with a PROXY header, and of which version. It has to be there then; a connection of anybody else never has one. */
+    readonly proxyProtocol?: 'off' | 'v1' | 'v2' | 'any';
   };
   /** Requests that wait for a worker. */
   readonly queue?: {
@@ -116,6 +141,53 @@ export type PolicyFile = {
   readonly response?: {
     /** Content of one response that may wait in memory for its client; beyond it the application is held back. nginx has 64 KiB and then a file; 1 MiB frees the worker at once from nearly every page, and there is no file. */
     readonly bufferBytes?: Size;
+  };
+  /** How many requests may come: more get 429, with Retry-After. Each limit counts by its `key`: `client` (its address), `route` (all requests under the limit together) or `header:NAME` (the value of that field; by address where it is missing). All limits of a list have to let a request pass. The list of a route stands in the place of the general one, like any of its values. None by default: a limit that nobody knows of would surprise. */
+  readonly rateLimits?: readonly {
+    /** a name of lower case letters, digits and hyphens, such as "per-client". Two limits of one name, on two routes, are one limit that counts for both, and have to say the same. */
+    readonly name: string;
+    /** "client", "route" or "header:NAME", such as "header:X-Api-Key" */
+    readonly key?: string;
+    /** Requests that pass in `per`, in the long run. */
+    readonly requests: number;
+    /** The time that `requests` is about. */
+    readonly per: Duration;
+    /** Requests that may come at once, by who has been quiet for long enough. Left out: as many as `requests`. */
+    readonly burst?: number;
+    /** For so long nothing passes once there was one request too many. Left out: only until the next request is allowed. */
+    readonly block?: Duration;
+    /** What one request counts. Left out: 1. */
+    readonly cost?: number;
+    /** `leased`: an edge takes a sixteenth of `burst` at a time from where all of them count, so that few requests have to ask; a limit below 32 is exact in any case. `exact`: each request asks. */
+    readonly accuracy?: 'leased' | 'exact';
+  }[];
+  /** Where rate limits are counted: in the master, for all its edges, or for several machines in a Redis or Valkey (`--rate-limit-store`). */
+  readonly rateLimitStore?: {
+    /** How long an answer may take, from the master or from the store. A store answers in a millisecond. */
+    readonly timeout?: Duration;
+    /** What happens while the store does not answer. `local`: each machine counts for itself. `refuse`: requests under a limit get 503. */
+    readonly outage?: 'local' | 'refuse';
+    /** Keys of one limit that are remembered; the one that was quiet for longest is forgotten first. One takes some 200 bytes. */
+    readonly maxKeys?: number;
+  };
+  /** Clients that collect refusals are blocked for a while, by address: each refusal adds to a score, which goes back over time. */
+  readonly jail?: {
+    /** The score at which a client is blocked. 0: nobody is. */
+    readonly maxScore?: number;
+    /** The time in which a full score goes back to nothing. */
+    readonly decay?: Duration;
+    /** For how long a client is blocked: its requests get 429 unread, by the rule `client.blocked`. */
+    readonly block?: Duration;
+    /** For a request that is no valid HTTP, or that only an attacker sends (400, 417, 501, 505). */
+    readonly malformedScore?: number;
+    /** For a method, host, path or client that the policy does not allow (403, 404, 405, 421). */
+    readonly forbiddenScore?: number;
+    /** For what is longer than a limit (413, 414, 431). */
+    readonly tooLargeScore?: number;
+    /** For a head, content or response that did not move (408, and connections cut). */
+    readonly tooSlowScore?: number;
+    /** For a request above a rate limit, or a connection above `connections.maxPerClient` (429). */
+    readonly tooManyScore?: number;
   };
   /** Requests for which other values hold: a route says which, and the values. Of the routes that take a request the most specific one counts, and no other: by host first (a name before a wildcard, a longer wildcard before a shorter one), then by path (segment by segment, text before `*`), then by method (a route that names it before one that takes any). Two that are equal in all three are an error; GET and HEAD are two methods there. The list of the nearest file is the whole list. */
   readonly routes?: readonly {
@@ -147,6 +219,8 @@ export type PolicyFile = {
       readonly 'host.not-allowed'?: 'enforce' | 'observe';
       /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
       readonly 'method.not-allowed'?: 'enforce' | 'observe';
+      /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
+      readonly 'rate.exceeded'?: 'enforce' | 'observe';
     };
     /** What a request of this route may look like. */
     readonly request?: {
@@ -179,6 +253,8 @@ export type PolicyFile = {
       readonly content?: {
         /** Most content (body) of one request, chunked or not, transfer coding removed; more gets 413. nginx's client_max_body_size, which is 1 MiB too; Gunicorn has no limit. */
         readonly maxBytes?: Size;
+        /** When the application gets the request. `complete`: when all of its content is there, so that a client that sends slowly occupies no worker; what `memoryBytes` does not hold waits in a file without a name (`spool`). `stream`: when the head is checked; the application reads the content as it arrives. */
+        readonly delivery?: 'complete' | 'stream';
       };
       /** Trailer sections. Applications do not read them and merging them into the field section lets a client smuggle fields past the checks (RFC 9110 section 6.5.1), so they are read, checked and dropped, as in nginx. `reject` answers 400. */
       readonly trailers?: 'drop' | 'reject';
@@ -187,8 +263,14 @@ export type PolicyFile = {
     readonly timeouts?: {
       /** Longest time without a byte of content. nginx allows 60 s, Apache httpd 20 s; 15 s outlasts four retransmissions of TCP (1, 2, 4 and 8 s). */
       readonly content?: Duration;
+      /** Least average rate of content from the first wait for it on, once `rateGrace` is over: a byte now and then resets `content`, but not this. Below 500 B/s nobody uploads; Apache httpd (mod_reqtimeout) and IIS ask for 500 and 240 bytes a second. 0: none. */
+      readonly contentMinRate?: Rate;
       /** Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it. */
       readonly write?: Duration;
+      /** Least average rate at which a client takes a response, once `rateGrace` is over, while there is something for it to take. IIS asks for 240 bytes a second; 1 KiB/s is less than a telephone line has. 0: none. */
+      readonly writeMinRate?: Rate;
+      /** For so long neither of the two rates counts: a slow start of TCP, a lost packet or a sleeping phone is no attack. */
+      readonly rateGrace?: Duration;
       /** How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody. */
       readonly queue?: Duration;
       /** How long the application may take from dispatch to its response head, and then from one piece of the response to the next; after that 504, or a cut connection. It does not count while the server waits for content of the client. Gunicorn's timeout. 0: no deadline. */
@@ -200,14 +282,35 @@ export type PolicyFile = {
       readonly idle?: Duration;
       /** Requests of one connection before it is closed, so that no client stays on one edge for ever. nginx's keepalive_requests. */
       readonly maxRequests?: number;
+      /** How old a connection gets before the response that it waits for is its last one, so that clients spread anew over edges, machines and policies. nginx's keepalive_time. */
+      readonly maxAge?: Duration;
     };
-    /** Clients by the address of their connection. Fields such as X-Forwarded-For do not count; a client on a Unix socket has no address and passes. */
+    /** Clients by their address. A client on a Unix socket has no address and passes. */
     readonly clients?: {
       /** Addresses and CIDR blocks that may send requests; all others get 403. Empty: everybody may. */
       readonly allow?: readonly string[];
       /** Addresses and CIDR blocks that get 403. It goes before `allow`: an address in both is denied. */
       readonly deny?: readonly string[];
     };
+    /** How many requests may come: more get 429, with Retry-After. Each limit counts by its `key`: `client` (its address), `route` (all requests under the limit together) or `header:NAME` (the value of that field; by address where it is missing). All limits of a list have to let a request pass. The list of a route stands in the place of the general one, like any of its values. None by default: a limit that nobody knows of would surprise. */
+    readonly rateLimits?: readonly {
+      /** a name of lower case letters, digits and hyphens, such as "per-client". Two limits of one name, on two routes, are one limit that counts for both, and have to say the same. */
+      readonly name: string;
+      /** "client", "route" or "header:NAME", such as "header:X-Api-Key" */
+      readonly key?: string;
+      /** Requests that pass in `per`, in the long run. */
+      readonly requests: number;
+      /** The time that `requests` is about. */
+      readonly per: Duration;
+      /** Requests that may come at once, by who has been quiet for long enough. Left out: as many as `requests`. */
+      readonly burst?: number;
+      /** For so long nothing passes once there was one request too many. Left out: only until the next request is allowed. */
+      readonly block?: Duration;
+      /** What one request counts. Left out: 1. */
+      readonly cost?: number;
+      /** `leased`: an edge takes a sixteenth of `burst` at a time from where all of them count, so that few requests have to ask; a limit below 32 is exact in any case. `exact`: each request asks. */
+      readonly accuracy?: 'leased' | 'exact';
+    }[];
   }[];
   /** Requests with what has to become of them, run by `portcullis policy test` and whenever the policy is loaded: a test that fails refuses the policy. They are about the whole policy of this file and are not inherited. */
   readonly tests?: readonly {
@@ -222,9 +325,9 @@ export type PolicyFile = {
       /** `pass`: the application gets the request; `refuse`: it is answered or closed by the edge. */
       readonly verdict?: 'pass' | 'refuse';
       /** The rule that has to refuse the request, by its id (docs/rules.md). */
-      readonly rule?: 'request-line.too-long' | 'request-line.malformed' | 'version.unsupported' | 'method.not-allowed' | 'method.unknown' | 'target.malformed' | 'target.forbidden' | 'target.not-mounted' | 'host.missing' | 'host.malformed' | 'host.conflict' | 'host.not-allowed' | 'fields.too-many' | 'field.too-large' | 'fields.too-large' | 'field.malformed' | 'field.repeated' | 'framing.conflict' | 'framing.transfer-coding' | 'framing.content-length' | 'framing.chunk' | 'trailer.forbidden' | 'trailer.too-large' | 'content.too-large' | 'expect.unsupported' | 'timeout.head' | 'timeout.content' | 'timeout.keep-alive' | 'timeout.write' | 'timeout.worker' | 'timeout.queue' | 'worker.failed' | 'connections.too-many' | 'overload.queue' | 'client.denied';
+      readonly rule?: 'request-line.too-long' | 'request-line.malformed' | 'version.unsupported' | 'method.not-allowed' | 'method.unknown' | 'target.malformed' | 'target.forbidden' | 'target.not-mounted' | 'host.missing' | 'host.malformed' | 'host.conflict' | 'host.not-allowed' | 'fields.too-many' | 'field.too-large' | 'fields.too-large' | 'field.malformed' | 'field.repeated' | 'framing.conflict' | 'framing.transfer-coding' | 'framing.content-length' | 'framing.chunk' | 'trailer.forbidden' | 'trailer.too-large' | 'content.too-large' | 'expect.unsupported' | 'timeout.head' | 'timeout.content' | 'timeout.keep-alive' | 'timeout.write' | 'timeout.worker' | 'timeout.queue' | 'worker.failed' | 'connections.too-many' | 'overload.queue' | 'client.denied' | 'content.too-slow' | 'response.too-slow' | 'rate.exceeded' | 'client.blocked' | 'memory.exhausted' | 'spool.full' | 'proxy.malformed';
       /** A rule that would have refused the request, were it not only observed (`mode`, `rules`). */
-      readonly observed?: 'client.denied' | 'request-line.too-long' | 'fields.too-many' | 'field.too-large' | 'target.forbidden' | 'content.too-large' | 'host.not-allowed' | 'method.not-allowed';
+      readonly observed?: 'client.denied' | 'request-line.too-long' | 'fields.too-many' | 'field.too-large' | 'target.forbidden' | 'content.too-large' | 'host.not-allowed' | 'method.not-allowed' | 'rate.exceeded';
       /** Status code of the refusal, as the client would get it. A test rarely needs it beside `rule`, which has one. */
       readonly status?: number;
       /** The route that has to take the request: its `name`, or without one its hosts, methods and path, as `policy explain` shows them (`api.example.com POST /upload/*`). */
@@ -233,6 +336,16 @@ export type PolicyFile = {
       readonly environ?: Readonly<Record<string, string | null>>;
     };
   }[];
+  /** Memory of one edge process. */
+  readonly memory?: {
+    /** What all connections together may keep waiting: heads, content and responses that a client has yet to take. Where it is used up, the connections that hold most of it are ended until there is room again. It leaves out what an idle connection costs, some 4 KiB each. */
+    readonly budgetBytes?: Size;
+  };
+  /** Content that waits in files, which have no name and end with the process. They are in the directory that TMPDIR names, else in /tmp. */
+  readonly spool?: {
+    /** What all of them together may take in one edge process; a request that needs more gets 503. Where /tmp is in memory this is memory. */
+    readonly maxBytes?: Size;
+  };
 };
 
 /** Every key of a policy file, as a JSON pointer. `*` is any element of a list. */
@@ -250,6 +363,7 @@ export type PolicyPointer =
   | '/rules/content.too-large'
   | '/rules/host.not-allowed'
   | '/rules/method.not-allowed'
+  | '/rules/rate.exceeded'
   | '/request'
   | '/request/line'
   | '/request/line/maxBytes'
@@ -271,21 +385,54 @@ export type PolicyPointer =
   | '/timeouts'
   | '/timeouts/head'
   | '/timeouts/content'
+  | '/timeouts/contentMinRate'
   | '/timeouts/write'
+  | '/timeouts/writeMinRate'
+  | '/timeouts/rateGrace'
   | '/timeouts/queue'
   | '/timeouts/worker'
   | '/keepAlive'
   | '/keepAlive/idle'
   | '/keepAlive/maxRequests'
+  | '/keepAlive/maxAge'
   | '/connections'
   | '/connections/max'
+  | '/connections/maxPerClient'
   | '/clients'
   | '/clients/allow'
   | '/clients/deny'
+  | '/clients/ipv6Prefix'
+  | '/clients/trustedProxies'
+  | '/clients/trustedHops'
+  | '/clients/forwardedFields'
+  | '/clients/proxyProtocol'
   | '/queue'
   | '/queue/max'
   | '/response'
   | '/response/bufferBytes'
+  | '/rateLimits'
+  | '/rateLimits/*'
+  | '/rateLimits/*/name'
+  | '/rateLimits/*/key'
+  | '/rateLimits/*/requests'
+  | '/rateLimits/*/per'
+  | '/rateLimits/*/burst'
+  | '/rateLimits/*/block'
+  | '/rateLimits/*/cost'
+  | '/rateLimits/*/accuracy'
+  | '/rateLimitStore'
+  | '/rateLimitStore/timeout'
+  | '/rateLimitStore/outage'
+  | '/rateLimitStore/maxKeys'
+  | '/jail'
+  | '/jail/maxScore'
+  | '/jail/decay'
+  | '/jail/block'
+  | '/jail/malformedScore'
+  | '/jail/forbiddenScore'
+  | '/jail/tooLargeScore'
+  | '/jail/tooSlowScore'
+  | '/jail/tooManyScore'
   | '/routes'
   | '/routes/*'
   | '/routes/*/name'
@@ -302,6 +449,7 @@ export type PolicyPointer =
   | '/routes/*/rules/content.too-large'
   | '/routes/*/rules/host.not-allowed'
   | '/routes/*/rules/method.not-allowed'
+  | '/routes/*/rules/rate.exceeded'
   | '/routes/*/request'
   | '/routes/*/request/line'
   | '/routes/*/request/line/maxBytes'
@@ -316,18 +464,33 @@ export type PolicyPointer =
   | '/routes/*/request/fields/underscores'
   | '/routes/*/request/content'
   | '/routes/*/request/content/maxBytes'
+  | '/routes/*/request/content/delivery'
   | '/routes/*/request/trailers'
   | '/routes/*/timeouts'
   | '/routes/*/timeouts/content'
+  | '/routes/*/timeouts/contentMinRate'
   | '/routes/*/timeouts/write'
+  | '/routes/*/timeouts/writeMinRate'
+  | '/routes/*/timeouts/rateGrace'
   | '/routes/*/timeouts/queue'
   | '/routes/*/timeouts/worker'
   | '/routes/*/keepAlive'
   | '/routes/*/keepAlive/idle'
   | '/routes/*/keepAlive/maxRequests'
+  | '/routes/*/keepAlive/maxAge'
   | '/routes/*/clients'
   | '/routes/*/clients/allow'
   | '/routes/*/clients/deny'
+  | '/routes/*/rateLimits'
+  | '/routes/*/rateLimits/*'
+  | '/routes/*/rateLimits/*/name'
+  | '/routes/*/rateLimits/*/key'
+  | '/routes/*/rateLimits/*/requests'
+  | '/routes/*/rateLimits/*/per'
+  | '/routes/*/rateLimits/*/burst'
+  | '/routes/*/rateLimits/*/block'
+  | '/routes/*/rateLimits/*/cost'
+  | '/routes/*/rateLimits/*/accuracy'
   | '/tests'
   | '/tests/*'
   | '/tests/*/name'
@@ -339,14 +502,18 @@ export type PolicyPointer =
   | '/tests/*/expect/observed'
   | '/tests/*/expect/status'
   | '/tests/*/expect/route'
-  | '/tests/*/expect/environ';
+  | '/tests/*/expect/environ'
+  | '/memory'
+  | '/memory/budgetBytes'
+  | '/spool'
+  | '/spool/maxBytes';
 
 export const policyKeys: Readonly<Record<PolicyPointer, PolicyKey>> = {
-  '': {"kind":"object","keys":["$schema","extends","mode","rules","request","timeouts","keepAlive","connections","clients","queue","response","routes","tests"]},
+  '': {"kind":"object","keys":["$schema","extends","mode","rules","request","timeouts","keepAlive","connections","clients","queue","response","rateLimits","rateLimitStore","jail","routes","tests","memory","spool"]},
   '/$schema': {"kind":"text","maxLength":2048},
   '/extends': {"kind":"text","maxLength":1024},
   '/mode': {"kind":"choice","values":["enforce","observe"]},
-  '/rules': {"kind":"object","keys":["client.denied","request-line.too-long","fields.too-many","field.too-large","target.forbidden","content.too-large","host.not-allowed","method.not-allowed"]},
+  '/rules': {"kind":"object","keys":["client.denied","request-line.too-long","fields.too-many","field.too-large","target.forbidden","content.too-large","host.not-allowed","method.not-allowed","rate.exceeded"]},
   '/rules/client.denied': {"kind":"choice","values":["enforce","observe"]},
   '/rules/request-line.too-long': {"kind":"choice","values":["enforce","observe"]},
   '/rules/fields.too-many': {"kind":"choice","values":["enforce","observe"]},
@@ -355,6 +522,7 @@ export const policyKeys: Readonly<Record<PolicyPointer, PolicyKey>> = {
   '/rules/content.too-large': {"kind":"choice","values":["enforce","observe"]},
   '/rules/host.not-allowed': {"kind":"choice","values":["enforce","observe"]},
   '/rules/method.not-allowed': {"kind":"choice","values":["enforce","observe"]},
+  '/rules/rate.exceeded': {"kind":"choice","values":["enforce","observe"]},
   '/request': {"kind":"object","keys":["line","methods","target","hosts","fields","content","trailers"]},
   '/request/line': {"kind":"object","keys":["maxBytes"]},
   '/request/line/maxBytes': {"kind":"size","minimum":1,"maximum":65536},
@@ -371,34 +539,67 @@ export const policyKeys: Readonly<Record<PolicyPointer, PolicyKey>> = {
   '/request/content': {"kind":"object","keys":["maxBytes","memoryBytes","delivery"]},
   '/request/content/maxBytes': {"kind":"size","minimum":1,"maximum":1099511627776},
   '/request/content/memoryBytes': {"kind":"size","minimum":4096,"maximum":1073741824},
-  '/request/content/delivery': {"kind":"choice","values":["stream"]},
+  '/request/content/delivery': {"kind":"choice","values":["complete","stream"]},
   '/request/trailers': {"kind":"choice","values":["drop","reject"]},
-  '/timeouts': {"kind":"object","keys":["head","content","write","queue","worker"]},
+  '/timeouts': {"kind":"object","keys":["head","content","contentMinRate","write","writeMinRate","rateGrace","queue","worker"]},
   '/timeouts/head': {"kind":"duration","minimum":0.001,"maximum":2073600},
   '/timeouts/content': {"kind":"duration","minimum":0.001,"maximum":2073600},
+  '/timeouts/contentMinRate': {"kind":"rate","minimum":0,"maximum":1099511627776},
   '/timeouts/write': {"kind":"duration","minimum":0.001,"maximum":2073600},
+  '/timeouts/writeMinRate': {"kind":"rate","minimum":0,"maximum":1099511627776},
+  '/timeouts/rateGrace': {"kind":"duration","minimum":0.001,"maximum":2073600},
   '/timeouts/queue': {"kind":"duration","minimum":0.001,"maximum":2073600},
   '/timeouts/worker': {"kind":"duration","minimum":0,"maximum":2073600},
-  '/keepAlive': {"kind":"object","keys":["idle","maxRequests"]},
+  '/keepAlive': {"kind":"object","keys":["idle","maxRequests","maxAge"]},
   '/keepAlive/idle': {"kind":"duration","minimum":0.001,"maximum":2073600},
   '/keepAlive/maxRequests': {"kind":"count","unit":"requests","minimum":1,"maximum":1000000000},
-  '/connections': {"kind":"object","keys":["max"]},
+  '/keepAlive/maxAge': {"kind":"duration","minimum":0.001,"maximum":2073600},
+  '/connections': {"kind":"object","keys":["max","maxPerClient"]},
   '/connections/max': {"kind":"count","unit":"connections","minimum":1,"maximum":1048576},
-  '/clients': {"kind":"object","keys":["allow","deny"]},
+  '/connections/maxPerClient': {"kind":"count","unit":"connections","minimum":1,"maximum":1048576},
+  '/clients': {"kind":"object","keys":["allow","deny","ipv6Prefix","trustedProxies","trustedHops","forwardedFields","proxyProtocol"]},
   '/clients/allow': {"kind":"list","item":"an address (\"192.0.2.1\", \"2001:db8::1\") or a block of them (\"192.0.2.0/24\", \"2001:db8::/32\")","values":[],"minItems":0,"maxItems":100000},
   '/clients/deny': {"kind":"list","item":"an address (\"192.0.2.1\", \"2001:db8::1\") or a block of them (\"192.0.2.0/24\", \"2001:db8::/32\")","values":[],"minItems":0,"maxItems":100000},
+  '/clients/ipv6Prefix': {"kind":"count","unit":"bits","minimum":32,"maximum":128},
+  '/clients/trustedProxies': {"kind":"list","item":"an address (\"192.0.2.1\", \"2001:db8::1\") or a block of them (\"192.0.2.0/24\", \"2001:db8::/32\")","values":[],"minItems":0,"maxItems":100000},
+  '/clients/trustedHops': {"kind":"count","unit":"proxies","minimum":1,"maximum":32},
+  '/clients/forwardedFields': {"kind":"choice","values":["x-forwarded","forwarded"]},
+  '/clients/proxyProtocol': {"kind":"choice","values":["off","v1","v2","any"]},
   '/queue': {"kind":"object","keys":["max"]},
   '/queue/max': {"kind":"count","unit":"requests","minimum":1,"maximum":1048576},
   '/response': {"kind":"object","keys":["bufferBytes"]},
   '/response/bufferBytes': {"kind":"size","minimum":4096,"maximum":1073741824},
+  '/rateLimits': {"kind":"objects","item":"a rate limit","maxItems":16},
+  '/rateLimits/*': {"kind":"object","keys":["name","key","requests","per","burst","block","cost","accuracy"]},
+  '/rateLimits/*/name': {"kind":"text","item":"a name of lower case letters, digits and hyphens, such as \"per-client\". Two limits of one name, on two routes, are one limit that counts for both, and have to say the same.","maxLength":64},
+  '/rateLimits/*/key': {"kind":"text","item":"\"client\", \"route\" or \"header:NAME\", such as \"header:X-Api-Key\"","maxLength":80},
+  '/rateLimits/*/requests': {"kind":"count","unit":"requests","minimum":1,"maximum":1000000000},
+  '/rateLimits/*/per': {"kind":"duration","minimum":1,"maximum":2073600},
+  '/rateLimits/*/burst': {"kind":"count","unit":"requests","minimum":1,"maximum":1000000000},
+  '/rateLimits/*/block': {"kind":"duration","minimum":1,"maximum":2073600},
+  '/rateLimits/*/cost': {"kind":"count","unit":"requests","minimum":1,"maximum":1000000000},
+  '/rateLimits/*/accuracy': {"kind":"choice","values":["leased","exact"]},
+  '/rateLimitStore': {"kind":"object","keys":["timeout","outage","maxKeys"]},
+  '/rateLimitStore/timeout': {"kind":"duration","minimum":0.001,"maximum":60},
+  '/rateLimitStore/outage': {"kind":"choice","values":["local","refuse"]},
+  '/rateLimitStore/maxKeys': {"kind":"count","unit":"keys","minimum":1,"maximum":10000000},
+  '/jail': {"kind":"object","keys":["maxScore","decay","block","malformedScore","forbiddenScore","tooLargeScore","tooSlowScore","tooManyScore"]},
+  '/jail/maxScore': {"kind":"count","unit":"points","minimum":0,"maximum":1000000},
+  '/jail/decay': {"kind":"duration","minimum":1,"maximum":2073600},
+  '/jail/block': {"kind":"duration","minimum":1,"maximum":2073600},
+  '/jail/malformedScore': {"kind":"count","unit":"points","minimum":0,"maximum":1000000},
+  '/jail/forbiddenScore': {"kind":"count","unit":"points","minimum":0,"maximum":1000000},
+  '/jail/tooLargeScore': {"kind":"count","unit":"points","minimum":0,"maximum":1000000},
+  '/jail/tooSlowScore': {"kind":"count","unit":"points","minimum":0,"maximum":1000000},
+  '/jail/tooManyScore': {"kind":"count","unit":"points","minimum":0,"maximum":1000000},
   '/routes': {"kind":"objects","item":"a route: which requests, and what holds for them instead","maxItems":10000},
-  '/routes/*': {"kind":"object","keys":["name","hosts","path","methods","mode","rules","request","timeouts","keepAlive","clients"]},
+  '/routes/*': {"kind":"object","keys":["name","hosts","path","methods","mode","rules","request","timeouts","keepAlive","clients","rateLimits"]},
   '/routes/*/name': {"kind":"text","maxLength":100},
   '/routes/*/hosts': {"kind":"list","item":"a host name (\"example.com\"), a wildcard (\"*.example.com\") or an IP address (\"192.0.2.1\", \"[2001:db8::1]\"), without a port","values":[],"minItems":1,"maxItems":1000},
   '/routes/*/path': {"kind":"text","maxLength":1024},
   '/routes/*/methods': {"kind":"list","item":"a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)","values":["GET","HEAD","POST","PUT","PATCH","DELETE","OPTIONS","QUERY","SEARCH","PROPFIND","PROPPATCH","MKCOL","COPY","MOVE","LOCK","UNLOCK","REPORT","ACL","BIND","REBIND","UNBIND","LINK","UNLINK","MKACTIVITY","CHECKOUT","MERGE","MKCALENDAR","NOTIFY","SUBSCRIBE","UNSUBSCRIBE","M-SEARCH","PURGE"],"minItems":1,"maxItems":32},
   '/routes/*/mode': {"kind":"choice","values":["enforce","observe"]},
-  '/routes/*/rules': {"kind":"object","keys":["client.denied","request-line.too-long","fields.too-many","field.too-large","target.forbidden","content.too-large","host.not-allowed","method.not-allowed"]},
+  '/routes/*/rules': {"kind":"object","keys":["client.denied","request-line.too-long","fields.too-many","field.too-large","target.forbidden","content.too-large","host.not-allowed","method.not-allowed","rate.exceeded"]},
   '/routes/*/rules/client.denied': {"kind":"choice","values":["enforce","observe"]},
   '/routes/*/rules/request-line.too-long': {"kind":"choice","values":["enforce","observe"]},
   '/routes/*/rules/fields.too-many': {"kind":"choice","values":["enforce","observe"]},
@@ -407,6 +608,7 @@ export const policyKeys: Readonly<Record<PolicyPointer, PolicyKey>> = {
   '/routes/*/rules/content.too-large': {"kind":"choice","values":["enforce","observe"]},
   '/routes/*/rules/host.not-allowed': {"kind":"choice","values":["enforce","observe"]},
   '/routes/*/rules/method.not-allowed': {"kind":"choice","values":["enforce","observe"]},
+  '/routes/*/rules/rate.exceeded': {"kind":"choice","values":["enforce","observe"]},
   '/routes/*/request': {"kind":"object","keys":["line","methods","target","fields","content","trailers"]},
   '/routes/*/request/line': {"kind":"object","keys":["maxBytes"]},
   '/routes/*/request/line/maxBytes': {"kind":"size","minimum":1,"maximum":65536},
@@ -419,20 +621,35 @@ export const policyKeys: Readonly<Record<PolicyPointer, PolicyKey>> = {
   '/routes/*/request/fields/maxFieldBytes': {"kind":"size","minimum":1,"maximum":16777216},
   '/routes/*/request/fields/maxTotalBytes': {"kind":"size","minimum":1,"maximum":16777216},
   '/routes/*/request/fields/underscores': {"kind":"choice","values":["drop","reject"]},
-  '/routes/*/request/content': {"kind":"object","keys":["maxBytes"]},
+  '/routes/*/request/content': {"kind":"object","keys":["maxBytes","delivery"]},
   '/routes/*/request/content/maxBytes': {"kind":"size","minimum":1,"maximum":1099511627776},
+  '/routes/*/request/content/delivery': {"kind":"choice","values":["complete","stream"]},
   '/routes/*/request/trailers': {"kind":"choice","values":["drop","reject"]},
-  '/routes/*/timeouts': {"kind":"object","keys":["content","write","queue","worker"]},
+  '/routes/*/timeouts': {"kind":"object","keys":["content","contentMinRate","write","writeMinRate","rateGrace","queue","worker"]},
   '/routes/*/timeouts/content': {"kind":"duration","minimum":0.001,"maximum":2073600},
+  '/routes/*/timeouts/contentMinRate': {"kind":"rate","minimum":0,"maximum":1099511627776},
   '/routes/*/timeouts/write': {"kind":"duration","minimum":0.001,"maximum":2073600},
+  '/routes/*/timeouts/writeMinRate': {"kind":"rate","minimum":0,"maximum":1099511627776},
+  '/routes/*/timeouts/rateGrace': {"kind":"duration","minimum":0.001,"maximum":2073600},
   '/routes/*/timeouts/queue': {"kind":"duration","minimum":0.001,"maximum":2073600},
   '/routes/*/timeouts/worker': {"kind":"duration","minimum":0,"maximum":2073600},
-  '/routes/*/keepAlive': {"kind":"object","keys":["idle","maxRequests"]},
+  '/routes/*/keepAlive': {"kind":"object","keys":["idle","maxRequests","maxAge"]},
   '/routes/*/keepAlive/idle': {"kind":"duration","minimum":0.001,"maximum":2073600},
   '/routes/*/keepAlive/maxRequests': {"kind":"count","unit":"requests","minimum":1,"maximum":1000000000},
+  '/routes/*/keepAlive/maxAge': {"kind":"duration","minimum":0.001,"maximum":2073600},
   '/routes/*/clients': {"kind":"object","keys":["allow","deny"]},
   '/routes/*/clients/allow': {"kind":"list","item":"an address (\"192.0.2.1\", \"2001:db8::1\") or a block of them (\"192.0.2.0/24\", \"2001:db8::/32\")","values":[],"minItems":0,"maxItems":100000},
   '/routes/*/clients/deny': {"kind":"list","item":"an address (\"192.0.2.1\", \"2001:db8::1\") or a block of them (\"192.0.2.0/24\", \"2001:db8::/32\")","values":[],"minItems":0,"maxItems":100000},
+  '/routes/*/rateLimits': {"kind":"objects","item":"a rate limit","maxItems":16},
+  '/routes/*/rateLimits/*': {"kind":"object","keys":["name","key","requests","per","burst","block","cost","accuracy"]},
+  '/routes/*/rateLimits/*/name': {"kind":"text","item":"a name of lower case letters, digits and hyphens, such as \"per-client\". Two limits of one name, on two routes, are one limit that counts for both, and have to say the same.","maxLength":64},
+  '/routes/*/rateLimits/*/key': {"kind":"text","item":"\"client\", \"route\" or \"header:NAME\", such as \"header:X-Api-Key\"","maxLength":80},
+  '/routes/*/rateLimits/*/requests': {"kind":"count","unit":"requests","minimum":1,"maximum":1000000000},
+  '/routes/*/rateLimits/*/per': {"kind":"duration","minimum":1,"maximum":2073600},
+  '/routes/*/rateLimits/*/burst': {"kind":"count","unit":"requests","minimum":1,"maximum":1000000000},
+  '/routes/*/rateLimits/*/block': {"kind":"duration","minimum":1,"maximum":2073600},
+  '/routes/*/rateLimits/*/cost': {"kind":"count","unit":"requests","minimum":1,"maximum":1000000000},
+  '/routes/*/rateLimits/*/accuracy': {"kind":"choice","values":["leased","exact"]},
   '/tests': {"kind":"objects","item":"a test: a request and what has to become of it","maxItems":10000},
   '/tests/*': {"kind":"object","keys":["name","request","from","expect"]},
   '/tests/*/name': {"kind":"text","maxLength":200},
@@ -440,9 +657,13 @@ export const policyKeys: Readonly<Record<PolicyPointer, PolicyKey>> = {
   '/tests/*/from': {"kind":"text","maxLength":64},
   '/tests/*/expect': {"kind":"object","keys":["verdict","rule","observed","status","route","environ"]},
   '/tests/*/expect/verdict': {"kind":"choice","values":["pass","refuse"]},
-  '/tests/*/expect/rule': {"kind":"choice","values":["request-line.too-long","request-line.malformed","version.unsupported","method.not-allowed","method.unknown","target.malformed","target.forbidden","target.not-mounted","host.missing","host.malformed","host.conflict","host.not-allowed","fields.too-many","field.too-large","fields.too-large","field.malformed","field.repeated","framing.conflict","framing.transfer-coding","framing.content-length","framing.chunk","trailer.forbidden","trailer.too-large","content.too-large","expect.unsupported","timeout.head","timeout.content","timeout.keep-alive","timeout.write","timeout.worker","timeout.queue","worker.failed","connections.too-many","overload.queue","client.denied"]},
-  '/tests/*/expect/observed': {"kind":"choice","values":["client.denied","request-line.too-long","fields.too-many","field.too-large","target.forbidden","content.too-large","host.not-allowed","method.not-allowed"]},
+  '/tests/*/expect/rule': {"kind":"choice","values":["request-line.too-long","request-line.malformed","version.unsupported","method.not-allowed","method.unknown","target.malformed","target.forbidden","target.not-mounted","host.missing","host.malformed","host.conflict","host.not-allowed","fields.too-many","field.too-large","fields.too-large","field.malformed","field.repeated","framing.conflict","framing.transfer-coding","framing.content-length","framing.chunk","trailer.forbidden","trailer.too-large","content.too-large","expect.unsupported","timeout.head","timeout.content","timeout.keep-alive","timeout.write","timeout.worker","timeout.queue","worker.failed","connections.too-many","overload.queue","client.denied","content.too-slow","response.too-slow","rate.exceeded","client.blocked","memory.exhausted","spool.full","proxy.malformed"]},
+  '/tests/*/expect/observed': {"kind":"choice","values":["client.denied","request-line.too-long","fields.too-many","field.too-large","target.forbidden","content.too-large","host.not-allowed","method.not-allowed","rate.exceeded"]},
   '/tests/*/expect/status': {"kind":"count","minimum":100,"maximum":599},
   '/tests/*/expect/route': {"kind":"text","maxLength":1400},
   '/tests/*/expect/environ': {"kind":"map","item":"keys of the environ, such as PATH_INFO or HTTP_COOKIE, each with the value that the application has to get, or null where it must not be there","maxItems":100},
+  '/memory': {"kind":"object","keys":["budgetBytes"]},
+  '/memory/budgetBytes': {"kind":"size","minimum":1048576,"maximum":1099511627776},
+  '/spool': {"kind":"object","keys":["maxBytes"]},
+  '/spool/maxBytes': {"kind":"size","minimum":1,"maximum":1125899906842624},
 };

@@ -40,12 +40,15 @@ var require_ucs2length = __commonJS({
 // <stdin>
 var validate = validate10;
 var stdin_default = validate10;
-var schema11 = { "$schema": "http://json-schema.org/draft-07/schema#", "title": "Portcullis policy", "description": "What this server lets in, how much of it and for how long. A file may leave out any key: the policy that it extends says the rest, in the end policies/default.json.", "type": "object", "additionalProperties": false, "properties": { "$schema": { "description": "Where this schema is, for editors. The server does not read it.", "type": "string", "maxLength": 2048 }, "extends": { "description": "The policy that says what this file leaves out: the name of a shipped one, or the path of another file (`./base.json`, also YAML), relative to this file and, with all links resolved, inside the folder of the file that the server was given. The nearest file that has a value wins; a list is one value. At most 8 files.", "type": "string", "maxLength": 1024, "default": "default" }, "mode": { "description": "`enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing.", "type": "string", "enum": ["enforce", "observe"], "default": "enforce" }, "rules": { "description": "The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`.", "type": "object", "properties": { "client.denied": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "request-line.too-long": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "fields.too-many": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "field.too-large": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "target.forbidden": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "content.too-large": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "host.not-allowed": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "method.not-allowed": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] } }, "additionalProperties": false }, "request": { "description": "What a request may look like.", "type": "object", "properties": { "line": { "description": "The request line: method, target and version.", "type": "object", "properties": { "maxBytes": { "description": "Longest request line, its CRLF not counted. Gunicorn's figure; Apache httpd has 8190, nginx a buffer of 8 KiB. The ceiling of 64 KiB holds whatever is asked for.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 65536, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 4094 } }, "additionalProperties": false }, "methods": { "description": "Methods that reach the application; others get 405. The default is what web applications use. CONNECT and TRACE cannot be listed: the one asks for a tunnel, the other sends credentials back.", "type": "array", "items": { "description": "a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)", "type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "SEARCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL", "BIND", "REBIND", "UNBIND", "LINK", "UNLINK", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH", "PURGE"] }, "minItems": 1, "maxItems": 32, "uniqueItems": true, "default": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] }, "target": { "description": "The path of the request target.", "type": "object", "properties": { "dotSegments": { "description": "Segments `.` and `..`, plain or percent-encoded. Browsers remove them before they send, so what arrives looks for files outside; nginx resolves them silently, which hides the attempt. `keep` leaves them to the application.", "type": "string", "enum": ["reject", "keep"], "default": "reject" }, "encodedSlash": { "description": "%2F and %5C in the path. Decoded, they move the borders between segments after the checks; Apache httpd refuses them by default too (AllowEncodedSlashes). `decode` gives the application a plain slash.", "type": "string", "enum": ["reject", "decode"], "default": "reject" } }, "additionalProperties": false }, "hosts": { "description": "Hosts that are served; another one gets 421. `*.example.com` stands for every name below example.com, at any depth. Empty: any host, because a server cannot guess its names; a public site lists them, against cache poisoning and DNS rebinding.", "type": "array", "items": { "description": 'a host name ("example.com"), a wildcard ("*.example.com") or an IP address ("192.0.2.1", "[2001:db8::1]"), without a port', "type": "string", "maxLength": 253, "pattern": "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" }, "maxItems": 1e4, "uniqueItems": true, "default": [] }, "fields": { "description": "The field section (headers). Trailers count under the same limits.", "type": "object", "properties": { "maxCount": { "description": "Most field lines of one request. Gunicorn and Apache httpd have 100; browsers send about 20.", "type": "integer", "unit": "field lines", "minimum": 1, "maximum": 32768, "default": 100 }, "maxFieldBytes": { "description": "Longest field line as received, its CRLF not counted. Gunicorn's and Apache httpd's figure; nginx has a buffer of 8 KiB. Cookies are what comes near it.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 8190 }, "maxTotalBytes": { "description": "All field lines of one request together, each with its CRLF. Without it 100 fields of 8190 bytes may cost 800 kB of memory a connection. nginx allows 32 KiB, Node 16 KiB, Go 1 MiB.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "underscores": { "description": "Field names with an underscore or any byte outside A-Z, a-z, 0-9 and hyphen, which could pass for another field once they are environ keys (CVE-2024-45614). nginx and Gunicorn drop them. `reject` answers 400, by the rule `field.malformed`.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "content": { "description": "The content of a request.", "type": "object", "properties": { "maxBytes": { "description": "Most content (body) of one request, chunked or not, transfer coding removed; more gets 413. nginx's client_max_body_size, which is 1 MiB too; Gunicorn has no limit.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" }, "memoryBytes": { "description": "Content of one request that may wait in memory for the application; the client is read no further until some of it is taken. nginx keeps 16 KiB and writes the rest to disk.", "type": ["integer", "string"], "unit": "bytes", "minimum": 4096, "maximum": 1073741824, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "delivery": { "description": "When the application starts. `stream`: when the head is checked; it reads the content as it arrives.", "type": "string", "enum": ["stream"], "default": "stream" } }, "additionalProperties": false }, "trailers": { "description": "Trailer sections. Applications do not read them and merging them into the field section lets a client smuggle fields past the checks (RFC 9110 section 6.5.1), so they are read, checked and dropped, as in nginx. `reject` answers 400.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "timeouts": { "description": "How long each station of a request may take.", "type": "object", "properties": { "head": { "description": "From the first byte of a request head to its end, absolute, so that dribbled bytes reset nothing (Slowloris). nginx and Node allow 60 s, Apache httpd 20 to 40 s; a head fits in a few packets, even on a bad line.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "content": { "description": "Longest time without a byte of content. nginx allows 60 s, Apache httpd 20 s; 15 s outlasts four retransmissions of TCP (1, 2, 4 and 8 s).", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "15s" }, "write": { "description": "Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" }, "queue": { "description": "How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "worker": { "description": "How long the application may take from dispatch to its response head, and then from one piece of the response to the next; after that 504, or a cut connection. It does not count while the server waits for content of the client. Gunicorn's timeout. 0: no deadline.", "type": ["number", "string"], "unit": "seconds", "minimum": 0, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" } }, "additionalProperties": false }, "keepAlive": { "description": "Connections that stay open between requests.", "type": "object", "properties": { "idle": { "description": "How long an idle connection is kept. Node and Apache httpd have 5 s, Gunicorn 2 s, nginx 75 s; 5 s keeps a page with its parts on one connection and frees it soon after.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "5s" }, "maxRequests": { "description": "Requests of one connection before it is closed, so that no client stays on one edge for ever. nginx's keepalive_requests.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9, "default": 1e3 } }, "additionalProperties": false }, "connections": { "description": "Client connections.", "type": "object", "properties": { "max": { "description": "Connections open at once in one edge process; the next one gets 503. Gunicorn allows 1000 a worker, nginx 512; an idle connection costs little here. Has to stay below the limit of open files (ulimit -n). 1048576 is the kernel's own ceiling for one process.", "type": "integer", "unit": "connections", "minimum": 1, "maximum": 1048576, "default": 1e4 } }, "additionalProperties": false }, "clients": { "description": "Clients by the address of their connection. Fields such as X-Forwarded-For do not count; a client on a Unix socket has no address and passes.", "type": "object", "properties": { "allow": { "description": "Addresses and CIDR blocks that may send requests; all others get 403. Empty: everybody may.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] }, "deny": { "description": "Addresses and CIDR blocks that get 403. It goes before `allow`: an address in both is denied.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] } }, "additionalProperties": false }, "queue": { "description": "Requests that wait for a worker.", "type": "object", "properties": { "max": { "description": "Requests that wait for a worker in one edge process; the next one gets 503. As many as the backlog: with Gunicorn alone they would wait in the kernel's queue of connections, which holds 2048 there too.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1048576, "default": 2048 } }, "additionalProperties": false }, "response": { "description": "What the application answers.", "type": "object", "properties": { "bufferBytes": { "description": "Content of one response that may wait in memory for its client; beyond it the application is held back. nginx has 64 KiB and then a file; 1 MiB frees the worker at once from nearly every page, and there is no file.", "type": ["integer", "string"], "unit": "bytes", "minimum": 4096, "maximum": 1073741824, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" } }, "additionalProperties": false }, "routes": { "description": "Requests for which other values hold: a route says which, and the values. Of the routes that take a request the most specific one counts, and no other: by host first (a name before a wildcard, a longer wildcard before a shorter one), then by path (segment by segment, text before `*`), then by method (a route that names it before one that takes any). Two that are equal in all three are an error; GET and HEAD are two methods there. The list of the nearest file is the whole list.", "type": "array", "items": { "description": "a route: which requests, and what holds for them instead", "type": "object", "properties": { "name": { "description": "What recordings, tests and `policy explain` call this route; left out, they name its hosts, methods and path.", "type": "string", "maxLength": 100 }, "hosts": { "description": "Hosts of the requests that it takes, written as in `request.hosts`. Left out: any host.", "type": "array", "items": { "description": 'a host name ("example.com"), a wildcard ("*.example.com") or an IP address ("192.0.2.1", "[2001:db8::1]"), without a port', "type": "string", "maxLength": 253, "pattern": "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" }, "minItems": 1, "maxItems": 1e3, "uniqueItems": true }, "path": { "description": "Path of the requests that it takes, percent-decoded and with its SCRIPT_NAME. `/admin` is that path alone, without /admin/; `/admin/*` is /admin and all below it; a `*` further left stands for one segment. Several slashes in a row count as one; letter case counts. Left out: any path.", "type": "string", "maxLength": 1024 }, "methods": { "description": "Methods of the requests that it takes. GET takes HEAD too, as in nginx's limit_except, unless another route of the same hosts and path names HEAD: what a rule says of GET would be dodged with it. Left out: any method. They do not allow a method: that is what `request.methods` does, here or in general.", "type": "array", "items": { "description": "a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)", "type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "SEARCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL", "BIND", "REBIND", "UNBIND", "LINK", "UNLINK", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH", "PURGE"] }, "minItems": 1, "maxItems": 32, "uniqueItems": true }, "mode": { "description": "`enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing.", "type": "string", "enum": ["enforce", "observe"], "default": "enforce" }, "rules": { "description": "The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`.", "type": "object", "properties": { "client.denied": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "request-line.too-long": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "fields.too-many": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "field.too-large": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "target.forbidden": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "content.too-large": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "host.not-allowed": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "method.not-allowed": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] } }, "additionalProperties": false }, "request": { "description": "What a request of this route may look like.", "type": "object", "properties": { "line": { "description": "The request line: method, target and version.", "type": "object", "properties": { "maxBytes": { "description": "Longest request line, its CRLF not counted. Gunicorn's figure; Apache httpd has 8190, nginx a buffer of 8 KiB. The ceiling of 64 KiB holds whatever is asked for.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 65536, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 4094 } }, "additionalProperties": false }, "methods": { "description": "Methods that reach the application; others get 405. The default is what web applications use. CONNECT and TRACE cannot be listed: the one asks for a tunnel, the other sends credentials back.", "type": "array", "items": { "description": "a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)", "type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "SEARCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL", "BIND", "REBIND", "UNBIND", "LINK", "UNLINK", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH", "PURGE"] }, "minItems": 1, "maxItems": 32, "uniqueItems": true, "default": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] }, "target": { "description": "The path of the request target.", "type": "object", "properties": { "dotSegments": { "description": "Segments `.` and `..`, plain or percent-encoded. Browsers remove them before they send, so what arrives looks for files outside; nginx resolves them silently, which hides the attempt. `keep` leaves them to the application.", "type": "string", "enum": ["reject", "keep"], "default": "reject" }, "encodedSlash": { "description": "%2F and %5C in the path. Decoded, they move the borders between segments after the checks; Apache httpd refuses them by default too (AllowEncodedSlashes). `decode` gives the application a plain slash.", "type": "string", "enum": ["reject", "decode"], "default": "reject" } }, "additionalProperties": false }, "fields": { "description": "The field section (headers). Trailers count under the same limits.", "type": "object", "properties": { "maxCount": { "description": "Most field lines of one request. Gunicorn and Apache httpd have 100; browsers send about 20.", "type": "integer", "unit": "field lines", "minimum": 1, "maximum": 32768, "default": 100 }, "maxFieldBytes": { "description": "Longest field line as received, its CRLF not counted. Gunicorn's and Apache httpd's figure; nginx has a buffer of 8 KiB. Cookies are what comes near it.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 8190 }, "maxTotalBytes": { "description": "All field lines of one request together, each with its CRLF. Without it 100 fields of 8190 bytes may cost 800 kB of memory a connection. nginx allows 32 KiB, Node 16 KiB, Go 1 MiB.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "underscores": { "description": "Field names with an underscore or any byte outside A-Z, a-z, 0-9 and hyphen, which could pass for another field once they are environ keys (CVE-2024-45614). nginx and Gunicorn drop them. `reject` answers 400, by the rule `field.malformed`.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "content": { "description": "The content of a request.", "type": "object", "properties": { "maxBytes": { "description": "Most content (body) of one request, chunked or not, transfer coding removed; more gets 413. nginx's client_max_body_size, which is 1 MiB too; Gunicorn has no limit.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" } }, "additionalProperties": false }, "trailers": { "description": "Trailer sections. Applications do not read them and merging them into the field section lets a client smuggle fields past the checks (RFC 9110 section 6.5.1), so they are read, checked and dropped, as in nginx. `reject` answers 400.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "timeouts": { "description": "How long the stations of a request may take once its route is known.", "type": "object", "properties": { "content": { "description": "Longest time without a byte of content. nginx allows 60 s, Apache httpd 20 s; 15 s outlasts four retransmissions of TCP (1, 2, 4 and 8 s).", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "15s" }, "write": { "description": "Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" }, "queue": { "description": "How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "worker": { "description": "How long the application may take from dispatch to its response head, and then from one piece of the response to the next; after that 504, or a cut connection. It does not count while the server waits for content of the client. Gunicorn's timeout. 0: no deadline.", "type": ["number", "string"], "unit": "seconds", "minimum": 0, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" } }, "additionalProperties": false }, "keepAlive": { "description": "Connections that stay open between requests.", "type": "object", "properties": { "idle": { "description": "How long an idle connection is kept. Node and Apache httpd have 5 s, Gunicorn 2 s, nginx 75 s; 5 s keeps a page with its parts on one connection and frees it soon after.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "5s" }, "maxRequests": { "description": "Requests of one connection before it is closed, so that no client stays on one edge for ever. nginx's keepalive_requests.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9, "default": 1e3 } }, "additionalProperties": false }, "clients": { "description": "Clients by the address of their connection. Fields such as X-Forwarded-For do not count; a client on a Unix socket has no address and passes.", "type": "object", "properties": { "allow": { "description": "Addresses and CIDR blocks that may send requests; all others get 403. Empty: everybody may.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] }, "deny": { "description": "Addresses and CIDR blocks that get 403. It goes before `allow`: an address in both is denied.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] } }, "additionalProperties": false } }, "additionalProperties": false }, "maxItems": 1e4, "default": [] }, "tests": { "description": "Requests with what has to become of them, run by `portcullis policy test` and whenever the policy is loaded: a test that fails refuses the policy. They are about the whole policy of this file and are not inherited.", "type": "array", "items": { "description": "a test: a request and what has to become of it", "type": "object", "properties": { "name": { "description": "What the test shows, in words: it names the test in the output of `policy test`.", "type": "string", "maxLength": 200 }, "request": { "description": 'The bytes of the request, one character a byte. `{text*count}` repeats: "GET /{a*5000} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n".', "type": "string", "maxLength": 65536 }, "from": { "description": "Address of the client. Left out: 192.0.2.1, which nobody has.", "type": "string", "maxLength": 64 }, "expect": { "description": "What has to hold, all of it.", "type": "object", "properties": { "verdict": { "description": "`pass`: the application gets the request; `refuse`: it is answered or closed by the edge.", "type": "string", "enum": ["pass", "refuse"] }, "rule": { "description": "The rule that has to refuse the request, by its id (docs/rules.md).", "type": "string", "enum": ["request-line.too-long", "request-line.malformed", "version.unsupported", "method.not-allowed", "method.unknown", "target.malformed", "target.forbidden", "target.not-mounted", "host.missing", "host.malformed", "host.conflict", "host.not-allowed", "fields.too-many", "field.too-large", "fields.too-large", "field.malformed", "field.repeated", "framing.conflict", "framing.transfer-coding", "framing.content-length", "framing.chunk", "trailer.forbidden", "trailer.too-large", "content.too-large", "expect.unsupported", "timeout.head", "timeout.content", "timeout.keep-alive", "timeout.write", "timeout.worker", "timeout.queue", "worker.failed", "connections.too-many", "overload.queue", "client.denied"] }, "observed": { "description": "A rule that would have refused the request, were it not only observed (`mode`, `rules`).", "type": "string", "enum": ["client.denied", "request-line.too-long", "fields.too-many", "field.too-large", "target.forbidden", "content.too-large", "host.not-allowed", "method.not-allowed"] }, "status": { "description": "Status code of the refusal, as the client would get it. A test rarely needs it beside `rule`, which has one.", "type": "integer", "minimum": 100, "maximum": 599 }, "route": { "description": "The route that has to take the request: its `name`, or without one its hosts, methods and path, as `policy explain` shows them (`api.example.com POST /upload/*`).", "type": "string", "maxLength": 1400 }, "environ": { "description": "keys of the environ, such as PATH_INFO or HTTP_COOKIE, each with the value that the application has to get, or null where it must not be there", "type": "object", "maxProperties": 100, "additionalProperties": { "type": ["string", "null"] } } }, "additionalProperties": false, "minProperties": 1 } }, "required": ["name", "request", "expect"], "additionalProperties": false }, "maxItems": 1e4, "default": [] } } };
+var schema11 = { "$schema": "http://json-schema.org/draft-07/schema#", "title": "Portcullis policy", "description": "What this server lets in, how much of it and for how long. A file may leave out any key: the policy that it extends says the rest, in the end policies/default.json.", "type": "object", "additionalProperties": false, "properties": { "$schema": { "description": "Where this schema is, for editors. The server does not read it.", "type": "string", "maxLength": 2048 }, "extends": { "description": "The policy that says what this file leaves out: the name of a shipped one, or the path of another file (`./base.json`, also YAML), relative to this file and, with all links resolved, inside the folder of the file that the server was given. The nearest file that has a value wins; a list is one value. At most 8 files.", "type": "string", "maxLength": 1024, "default": "default" }, "mode": { "description": "`enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing.", "type": "string", "enum": ["enforce", "observe"], "default": "enforce" }, "rules": { "description": "The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`.", "type": "object", "properties": { "client.denied": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "request-line.too-long": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "fields.too-many": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "field.too-large": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "target.forbidden": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "content.too-large": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "host.not-allowed": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "method.not-allowed": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "rate.exceeded": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] } }, "additionalProperties": false }, "request": { "description": "What a request may look like.", "type": "object", "properties": { "line": { "description": "The request line: method, target and version.", "type": "object", "properties": { "maxBytes": { "description": "Longest request line, its CRLF not counted. Gunicorn's figure; Apache httpd has 8190, nginx a buffer of 8 KiB. The ceiling of 64 KiB holds whatever is asked for.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 65536, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 4094 } }, "additionalProperties": false }, "methods": { "description": "Methods that reach the application; others get 405. The default is what web applications use. CONNECT and TRACE cannot be listed: the one asks for a tunnel, the other sends credentials back.", "type": "array", "items": { "description": "a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)", "type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "SEARCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL", "BIND", "REBIND", "UNBIND", "LINK", "UNLINK", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH", "PURGE"] }, "minItems": 1, "maxItems": 32, "uniqueItems": true, "default": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] }, "target": { "description": "The path of the request target.", "type": "object", "properties": { "dotSegments": { "description": "Segments `.` and `..`, plain or percent-encoded. Browsers remove them before they send, so what arrives looks for files outside; nginx resolves them silently, which hides the attempt. `keep` leaves them to the application.", "type": "string", "enum": ["reject", "keep"], "default": "reject" }, "encodedSlash": { "description": "%2F and %5C in the path. Decoded, they move the borders between segments after the checks; Apache httpd refuses them by default too (AllowEncodedSlashes). `decode` gives the application a plain slash.", "type": "string", "enum": ["reject", "decode"], "default": "reject" } }, "additionalProperties": false }, "hosts": { "description": "Hosts that are served; another one gets 421. `*.example.com` stands for every name below example.com, at any depth. Empty: any host, because a server cannot guess its names; a public site lists them, against cache poisoning and DNS rebinding.", "type": "array", "items": { "description": 'a host name ("example.com"), a wildcard ("*.example.com") or an IP address ("192.0.2.1", "[2001:db8::1]"), without a port', "type": "string", "maxLength": 253, "pattern": "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" }, "maxItems": 1e4, "uniqueItems": true, "default": [] }, "fields": { "description": "The field section (headers). Trailers count under the same limits.", "type": "object", "properties": { "maxCount": { "description": "Most field lines of one request. Gunicorn and Apache httpd have 100; browsers send about 20.", "type": "integer", "unit": "field lines", "minimum": 1, "maximum": 32768, "default": 100 }, "maxFieldBytes": { "description": "Longest field line as received, its CRLF not counted. Gunicorn's and Apache httpd's figure; nginx has a buffer of 8 KiB. Cookies are what comes near it.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 8190 }, "maxTotalBytes": { "description": "All field lines of one request together, each with its CRLF. Without it 100 fields of 8190 bytes may cost 800 kB of memory a connection. nginx allows 32 KiB, Node 16 KiB, Go 1 MiB.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "underscores": { "description": "Field names with an underscore or any byte outside A-Z, a-z, 0-9 and hyphen, which could pass for another field once they are environ keys (CVE-2024-45614). nginx and Gunicorn drop them. `reject` answers 400, by the rule `field.malformed`.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "content": { "description": "The content of a request.", "type": "object", "properties": { "maxBytes": { "description": "Most content (body) of one request, chunked or not, transfer coding removed; more gets 413. nginx's client_max_body_size, which is 1 MiB too; Gunicorn has no limit.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" }, "memoryBytes": { "description": "Content of one request that may wait in memory: with `delivery: complete` beyond it a file takes it (`spool`); with `stream` the client is read no further until the application takes some. nginx keeps 16 KiB and writes the rest to disk.", "type": ["integer", "string"], "unit": "bytes", "minimum": 4096, "maximum": 1073741824, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "delivery": { "description": "When the application gets the request. `complete`: when all of its content is there, so that a client that sends slowly occupies no worker; what `memoryBytes` does not hold waits in a file without a name (`spool`). `stream`: when the head is checked; the application reads the content as it arrives.", "type": "string", "enum": ["complete", "stream"], "default": "complete" } }, "additionalProperties": false }, "trailers": { "description": "Trailer sections. Applications do not read them and merging them into the field section lets a client smuggle fields past the checks (RFC 9110 section 6.5.1), so they are read, checked and dropped, as in nginx. `reject` answers 400.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "timeouts": { "description": "How long each station of a request may take.", "type": "object", "properties": { "head": { "description": "From the first byte of a request head to its end, absolute, so that dribbled bytes reset nothing (Slowloris). nginx and Node allow 60 s, Apache httpd 20 to 40 s; a head fits in a few packets, even on a bad line.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "content": { "description": "Longest time without a byte of content. nginx allows 60 s, Apache httpd 20 s; 15 s outlasts four retransmissions of TCP (1, 2, 4 and 8 s).", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "15s" }, "contentMinRate": { "description": "Least average rate of content from the first wait for it on, once `rateGrace` is over: a byte now and then resets `content`, but not this. Below 500 B/s nobody uploads; Apache httpd (mod_reqtimeout) and IIS ask for 500 and 240 bytes a second. 0: none.", "type": ["integer", "string"], "unit": "bytes a second", "minimum": 0, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$", "default": "500B/s" }, "write": { "description": "Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" }, "writeMinRate": { "description": "Least average rate at which a client takes a response, once `rateGrace` is over, while there is something for it to take. IIS asks for 240 bytes a second; 1 KiB/s is less than a telephone line has. 0: none.", "type": ["integer", "string"], "unit": "bytes a second", "minimum": 0, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$", "default": "1KiB/s" }, "rateGrace": { "description": "For so long neither of the two rates counts: a slow start of TCP, a lost packet or a sleeping phone is no attack.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "queue": { "description": "How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "worker": { "description": "How long the application may take from dispatch to its response head, and then from one piece of the response to the next; after that 504, or a cut connection. It does not count while the server waits for content of the client. Gunicorn's timeout. 0: no deadline.", "type": ["number", "string"], "unit": "seconds", "minimum": 0, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" } }, "additionalProperties": false }, "keepAlive": { "description": "Connections that stay open between requests.", "type": "object", "properties": { "idle": { "description": "How long an idle connection is kept. Node and Apache httpd have 5 s, Gunicorn 2 s, nginx 75 s; 5 s keeps a page with its parts on one connection and frees it soon after.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "5s" }, "maxRequests": { "description": "Requests of one connection before it is closed, so that no client stays on one edge for ever. nginx's keepalive_requests.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9, "default": 1e3 }, "maxAge": { "description": "How old a connection gets before the response that it waits for is its last one, so that clients spread anew over edges, machines and policies. nginx's keepalive_time.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "1h" } }, "additionalProperties": false }, "connections": { "description": "Client connections.", "type": "object", "properties": { "max": { "description": "Connections open at once in one edge process; the next one gets 503. Gunicorn allows 1000 a worker, nginx 512; an idle connection costs little here. Has to stay below the limit of open files (ulimit -n). 1048576 is the kernel's own ceiling for one process.", "type": "integer", "unit": "connections", "minimum": 1, "maximum": 1048576, "default": 1e4 }, "maxPerClient": { "description": "Connections of one client open at once in one edge process, the next one is closed: of an IPv4 address, or of an IPv6 prefix (`clients.ipv6Prefix`). A browser opens 6 to a host; a whole office behind one address may need hundreds. Trusted proxies and Unix sockets have no such limit.", "type": "integer", "unit": "connections", "minimum": 1, "maximum": 1048576, "default": 256 } }, "additionalProperties": false }, "clients": { "description": "Clients by their address. A client on a Unix socket has no address and passes.", "type": "object", "properties": { "allow": { "description": "Addresses and CIDR blocks that may send requests; all others get 403. Empty: everybody may.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] }, "deny": { "description": "Addresses and CIDR blocks that get 403. It goes before `allow`: an address in both is denied.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] }, "ipv6Prefix": { "description": "So many leading bits of an IPv6 address are one client, where clients are counted, limited or blocked: a home has 2^64 addresses and more. 64 is what every provider gives to one customer at least.", "type": "integer", "unit": "bits", "minimum": 32, "maximum": 128, "default": 64 }, "trustedProxies": { "description": "Addresses and CIDR blocks of proxies in front of this server. Only what they say of a client counts (`forwardedFields`, `proxyProtocol`); from anybody else Forwarded, X-Forwarded-*, X-Real-IP and X-Client-IP are removed. An address that clients can have, too, lets them choose who they are.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] }, "trustedHops": { "description": "How many trusted proxies a request may have passed: so many entries of the forwarding field count at most, from the right.", "type": "integer", "unit": "proxies", "minimum": 1, "maximum": 32, "default": 1 }, "forwardedFields": { "description": "The fields that the trusted proxies set: `x-forwarded` (X-Forwarded-For and X-Forwarded-Proto) or `forwarded` (RFC 7239). Only those of one kind are read, because a proxy passes those of the other kind through as the client sent them.", "type": "string", "enum": ["x-forwarded", "forwarded"], "default": "x-forwarded" }, "proxyProtocol": { "description": "Whether a connection from a trusted proxy begins with a PROXY header, and of which version. It has to be there then; a connection of anybody else never has one.", "type": "string", "enum": ["off", "v1", "v2", "any"], "default": "off" } }, "additionalProperties": false }, "queue": { "description": "Requests that wait for a worker.", "type": "object", "properties": { "max": { "description": "Requests that wait for a worker in one edge process; the next one gets 503. As many as the backlog: with Gunicorn alone they would wait in the kernel's queue of connections, which holds 2048 there too.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1048576, "default": 2048 } }, "additionalProperties": false }, "response": { "description": "What the application answers.", "type": "object", "properties": { "bufferBytes": { "description": "Content of one response that may wait in memory for its client; beyond it the application is held back. nginx has 64 KiB and then a file; 1 MiB frees the worker at once from nearly every page, and there is no file.", "type": ["integer", "string"], "unit": "bytes", "minimum": 4096, "maximum": 1073741824, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" } }, "additionalProperties": false }, "rateLimits": { "description": "How many requests may come: more get 429, with Retry-After. Each limit counts by its `key`: `client` (its address), `route` (all requests under the limit together) or `header:NAME` (the value of that field; by address where it is missing). All limits of a list have to let a request pass. The list of a route stands in the place of the general one, like any of its values. None by default: a limit that nobody knows of would surprise.", "type": "array", "items": { "description": "a rate limit", "type": "object", "properties": { "name": { "description": 'a name of lower case letters, digits and hyphens, such as "per-client". Two limits of one name, on two routes, are one limit that counts for both, and have to say the same.', "type": "string", "maxLength": 64, "pattern": "^[a-z0-9-]{1,64}$" }, "key": { "description": '"client", "route" or "header:NAME", such as "header:X-Api-Key"', "type": "string", "maxLength": 80, "pattern": "^(client|route|header:[A-Za-z0-9-]{1,64})$", "default": "client" }, "requests": { "description": "Requests that pass in `per`, in the long run.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9 }, "per": { "description": "The time that `requests` is about.", "type": ["number", "string"], "unit": "seconds", "minimum": 1, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" }, "burst": { "description": "Requests that may come at once, by who has been quiet for long enough. Left out: as many as `requests`.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9 }, "block": { "description": "For so long nothing passes once there was one request too many. Left out: only until the next request is allowed.", "type": ["number", "string"], "unit": "seconds", "minimum": 1, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" }, "cost": { "description": "What one request counts. Left out: 1.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9 }, "accuracy": { "description": "`leased`: an edge takes a sixteenth of `burst` at a time from where all of them count, so that few requests have to ask; a limit below 32 is exact in any case. `exact`: each request asks.", "type": "string", "enum": ["leased", "exact"], "default": "leased" } }, "required": ["name", "requests", "per"], "additionalProperties": false }, "maxItems": 16, "default": [] }, "rateLimitStore": { "description": "Where rate limits are counted: in the master, for all its edges, or for several machines in a Redis or Valkey (`--rate-limit-store`).", "type": "object", "properties": { "timeout": { "description": "How long an answer may take, from the master or from the store. A store answers in a millisecond.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 60, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "100ms" }, "outage": { "description": "What happens while the store does not answer. `local`: each machine counts for itself. `refuse`: requests under a limit get 503.", "type": "string", "enum": ["local", "refuse"], "default": "local" }, "maxKeys": { "description": "Keys of one limit that are remembered; the one that was quiet for longest is forgotten first. One takes some 200 bytes.", "type": "integer", "unit": "keys", "minimum": 1, "maximum": 1e7, "default": 1e5 } }, "additionalProperties": false }, "jail": { "description": "Clients that collect refusals are blocked for a while, by address: each refusal adds to a score, which goes back over time.", "type": "object", "properties": { "maxScore": { "description": "The score at which a client is blocked. 0: nobody is.", "type": "integer", "unit": "points", "minimum": 0, "maximum": 1e6, "default": 0 }, "decay": { "description": "The time in which a full score goes back to nothing.", "type": ["number", "string"], "unit": "seconds", "minimum": 1, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "1m" }, "block": { "description": "For how long a client is blocked: its requests get 429 unread, by the rule `client.blocked`.", "type": ["number", "string"], "unit": "seconds", "minimum": 1, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10m" }, "malformedScore": { "description": "For a request that is no valid HTTP, or that only an attacker sends (400, 417, 501, 505).", "type": "integer", "unit": "points", "minimum": 0, "maximum": 1e6, "default": 10 }, "forbiddenScore": { "description": "For a method, host, path or client that the policy does not allow (403, 404, 405, 421).", "type": "integer", "unit": "points", "minimum": 0, "maximum": 1e6, "default": 5 }, "tooLargeScore": { "description": "For what is longer than a limit (413, 414, 431).", "type": "integer", "unit": "points", "minimum": 0, "maximum": 1e6, "default": 5 }, "tooSlowScore": { "description": "For a head, content or response that did not move (408, and connections cut).", "type": "integer", "unit": "points", "minimum": 0, "maximum": 1e6, "default": 5 }, "tooManyScore": { "description": "For a request above a rate limit, or a connection above `connections.maxPerClient` (429).", "type": "integer", "unit": "points", "minimum": 0, "maximum": 1e6, "default": 1 } }, "additionalProperties": false }, "routes": { "description": "Requests for which other values hold: a route says which, and the values. Of the routes that take a request the most specific one counts, and no other: by host first (a name before a wildcard, a longer wildcard before a shorter one), then by path (segment by segment, text before `*`), then by method (a route that names it before one that takes any). Two that are equal in all three are an error; GET and HEAD are two methods there. The list of the nearest file is the whole list.", "type": "array", "items": { "description": "a route: which requests, and what holds for them instead", "type": "object", "properties": { "name": { "description": "What recordings, tests and `policy explain` call this route; left out, they name its hosts, methods and path.", "type": "string", "maxLength": 100 }, "hosts": { "description": "Hosts of the requests that it takes, written as in `request.hosts`. Left out: any host.", "type": "array", "items": { "description": 'a host name ("example.com"), a wildcard ("*.example.com") or an IP address ("192.0.2.1", "[2001:db8::1]"), without a port', "type": "string", "maxLength": 253, "pattern": "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" }, "minItems": 1, "maxItems": 1e3, "uniqueItems": true }, "path": { "description": "Path of the requests that it takes, percent-decoded and with its SCRIPT_NAME. `/admin` is that path alone, without /admin/; `/admin/*` is /admin and all below it; a `*` further left stands for one segment. Several slashes in a row count as one; letter case counts. Left out: any path.", "type": "string", "maxLength": 1024 }, "methods": { "description": "Methods of the requests that it takes. GET takes HEAD too, as in nginx's limit_except, unless another route of the same hosts and path names HEAD: what a rule says of GET would be dodged with it. Left out: any method. They do not allow a method: that is what `request.methods` does, here or in general.", "type": "array", "items": { "description": "a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)", "type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "SEARCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL", "BIND", "REBIND", "UNBIND", "LINK", "UNLINK", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH", "PURGE"] }, "minItems": 1, "maxItems": 32, "uniqueItems": true }, "mode": { "description": "`enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing.", "type": "string", "enum": ["enforce", "observe"], "default": "enforce" }, "rules": { "description": "The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`.", "type": "object", "properties": { "client.denied": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "request-line.too-long": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "fields.too-many": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "field.too-large": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "target.forbidden": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "content.too-large": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "host.not-allowed": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "method.not-allowed": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "rate.exceeded": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] } }, "additionalProperties": false }, "request": { "description": "What a request of this route may look like.", "type": "object", "properties": { "line": { "description": "The request line: method, target and version.", "type": "object", "properties": { "maxBytes": { "description": "Longest request line, its CRLF not counted. Gunicorn's figure; Apache httpd has 8190, nginx a buffer of 8 KiB. The ceiling of 64 KiB holds whatever is asked for.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 65536, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 4094 } }, "additionalProperties": false }, "methods": { "description": "Methods that reach the application; others get 405. The default is what web applications use. CONNECT and TRACE cannot be listed: the one asks for a tunnel, the other sends credentials back.", "type": "array", "items": { "description": "a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)", "type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "SEARCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL", "BIND", "REBIND", "UNBIND", "LINK", "UNLINK", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH", "PURGE"] }, "minItems": 1, "maxItems": 32, "uniqueItems": true, "default": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] }, "target": { "description": "The path of the request target.", "type": "object", "properties": { "dotSegments": { "description": "Segments `.` and `..`, plain or percent-encoded. Browsers remove them before they send, so what arrives looks for files outside; nginx resolves them silently, which hides the attempt. `keep` leaves them to the application.", "type": "string", "enum": ["reject", "keep"], "default": "reject" }, "encodedSlash": { "description": "%2F and %5C in the path. Decoded, they move the borders between segments after the checks; Apache httpd refuses them by default too (AllowEncodedSlashes). `decode` gives the application a plain slash.", "type": "string", "enum": ["reject", "decode"], "default": "reject" } }, "additionalProperties": false }, "fields": { "description": "The field section (headers). Trailers count under the same limits.", "type": "object", "properties": { "maxCount": { "description": "Most field lines of one request. Gunicorn and Apache httpd have 100; browsers send about 20.", "type": "integer", "unit": "field lines", "minimum": 1, "maximum": 32768, "default": 100 }, "maxFieldBytes": { "description": "Longest field line as received, its CRLF not counted. Gunicorn's and Apache httpd's figure; nginx has a buffer of 8 KiB. Cookies are what comes near it.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 8190 }, "maxTotalBytes": { "description": "All field lines of one request together, each with its CRLF. Without it 100 fields of 8190 bytes may cost 800 kB of memory a connection. nginx allows 32 KiB, Node 16 KiB, Go 1 MiB.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "underscores": { "description": "Field names with an underscore or any byte outside A-Z, a-z, 0-9 and hyphen, which could pass for another field once they are environ keys (CVE-2024-45614). nginx and Gunicorn drop them. `reject` answers 400, by the rule `field.malformed`.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "content": { "description": "The content of a request.", "type": "object", "properties": { "maxBytes": { "description": "Most content (body) of one request, chunked or not, transfer coding removed; more gets 413. nginx's client_max_body_size, which is 1 MiB too; Gunicorn has no limit.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" }, "delivery": { "description": "When the application gets the request. `complete`: when all of its content is there, so that a client that sends slowly occupies no worker; what `memoryBytes` does not hold waits in a file without a name (`spool`). `stream`: when the head is checked; the application reads the content as it arrives.", "type": "string", "enum": ["complete", "stream"], "default": "complete" } }, "additionalProperties": false }, "trailers": { "description": "Trailer sections. Applications do not read them and merging them into the field section lets a client smuggle fields past the checks (RFC 9110 section 6.5.1), so they are read, checked and dropped, as in nginx. `reject` answers 400.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "timeouts": { "description": "How long the stations of a request may take once its route is known.", "type": "object", "properties": { "content": { "description": "Longest time without a byte of content. nginx allows 60 s, Apache httpd 20 s; 15 s outlasts four retransmissions of TCP (1, 2, 4 and 8 s).", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "15s" }, "contentMinRate": { "description": "Least average rate of content from the first wait for it on, once `rateGrace` is over: a byte now and then resets `content`, but not this. Below 500 B/s nobody uploads; Apache httpd (mod_reqtimeout) and IIS ask for 500 and 240 bytes a second. 0: none.", "type": ["integer", "string"], "unit": "bytes a second", "minimum": 0, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$", "default": "500B/s" }, "write": { "description": "Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" }, "writeMinRate": { "description": "Least average rate at which a client takes a response, once `rateGrace` is over, while there is something for it to take. IIS asks for 240 bytes a second; 1 KiB/s is less than a telephone line has. 0: none.", "type": ["integer", "string"], "unit": "bytes a second", "minimum": 0, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$", "default": "1KiB/s" }, "rateGrace": { "description": "For so long neither of the two rates counts: a slow start of TCP, a lost packet or a sleeping phone is no attack.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "queue": { "description": "How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "worker": { "description": "How long the application may take from dispatch to its response head, and then from one piece of the response to the next; after that 504, or a cut connection. It does not count while the server waits for content of the client. Gunicorn's timeout. 0: no deadline.", "type": ["number", "string"], "unit": "seconds", "minimum": 0, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" } }, "additionalProperties": false }, "keepAlive": { "description": "Connections that stay open between requests.", "type": "object", "properties": { "idle": { "description": "How long an idle connection is kept. Node and Apache httpd have 5 s, Gunicorn 2 s, nginx 75 s; 5 s keeps a page with its parts on one connection and frees it soon after.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "5s" }, "maxRequests": { "description": "Requests of one connection before it is closed, so that no client stays on one edge for ever. nginx's keepalive_requests.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9, "default": 1e3 }, "maxAge": { "description": "How old a connection gets before the response that it waits for is its last one, so that clients spread anew over edges, machines and policies. nginx's keepalive_time.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "1h" } }, "additionalProperties": false }, "clients": { "description": "Clients by their address. A client on a Unix socket has no address and passes.", "type": "object", "properties": { "allow": { "description": "Addresses and CIDR blocks that may send requests; all others get 403. Empty: everybody may.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] }, "deny": { "description": "Addresses and CIDR blocks that get 403. It goes before `allow`: an address in both is denied.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] } }, "additionalProperties": false }, "rateLimits": { "description": "How many requests may come: more get 429, with Retry-After. Each limit counts by its `key`: `client` (its address), `route` (all requests under the limit together) or `header:NAME` (the value of that field; by address where it is missing). All limits of a list have to let a request pass. The list of a route stands in the place of the general one, like any of its values. None by default: a limit that nobody knows of would surprise.", "type": "array", "items": { "description": "a rate limit", "type": "object", "properties": { "name": { "description": 'a name of lower case letters, digits and hyphens, such as "per-client". Two limits of one name, on two routes, are one limit that counts for both, and have to say the same.', "type": "string", "maxLength": 64, "pattern": "^[a-z0-9-]{1,64}$" }, "key": { "description": '"client", "route" or "header:NAME", such as "header:X-Api-Key"', "type": "string", "maxLength": 80, "pattern": "^(client|route|header:[A-Za-z0-9-]{1,64})$", "default": "client" }, "requests": { "description": "Requests that pass in `per`, in the long run.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9 }, "per": { "description": "The time that `requests` is about.", "type": ["number", "string"], "unit": "seconds", "minimum": 1, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" }, "burst": { "description": "Requests that may come at once, by who has been quiet for long enough. Left out: as many as `requests`.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9 }, "block": { "description": "For so long nothing passes once there was one request too many. Left out: only until the next request is allowed.", "type": ["number", "string"], "unit": "seconds", "minimum": 1, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" }, "cost": { "description": "What one request counts. Left out: 1.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9 }, "accuracy": { "description": "`leased`: an edge takes a sixteenth of `burst` at a time from where all of them count, so that few requests have to ask; a limit below 32 is exact in any case. `exact`: each request asks.", "type": "string", "enum": ["leased", "exact"], "default": "leased" } }, "required": ["name", "requests", "per"], "additionalProperties": false }, "maxItems": 16, "default": [] } }, "additionalProperties": false }, "maxItems": 1e4, "default": [] }, "tests": { "description": "Requests with what has to become of them, run by `portcullis policy test` and whenever the policy is loaded: a test that fails refuses the policy. They are about the whole policy of this file and are not inherited.", "type": "array", "items": { "description": "a test: a request and what has to become of it", "type": "object", "properties": { "name": { "description": "What the test shows, in words: it names the test in the output of `policy test`.", "type": "string", "maxLength": 200 }, "request": { "description": 'The bytes of the request, one character a byte. `{text*count}` repeats: "GET /{a*5000} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n".', "type": "string", "maxLength": 65536 }, "from": { "description": "Address of the client. Left out: 192.0.2.1, which nobody has.", "type": "string", "maxLength": 64 }, "expect": { "description": "What has to hold, all of it.", "type": "object", "properties": { "verdict": { "description": "`pass`: the application gets the request; `refuse`: it is answered or closed by the edge.", "type": "string", "enum": ["pass", "refuse"] }, "rule": { "description": "The rule that has to refuse the request, by its id (docs/rules.md).", "type": "string", "enum": ["request-line.too-long", "request-line.malformed", "version.unsupported", "method.not-allowed", "method.unknown", "target.malformed", "target.forbidden", "target.not-mounted", "host.missing", "host.malformed", "host.conflict", "host.not-allowed", "fields.too-many", "field.too-large", "fields.too-large", "field.malformed", "field.repeated", "framing.conflict", "framing.transfer-coding", "framing.content-length", "framing.chunk", "trailer.forbidden", "trailer.too-large", "content.too-large", "expect.unsupported", "timeout.head", "timeout.content", "timeout.keep-alive", "timeout.write", "timeout.worker", "timeout.queue", "worker.failed", "connections.too-many", "overload.queue", "client.denied", "content.too-slow", "response.too-slow", "rate.exceeded", "client.blocked", "memory.exhausted", "spool.full", "proxy.malformed"] }, "observed": { "description": "A rule that would have refused the request, were it not only observed (`mode`, `rules`).", "type": "string", "enum": ["client.denied", "request-line.too-long", "fields.too-many", "field.too-large", "target.forbidden", "content.too-large", "host.not-allowed", "method.not-allowed", "rate.exceeded"] }, "status": { "description": "Status code of the refusal, as the client would get it. A test rarely needs it beside `rule`, which has one.", "type": "integer", "minimum": 100, "maximum": 599 }, "route": { "description": "The route that has to take the request: its `name`, or without one its hosts, methods and path, as `policy explain` shows them (`api.example.com POST /upload/*`).", "type": "string", "maxLength": 1400 }, "environ": { "description": "keys of the environ, such as PATH_INFO or HTTP_COOKIE, each with the value that the application has to get, or null where it must not be there", "type": "object", "maxProperties": 100, "additionalProperties": { "type": ["string", "null"] } } }, "additionalProperties": false, "minProperties": 1 } }, "required": ["name", "request", "expect"], "additionalProperties": false }, "maxItems": 1e4, "default": [] }, "memory": { "description": "Memory of one edge process.", "type": "object", "properties": { "budgetBytes": { "description": "What all connections together may keep waiting: heads, content and responses that a client has yet to take. Where it is used up, the connections that hold most of it are ended until there is room again. It leaves out what an idle connection costs, some 4 KiB each.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1048576, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "512MiB" } }, "additionalProperties": false }, "spool": { "description": "Content that waits in files, which have no name and end with the process. They are in the directory that TMPDIR names, else in /tmp.", "type": "object", "properties": { "maxBytes": { "description": "What all of them together may take in one edge process; a request that needs more gets 503. Where /tmp is in memory this is memory.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 1125899906842624, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1GiB" } }, "additionalProperties": false } } };
 var func2 = Object.prototype.hasOwnProperty;
 var func3 = require_ucs2length().default;
 var pattern0 = new RegExp("^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "u");
 var pattern1 = new RegExp("^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$", "u");
 var pattern6 = new RegExp("^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "u");
+var pattern8 = new RegExp("^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$", "u");
+var pattern17 = new RegExp("^[a-z0-9-]{1,64}$", "u");
+var pattern18 = new RegExp("^(client|route|header:[A-Za-z0-9-]{1,64})$", "u");
 function validate10(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null;
   let errors = 0;
@@ -130,7 +133,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
       let data3 = data.rules;
       if (data3 && typeof data3 == "object" && !Array.isArray(data3)) {
         for (const key1 in data3) {
-          if (!(key1 === "client.denied" || key1 === "request-line.too-long" || key1 === "fields.too-many" || key1 === "field.too-large" || key1 === "target.forbidden" || key1 === "content.too-large" || key1 === "host.not-allowed" || key1 === "method.not-allowed")) {
+          if (!func2.call(schema11.properties.rules.properties, key1)) {
             const err7 = { instancePath: instancePath + "/rules", schemaPath: "#/properties/rules/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
             if (vErrors === null) {
               vErrors = [err7];
@@ -308,22 +311,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
-      } else {
-        const err24 = { instancePath: instancePath + "/rules", schemaPath: "#/properties/rules/type", keyword: "type", params: { type: "object" } };
-        if (vErrors === null) {
-          vErrors = [err24];
-        } else {
-          vErrors.push(err24);
-        }
-        errors++;
-      }
-    }
-    if (data.request !== void 0) {
-      let data12 = data.request;
-      if (data12 && typeof data12 == "object" && !Array.isArray(data12)) {
-        for (const key2 in data12) {
-          if (!(key2 === "line" || key2 === "methods" || key2 === "target" || key2 === "hosts" || key2 === "fields" || key2 === "content" || key2 === "trailers")) {
-            const err25 = { instancePath: instancePath + "/request", schemaPath: "#/properties/request/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key2 } };
+        if (data3["rate.exceeded"] !== void 0) {
+          let data12 = data3["rate.exceeded"];
+          if (typeof data12 !== "string") {
+            const err24 = { instancePath: instancePath + "/rules/rate.exceeded", schemaPath: "#/properties/rules/properties/rate.exceeded/type", keyword: "type", params: { type: "string" } };
+            if (vErrors === null) {
+              vErrors = [err24];
+            } else {
+              vErrors.push(err24);
+            }
+            errors++;
+          }
+          if (!(data12 === "enforce" || data12 === "observe")) {
+            const err25 = { instancePath: instancePath + "/rules/rate.exceeded", schemaPath: "#/properties/rules/properties/rate.exceeded/enum", keyword: "enum", params: { allowedValues: schema11.properties.rules.properties["rate.exceeded"].enum } };
             if (vErrors === null) {
               vErrors = [err25];
             } else {
@@ -332,54 +332,58 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
-        if (data12.line !== void 0) {
-          let data13 = data12.line;
-          if (data13 && typeof data13 == "object" && !Array.isArray(data13)) {
-            for (const key3 in data13) {
+      } else {
+        const err26 = { instancePath: instancePath + "/rules", schemaPath: "#/properties/rules/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err26];
+        } else {
+          vErrors.push(err26);
+        }
+        errors++;
+      }
+    }
+    if (data.request !== void 0) {
+      let data13 = data.request;
+      if (data13 && typeof data13 == "object" && !Array.isArray(data13)) {
+        for (const key2 in data13) {
+          if (!(key2 === "line" || key2 === "methods" || key2 === "target" || key2 === "hosts" || key2 === "fields" || key2 === "content" || key2 === "trailers")) {
+            const err27 = { instancePath: instancePath + "/request", schemaPath: "#/properties/request/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key2 } };
+            if (vErrors === null) {
+              vErrors = [err27];
+            } else {
+              vErrors.push(err27);
+            }
+            errors++;
+          }
+        }
+        if (data13.line !== void 0) {
+          let data14 = data13.line;
+          if (data14 && typeof data14 == "object" && !Array.isArray(data14)) {
+            for (const key3 in data14) {
               if (!(key3 === "maxBytes")) {
-                const err26 = { instancePath: instancePath + "/request/line", schemaPath: "#/properties/request/properties/line/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key3 } };
+                const err28 = { instancePath: instancePath + "/request/line", schemaPath: "#/properties/request/properties/line/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key3 } };
                 if (vErrors === null) {
-                  vErrors = [err26];
+                  vErrors = [err28];
                 } else {
-                  vErrors.push(err26);
+                  vErrors.push(err28);
                 }
                 errors++;
               }
             }
-            if (data13.maxBytes !== void 0) {
-              let data14 = data13.maxBytes;
-              if (!(typeof data14 == "number" && (!(data14 % 1) && !isNaN(data14)) && isFinite(data14)) && typeof data14 !== "string") {
-                const err27 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.line.properties.maxBytes.type } };
+            if (data14.maxBytes !== void 0) {
+              let data15 = data14.maxBytes;
+              if (!(typeof data15 == "number" && (!(data15 % 1) && !isNaN(data15)) && isFinite(data15)) && typeof data15 !== "string") {
+                const err29 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.line.properties.maxBytes.type } };
                 if (vErrors === null) {
-                  vErrors = [err27];
+                  vErrors = [err29];
                 } else {
-                  vErrors.push(err27);
+                  vErrors.push(err29);
                 }
                 errors++;
               }
-              if (typeof data14 == "number" && isFinite(data14)) {
-                if (data14 > 65536 || isNaN(data14)) {
-                  const err28 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65536 } };
-                  if (vErrors === null) {
-                    vErrors = [err28];
-                  } else {
-                    vErrors.push(err28);
-                  }
-                  errors++;
-                }
-                if (data14 < 1 || isNaN(data14)) {
-                  const err29 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                  if (vErrors === null) {
-                    vErrors = [err29];
-                  } else {
-                    vErrors.push(err29);
-                  }
-                  errors++;
-                }
-              }
-              if (typeof data14 === "string") {
-                if (!pattern0.test(data14)) {
-                  const err30 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+              if (typeof data15 == "number" && isFinite(data15)) {
+                if (data15 > 65536 || isNaN(data15)) {
+                  const err30 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65536 } };
                   if (vErrors === null) {
                     vErrors = [err30];
                   } else {
@@ -387,77 +391,97 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
+                if (data15 < 1 || isNaN(data15)) {
+                  const err31 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err31];
+                  } else {
+                    vErrors.push(err31);
+                  }
+                  errors++;
+                }
+              }
+              if (typeof data15 === "string") {
+                if (!pattern0.test(data15)) {
+                  const err32 = { instancePath: instancePath + "/request/line/maxBytes", schemaPath: "#/properties/request/properties/line/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                  if (vErrors === null) {
+                    vErrors = [err32];
+                  } else {
+                    vErrors.push(err32);
+                  }
+                  errors++;
+                }
               }
             }
           } else {
-            const err31 = { instancePath: instancePath + "/request/line", schemaPath: "#/properties/request/properties/line/type", keyword: "type", params: { type: "object" } };
+            const err33 = { instancePath: instancePath + "/request/line", schemaPath: "#/properties/request/properties/line/type", keyword: "type", params: { type: "object" } };
             if (vErrors === null) {
-              vErrors = [err31];
+              vErrors = [err33];
             } else {
-              vErrors.push(err31);
+              vErrors.push(err33);
             }
             errors++;
           }
         }
-        if (data12.methods !== void 0) {
-          let data15 = data12.methods;
-          if (Array.isArray(data15)) {
-            if (data15.length > 32) {
-              const err32 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/maxItems", keyword: "maxItems", params: { limit: 32 } };
+        if (data13.methods !== void 0) {
+          let data16 = data13.methods;
+          if (Array.isArray(data16)) {
+            if (data16.length > 32) {
+              const err34 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/maxItems", keyword: "maxItems", params: { limit: 32 } };
               if (vErrors === null) {
-                vErrors = [err32];
+                vErrors = [err34];
               } else {
-                vErrors.push(err32);
+                vErrors.push(err34);
               }
               errors++;
             }
-            if (data15.length < 1) {
-              const err33 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/minItems", keyword: "minItems", params: { limit: 1 } };
+            if (data16.length < 1) {
+              const err35 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/minItems", keyword: "minItems", params: { limit: 1 } };
               if (vErrors === null) {
-                vErrors = [err33];
+                vErrors = [err35];
               } else {
-                vErrors.push(err33);
+                vErrors.push(err35);
               }
               errors++;
             }
-            const len0 = data15.length;
+            const len0 = data16.length;
             for (let i0 = 0; i0 < len0; i0++) {
-              let data16 = data15[i0];
-              if (typeof data16 !== "string") {
-                const err34 = { instancePath: instancePath + "/request/methods/" + i0, schemaPath: "#/properties/request/properties/methods/items/type", keyword: "type", params: { type: "string" } };
+              let data17 = data16[i0];
+              if (typeof data17 !== "string") {
+                const err36 = { instancePath: instancePath + "/request/methods/" + i0, schemaPath: "#/properties/request/properties/methods/items/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err34];
+                  vErrors = [err36];
                 } else {
-                  vErrors.push(err34);
+                  vErrors.push(err36);
                 }
                 errors++;
               }
-              if (!(data16 === "GET" || data16 === "HEAD" || data16 === "POST" || data16 === "PUT" || data16 === "PATCH" || data16 === "DELETE" || data16 === "OPTIONS" || data16 === "QUERY" || data16 === "SEARCH" || data16 === "PROPFIND" || data16 === "PROPPATCH" || data16 === "MKCOL" || data16 === "COPY" || data16 === "MOVE" || data16 === "LOCK" || data16 === "UNLOCK" || data16 === "REPORT" || data16 === "ACL" || data16 === "BIND" || data16 === "REBIND" || data16 === "UNBIND" || data16 === "LINK" || data16 === "UNLINK" || data16 === "MKACTIVITY" || data16 === "CHECKOUT" || data16 === "MERGE" || data16 === "MKCALENDAR" || data16 === "NOTIFY" || data16 === "SUBSCRIBE" || data16 === "UNSUBSCRIBE" || data16 === "M-SEARCH" || data16 === "PURGE")) {
-                const err35 = { instancePath: instancePath + "/request/methods/" + i0, schemaPath: "#/properties/request/properties/methods/items/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.methods.items.enum } };
+              if (!(data17 === "GET" || data17 === "HEAD" || data17 === "POST" || data17 === "PUT" || data17 === "PATCH" || data17 === "DELETE" || data17 === "OPTIONS" || data17 === "QUERY" || data17 === "SEARCH" || data17 === "PROPFIND" || data17 === "PROPPATCH" || data17 === "MKCOL" || data17 === "COPY" || data17 === "MOVE" || data17 === "LOCK" || data17 === "UNLOCK" || data17 === "REPORT" || data17 === "ACL" || data17 === "BIND" || data17 === "REBIND" || data17 === "UNBIND" || data17 === "LINK" || data17 === "UNLINK" || data17 === "MKACTIVITY" || data17 === "CHECKOUT" || data17 === "MERGE" || data17 === "MKCALENDAR" || data17 === "NOTIFY" || data17 === "SUBSCRIBE" || data17 === "UNSUBSCRIBE" || data17 === "M-SEARCH" || data17 === "PURGE")) {
+                const err37 = { instancePath: instancePath + "/request/methods/" + i0, schemaPath: "#/properties/request/properties/methods/items/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.methods.items.enum } };
                 if (vErrors === null) {
-                  vErrors = [err35];
+                  vErrors = [err37];
                 } else {
-                  vErrors.push(err35);
+                  vErrors.push(err37);
                 }
                 errors++;
               }
             }
-            let i1 = data15.length;
+            let i1 = data16.length;
             let j0;
             if (i1 > 1) {
               const indices0 = {};
               for (; i1--; ) {
-                let item0 = data15[i1];
+                let item0 = data16[i1];
                 if (typeof item0 !== "string") {
                   continue;
                 }
                 if (typeof indices0[item0] == "number") {
                   j0 = indices0[item0];
-                  const err36 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+                  const err38 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
                   if (vErrors === null) {
-                    vErrors = [err36];
+                    vErrors = [err38];
                   } else {
-                    vErrors.push(err36);
+                    vErrors.push(err38);
                   }
                   errors++;
                   break;
@@ -466,42 +490,21 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
             }
           } else {
-            const err37 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/type", keyword: "type", params: { type: "array" } };
+            const err39 = { instancePath: instancePath + "/request/methods", schemaPath: "#/properties/request/properties/methods/type", keyword: "type", params: { type: "array" } };
             if (vErrors === null) {
-              vErrors = [err37];
+              vErrors = [err39];
             } else {
-              vErrors.push(err37);
+              vErrors.push(err39);
             }
             errors++;
           }
         }
-        if (data12.target !== void 0) {
-          let data17 = data12.target;
-          if (data17 && typeof data17 == "object" && !Array.isArray(data17)) {
-            for (const key4 in data17) {
+        if (data13.target !== void 0) {
+          let data18 = data13.target;
+          if (data18 && typeof data18 == "object" && !Array.isArray(data18)) {
+            for (const key4 in data18) {
               if (!(key4 === "dotSegments" || key4 === "encodedSlash")) {
-                const err38 = { instancePath: instancePath + "/request/target", schemaPath: "#/properties/request/properties/target/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key4 } };
-                if (vErrors === null) {
-                  vErrors = [err38];
-                } else {
-                  vErrors.push(err38);
-                }
-                errors++;
-              }
-            }
-            if (data17.dotSegments !== void 0) {
-              let data18 = data17.dotSegments;
-              if (typeof data18 !== "string") {
-                const err39 = { instancePath: instancePath + "/request/target/dotSegments", schemaPath: "#/properties/request/properties/target/properties/dotSegments/type", keyword: "type", params: { type: "string" } };
-                if (vErrors === null) {
-                  vErrors = [err39];
-                } else {
-                  vErrors.push(err39);
-                }
-                errors++;
-              }
-              if (!(data18 === "reject" || data18 === "keep")) {
-                const err40 = { instancePath: instancePath + "/request/target/dotSegments", schemaPath: "#/properties/request/properties/target/properties/dotSegments/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.target.properties.dotSegments.enum } };
+                const err40 = { instancePath: instancePath + "/request/target", schemaPath: "#/properties/request/properties/target/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key4 } };
                 if (vErrors === null) {
                   vErrors = [err40];
                 } else {
@@ -510,10 +513,10 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                 errors++;
               }
             }
-            if (data17.encodedSlash !== void 0) {
-              let data19 = data17.encodedSlash;
+            if (data18.dotSegments !== void 0) {
+              let data19 = data18.dotSegments;
               if (typeof data19 !== "string") {
-                const err41 = { instancePath: instancePath + "/request/target/encodedSlash", schemaPath: "#/properties/request/properties/target/properties/encodedSlash/type", keyword: "type", params: { type: "string" } };
+                const err41 = { instancePath: instancePath + "/request/target/dotSegments", schemaPath: "#/properties/request/properties/target/properties/dotSegments/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
                   vErrors = [err41];
                 } else {
@@ -521,8 +524,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                 }
                 errors++;
               }
-              if (!(data19 === "reject" || data19 === "decode")) {
-                const err42 = { instancePath: instancePath + "/request/target/encodedSlash", schemaPath: "#/properties/request/properties/target/properties/encodedSlash/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.target.properties.encodedSlash.enum } };
+              if (!(data19 === "reject" || data19 === "keep")) {
+                const err42 = { instancePath: instancePath + "/request/target/dotSegments", schemaPath: "#/properties/request/properties/target/properties/dotSegments/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.target.properties.dotSegments.enum } };
                 if (vErrors === null) {
                   vErrors = [err42];
                 } else {
@@ -531,76 +534,97 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                 errors++;
               }
             }
-          } else {
-            const err43 = { instancePath: instancePath + "/request/target", schemaPath: "#/properties/request/properties/target/type", keyword: "type", params: { type: "object" } };
-            if (vErrors === null) {
-              vErrors = [err43];
-            } else {
-              vErrors.push(err43);
-            }
-            errors++;
-          }
-        }
-        if (data12.hosts !== void 0) {
-          let data20 = data12.hosts;
-          if (Array.isArray(data20)) {
-            if (data20.length > 1e4) {
-              const err44 = { instancePath: instancePath + "/request/hosts", schemaPath: "#/properties/request/properties/hosts/maxItems", keyword: "maxItems", params: { limit: 1e4 } };
-              if (vErrors === null) {
-                vErrors = [err44];
-              } else {
-                vErrors.push(err44);
-              }
-              errors++;
-            }
-            const len1 = data20.length;
-            for (let i2 = 0; i2 < len1; i2++) {
-              let data21 = data20[i2];
-              if (typeof data21 === "string") {
-                if (func3(data21) > 253) {
-                  const err45 = { instancePath: instancePath + "/request/hosts/" + i2, schemaPath: "#/properties/request/properties/hosts/items/maxLength", keyword: "maxLength", params: { limit: 253 } };
-                  if (vErrors === null) {
-                    vErrors = [err45];
-                  } else {
-                    vErrors.push(err45);
-                  }
-                  errors++;
-                }
-                if (!pattern1.test(data21)) {
-                  const err46 = { instancePath: instancePath + "/request/hosts/" + i2, schemaPath: "#/properties/request/properties/hosts/items/pattern", keyword: "pattern", params: { pattern: "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" } };
-                  if (vErrors === null) {
-                    vErrors = [err46];
-                  } else {
-                    vErrors.push(err46);
-                  }
-                  errors++;
-                }
-              } else {
-                const err47 = { instancePath: instancePath + "/request/hosts/" + i2, schemaPath: "#/properties/request/properties/hosts/items/type", keyword: "type", params: { type: "string" } };
+            if (data18.encodedSlash !== void 0) {
+              let data20 = data18.encodedSlash;
+              if (typeof data20 !== "string") {
+                const err43 = { instancePath: instancePath + "/request/target/encodedSlash", schemaPath: "#/properties/request/properties/target/properties/encodedSlash/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err47];
+                  vErrors = [err43];
                 } else {
-                  vErrors.push(err47);
+                  vErrors.push(err43);
+                }
+                errors++;
+              }
+              if (!(data20 === "reject" || data20 === "decode")) {
+                const err44 = { instancePath: instancePath + "/request/target/encodedSlash", schemaPath: "#/properties/request/properties/target/properties/encodedSlash/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.target.properties.encodedSlash.enum } };
+                if (vErrors === null) {
+                  vErrors = [err44];
+                } else {
+                  vErrors.push(err44);
                 }
                 errors++;
               }
             }
-            let i3 = data20.length;
+          } else {
+            const err45 = { instancePath: instancePath + "/request/target", schemaPath: "#/properties/request/properties/target/type", keyword: "type", params: { type: "object" } };
+            if (vErrors === null) {
+              vErrors = [err45];
+            } else {
+              vErrors.push(err45);
+            }
+            errors++;
+          }
+        }
+        if (data13.hosts !== void 0) {
+          let data21 = data13.hosts;
+          if (Array.isArray(data21)) {
+            if (data21.length > 1e4) {
+              const err46 = { instancePath: instancePath + "/request/hosts", schemaPath: "#/properties/request/properties/hosts/maxItems", keyword: "maxItems", params: { limit: 1e4 } };
+              if (vErrors === null) {
+                vErrors = [err46];
+              } else {
+                vErrors.push(err46);
+              }
+              errors++;
+            }
+            const len1 = data21.length;
+            for (let i2 = 0; i2 < len1; i2++) {
+              let data22 = data21[i2];
+              if (typeof data22 === "string") {
+                if (func3(data22) > 253) {
+                  const err47 = { instancePath: instancePath + "/request/hosts/" + i2, schemaPath: "#/properties/request/properties/hosts/items/maxLength", keyword: "maxLength", params: { limit: 253 } };
+                  if (vErrors === null) {
+                    vErrors = [err47];
+                  } else {
+                    vErrors.push(err47);
+                  }
+                  errors++;
+                }
+                if (!pattern1.test(data22)) {
+                  const err48 = { instancePath: instancePath + "/request/hosts/" + i2, schemaPath: "#/properties/request/properties/hosts/items/pattern", keyword: "pattern", params: { pattern: "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" } };
+                  if (vErrors === null) {
+                    vErrors = [err48];
+                  } else {
+                    vErrors.push(err48);
+                  }
+                  errors++;
+                }
+              } else {
+                const err49 = { instancePath: instancePath + "/request/hosts/" + i2, schemaPath: "#/properties/request/properties/hosts/items/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err49];
+                } else {
+                  vErrors.push(err49);
+                }
+                errors++;
+              }
+            }
+            let i3 = data21.length;
             let j1;
             if (i3 > 1) {
               const indices1 = {};
               for (; i3--; ) {
-                let item1 = data20[i3];
+                let item1 = data21[i3];
                 if (typeof item1 !== "string") {
                   continue;
                 }
                 if (typeof indices1[item1] == "number") {
                   j1 = indices1[item1];
-                  const err48 = { instancePath: instancePath + "/request/hosts", schemaPath: "#/properties/request/properties/hosts/uniqueItems", keyword: "uniqueItems", params: { i: i3, j: j1 } };
+                  const err50 = { instancePath: instancePath + "/request/hosts", schemaPath: "#/properties/request/properties/hosts/uniqueItems", keyword: "uniqueItems", params: { i: i3, j: j1 } };
                   if (vErrors === null) {
-                    vErrors = [err48];
+                    vErrors = [err50];
                   } else {
-                    vErrors.push(err48);
+                    vErrors.push(err50);
                   }
                   errors++;
                   break;
@@ -609,75 +633,52 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
             }
           } else {
-            const err49 = { instancePath: instancePath + "/request/hosts", schemaPath: "#/properties/request/properties/hosts/type", keyword: "type", params: { type: "array" } };
+            const err51 = { instancePath: instancePath + "/request/hosts", schemaPath: "#/properties/request/properties/hosts/type", keyword: "type", params: { type: "array" } };
             if (vErrors === null) {
-              vErrors = [err49];
+              vErrors = [err51];
             } else {
-              vErrors.push(err49);
+              vErrors.push(err51);
             }
             errors++;
           }
         }
-        if (data12.fields !== void 0) {
-          let data22 = data12.fields;
-          if (data22 && typeof data22 == "object" && !Array.isArray(data22)) {
-            for (const key5 in data22) {
+        if (data13.fields !== void 0) {
+          let data23 = data13.fields;
+          if (data23 && typeof data23 == "object" && !Array.isArray(data23)) {
+            for (const key5 in data23) {
               if (!(key5 === "maxCount" || key5 === "maxFieldBytes" || key5 === "maxTotalBytes" || key5 === "underscores")) {
-                const err50 = { instancePath: instancePath + "/request/fields", schemaPath: "#/properties/request/properties/fields/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key5 } };
+                const err52 = { instancePath: instancePath + "/request/fields", schemaPath: "#/properties/request/properties/fields/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key5 } };
                 if (vErrors === null) {
-                  vErrors = [err50];
+                  vErrors = [err52];
                 } else {
-                  vErrors.push(err50);
+                  vErrors.push(err52);
                 }
                 errors++;
               }
             }
-            if (data22.maxCount !== void 0) {
-              let data23 = data22.maxCount;
-              if (!(typeof data23 == "number" && (!(data23 % 1) && !isNaN(data23)) && isFinite(data23))) {
-                const err51 = { instancePath: instancePath + "/request/fields/maxCount", schemaPath: "#/properties/request/properties/fields/properties/maxCount/type", keyword: "type", params: { type: "integer" } };
+            if (data23.maxCount !== void 0) {
+              let data24 = data23.maxCount;
+              if (!(typeof data24 == "number" && (!(data24 % 1) && !isNaN(data24)) && isFinite(data24))) {
+                const err53 = { instancePath: instancePath + "/request/fields/maxCount", schemaPath: "#/properties/request/properties/fields/properties/maxCount/type", keyword: "type", params: { type: "integer" } };
                 if (vErrors === null) {
-                  vErrors = [err51];
+                  vErrors = [err53];
                 } else {
-                  vErrors.push(err51);
-                }
-                errors++;
-              }
-              if (typeof data23 == "number" && isFinite(data23)) {
-                if (data23 > 32768 || isNaN(data23)) {
-                  const err52 = { instancePath: instancePath + "/request/fields/maxCount", schemaPath: "#/properties/request/properties/fields/properties/maxCount/maximum", keyword: "maximum", params: { comparison: "<=", limit: 32768 } };
-                  if (vErrors === null) {
-                    vErrors = [err52];
-                  } else {
-                    vErrors.push(err52);
-                  }
-                  errors++;
-                }
-                if (data23 < 1 || isNaN(data23)) {
-                  const err53 = { instancePath: instancePath + "/request/fields/maxCount", schemaPath: "#/properties/request/properties/fields/properties/maxCount/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                  if (vErrors === null) {
-                    vErrors = [err53];
-                  } else {
-                    vErrors.push(err53);
-                  }
-                  errors++;
-                }
-              }
-            }
-            if (data22.maxFieldBytes !== void 0) {
-              let data24 = data22.maxFieldBytes;
-              if (!(typeof data24 == "number" && (!(data24 % 1) && !isNaN(data24)) && isFinite(data24)) && typeof data24 !== "string") {
-                const err54 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.fields.properties.maxFieldBytes.type } };
-                if (vErrors === null) {
-                  vErrors = [err54];
-                } else {
-                  vErrors.push(err54);
+                  vErrors.push(err53);
                 }
                 errors++;
               }
               if (typeof data24 == "number" && isFinite(data24)) {
-                if (data24 > 16777216 || isNaN(data24)) {
-                  const err55 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
+                if (data24 > 32768 || isNaN(data24)) {
+                  const err54 = { instancePath: instancePath + "/request/fields/maxCount", schemaPath: "#/properties/request/properties/fields/properties/maxCount/maximum", keyword: "maximum", params: { comparison: "<=", limit: 32768 } };
+                  if (vErrors === null) {
+                    vErrors = [err54];
+                  } else {
+                    vErrors.push(err54);
+                  }
+                  errors++;
+                }
+                if (data24 < 1 || isNaN(data24)) {
+                  const err55 = { instancePath: instancePath + "/request/fields/maxCount", schemaPath: "#/properties/request/properties/fields/properties/maxCount/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
                   if (vErrors === null) {
                     vErrors = [err55];
                   } else {
@@ -685,19 +686,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
-                if (data24 < 1 || isNaN(data24)) {
-                  const err56 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                  if (vErrors === null) {
-                    vErrors = [err56];
-                  } else {
-                    vErrors.push(err56);
-                  }
-                  errors++;
-                }
               }
-              if (typeof data24 === "string") {
-                if (!pattern0.test(data24)) {
-                  const err57 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+            }
+            if (data23.maxFieldBytes !== void 0) {
+              let data25 = data23.maxFieldBytes;
+              if (!(typeof data25 == "number" && (!(data25 % 1) && !isNaN(data25)) && isFinite(data25)) && typeof data25 !== "string") {
+                const err56 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.fields.properties.maxFieldBytes.type } };
+                if (vErrors === null) {
+                  vErrors = [err56];
+                } else {
+                  vErrors.push(err56);
+                }
+                errors++;
+              }
+              if (typeof data25 == "number" && isFinite(data25)) {
+                if (data25 > 16777216 || isNaN(data25)) {
+                  const err57 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
                   if (vErrors === null) {
                     vErrors = [err57];
                   } else {
@@ -705,22 +709,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
-              }
-            }
-            if (data22.maxTotalBytes !== void 0) {
-              let data25 = data22.maxTotalBytes;
-              if (!(typeof data25 == "number" && (!(data25 % 1) && !isNaN(data25)) && isFinite(data25)) && typeof data25 !== "string") {
-                const err58 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.fields.properties.maxTotalBytes.type } };
-                if (vErrors === null) {
-                  vErrors = [err58];
-                } else {
-                  vErrors.push(err58);
+                if (data25 < 1 || isNaN(data25)) {
+                  const err58 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err58];
+                  } else {
+                    vErrors.push(err58);
+                  }
+                  errors++;
                 }
-                errors++;
               }
-              if (typeof data25 == "number" && isFinite(data25)) {
-                if (data25 > 16777216 || isNaN(data25)) {
-                  const err59 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
+              if (typeof data25 === "string") {
+                if (!pattern0.test(data25)) {
+                  const err59 = { instancePath: instancePath + "/request/fields/maxFieldBytes", schemaPath: "#/properties/request/properties/fields/properties/maxFieldBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
                   if (vErrors === null) {
                     vErrors = [err59];
                   } else {
@@ -728,19 +729,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
-                if (data25 < 1 || isNaN(data25)) {
-                  const err60 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                  if (vErrors === null) {
-                    vErrors = [err60];
-                  } else {
-                    vErrors.push(err60);
-                  }
-                  errors++;
-                }
               }
-              if (typeof data25 === "string") {
-                if (!pattern0.test(data25)) {
-                  const err61 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+            }
+            if (data23.maxTotalBytes !== void 0) {
+              let data26 = data23.maxTotalBytes;
+              if (!(typeof data26 == "number" && (!(data26 % 1) && !isNaN(data26)) && isFinite(data26)) && typeof data26 !== "string") {
+                const err60 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.fields.properties.maxTotalBytes.type } };
+                if (vErrors === null) {
+                  vErrors = [err60];
+                } else {
+                  vErrors.push(err60);
+                }
+                errors++;
+              }
+              if (typeof data26 == "number" && isFinite(data26)) {
+                if (data26 > 16777216 || isNaN(data26)) {
+                  const err61 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
                   if (vErrors === null) {
                     vErrors = [err61];
                   } else {
@@ -748,45 +752,41 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
+                if (data26 < 1 || isNaN(data26)) {
+                  const err62 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err62];
+                  } else {
+                    vErrors.push(err62);
+                  }
+                  errors++;
+                }
+              }
+              if (typeof data26 === "string") {
+                if (!pattern0.test(data26)) {
+                  const err63 = { instancePath: instancePath + "/request/fields/maxTotalBytes", schemaPath: "#/properties/request/properties/fields/properties/maxTotalBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                  if (vErrors === null) {
+                    vErrors = [err63];
+                  } else {
+                    vErrors.push(err63);
+                  }
+                  errors++;
+                }
               }
             }
-            if (data22.underscores !== void 0) {
-              let data26 = data22.underscores;
-              if (typeof data26 !== "string") {
-                const err62 = { instancePath: instancePath + "/request/fields/underscores", schemaPath: "#/properties/request/properties/fields/properties/underscores/type", keyword: "type", params: { type: "string" } };
+            if (data23.underscores !== void 0) {
+              let data27 = data23.underscores;
+              if (typeof data27 !== "string") {
+                const err64 = { instancePath: instancePath + "/request/fields/underscores", schemaPath: "#/properties/request/properties/fields/properties/underscores/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err62];
+                  vErrors = [err64];
                 } else {
-                  vErrors.push(err62);
+                  vErrors.push(err64);
                 }
                 errors++;
               }
-              if (!(data26 === "drop" || data26 === "reject")) {
-                const err63 = { instancePath: instancePath + "/request/fields/underscores", schemaPath: "#/properties/request/properties/fields/properties/underscores/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.fields.properties.underscores.enum } };
-                if (vErrors === null) {
-                  vErrors = [err63];
-                } else {
-                  vErrors.push(err63);
-                }
-                errors++;
-              }
-            }
-          } else {
-            const err64 = { instancePath: instancePath + "/request/fields", schemaPath: "#/properties/request/properties/fields/type", keyword: "type", params: { type: "object" } };
-            if (vErrors === null) {
-              vErrors = [err64];
-            } else {
-              vErrors.push(err64);
-            }
-            errors++;
-          }
-        }
-        if (data12.content !== void 0) {
-          let data27 = data12.content;
-          if (data27 && typeof data27 == "object" && !Array.isArray(data27)) {
-            for (const key6 in data27) {
-              if (!(key6 === "maxBytes" || key6 === "memoryBytes" || key6 === "delivery")) {
-                const err65 = { instancePath: instancePath + "/request/content", schemaPath: "#/properties/request/properties/content/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key6 } };
+              if (!(data27 === "drop" || data27 === "reject")) {
+                const err65 = { instancePath: instancePath + "/request/fields/underscores", schemaPath: "#/properties/request/properties/fields/properties/underscores/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.fields.properties.underscores.enum } };
                 if (vErrors === null) {
                   vErrors = [err65];
                 } else {
@@ -795,40 +795,44 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                 errors++;
               }
             }
-            if (data27.maxBytes !== void 0) {
-              let data28 = data27.maxBytes;
-              if (!(typeof data28 == "number" && (!(data28 % 1) && !isNaN(data28)) && isFinite(data28)) && typeof data28 !== "string") {
-                const err66 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.content.properties.maxBytes.type } };
+          } else {
+            const err66 = { instancePath: instancePath + "/request/fields", schemaPath: "#/properties/request/properties/fields/type", keyword: "type", params: { type: "object" } };
+            if (vErrors === null) {
+              vErrors = [err66];
+            } else {
+              vErrors.push(err66);
+            }
+            errors++;
+          }
+        }
+        if (data13.content !== void 0) {
+          let data28 = data13.content;
+          if (data28 && typeof data28 == "object" && !Array.isArray(data28)) {
+            for (const key6 in data28) {
+              if (!(key6 === "maxBytes" || key6 === "memoryBytes" || key6 === "delivery")) {
+                const err67 = { instancePath: instancePath + "/request/content", schemaPath: "#/properties/request/properties/content/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key6 } };
                 if (vErrors === null) {
-                  vErrors = [err66];
+                  vErrors = [err67];
                 } else {
-                  vErrors.push(err66);
+                  vErrors.push(err67);
                 }
                 errors++;
               }
-              if (typeof data28 == "number" && isFinite(data28)) {
-                if (data28 > 1099511627776 || isNaN(data28)) {
-                  const err67 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
-                  if (vErrors === null) {
-                    vErrors = [err67];
-                  } else {
-                    vErrors.push(err67);
-                  }
-                  errors++;
+            }
+            if (data28.maxBytes !== void 0) {
+              let data29 = data28.maxBytes;
+              if (!(typeof data29 == "number" && (!(data29 % 1) && !isNaN(data29)) && isFinite(data29)) && typeof data29 !== "string") {
+                const err68 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.content.properties.maxBytes.type } };
+                if (vErrors === null) {
+                  vErrors = [err68];
+                } else {
+                  vErrors.push(err68);
                 }
-                if (data28 < 1 || isNaN(data28)) {
-                  const err68 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                  if (vErrors === null) {
-                    vErrors = [err68];
-                  } else {
-                    vErrors.push(err68);
-                  }
-                  errors++;
-                }
+                errors++;
               }
-              if (typeof data28 === "string") {
-                if (!pattern0.test(data28)) {
-                  const err69 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+              if (typeof data29 == "number" && isFinite(data29)) {
+                if (data29 > 1099511627776 || isNaN(data29)) {
+                  const err69 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
                   if (vErrors === null) {
                     vErrors = [err69];
                   } else {
@@ -836,22 +840,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
-              }
-            }
-            if (data27.memoryBytes !== void 0) {
-              let data29 = data27.memoryBytes;
-              if (!(typeof data29 == "number" && (!(data29 % 1) && !isNaN(data29)) && isFinite(data29)) && typeof data29 !== "string") {
-                const err70 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.content.properties.memoryBytes.type } };
-                if (vErrors === null) {
-                  vErrors = [err70];
-                } else {
-                  vErrors.push(err70);
+                if (data29 < 1 || isNaN(data29)) {
+                  const err70 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err70];
+                  } else {
+                    vErrors.push(err70);
+                  }
+                  errors++;
                 }
-                errors++;
               }
-              if (typeof data29 == "number" && isFinite(data29)) {
-                if (data29 > 1073741824 || isNaN(data29)) {
-                  const err71 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1073741824 } };
+              if (typeof data29 === "string") {
+                if (!pattern0.test(data29)) {
+                  const err71 = { instancePath: instancePath + "/request/content/maxBytes", schemaPath: "#/properties/request/properties/content/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
                   if (vErrors === null) {
                     vErrors = [err71];
                   } else {
@@ -859,19 +860,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
-                if (data29 < 4096 || isNaN(data29)) {
-                  const err72 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 4096 } };
-                  if (vErrors === null) {
-                    vErrors = [err72];
-                  } else {
-                    vErrors.push(err72);
-                  }
-                  errors++;
-                }
               }
-              if (typeof data29 === "string") {
-                if (!pattern0.test(data29)) {
-                  const err73 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+            }
+            if (data28.memoryBytes !== void 0) {
+              let data30 = data28.memoryBytes;
+              if (!(typeof data30 == "number" && (!(data30 % 1) && !isNaN(data30)) && isFinite(data30)) && typeof data30 !== "string") {
+                const err72 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/type", keyword: "type", params: { type: schema11.properties.request.properties.content.properties.memoryBytes.type } };
+                if (vErrors === null) {
+                  vErrors = [err72];
+                } else {
+                  vErrors.push(err72);
+                }
+                errors++;
+              }
+              if (typeof data30 == "number" && isFinite(data30)) {
+                if (data30 > 1073741824 || isNaN(data30)) {
+                  const err73 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1073741824 } };
                   if (vErrors === null) {
                     vErrors = [err73];
                   } else {
@@ -879,52 +883,51 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
+                if (data30 < 4096 || isNaN(data30)) {
+                  const err74 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 4096 } };
+                  if (vErrors === null) {
+                    vErrors = [err74];
+                  } else {
+                    vErrors.push(err74);
+                  }
+                  errors++;
+                }
+              }
+              if (typeof data30 === "string") {
+                if (!pattern0.test(data30)) {
+                  const err75 = { instancePath: instancePath + "/request/content/memoryBytes", schemaPath: "#/properties/request/properties/content/properties/memoryBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                  if (vErrors === null) {
+                    vErrors = [err75];
+                  } else {
+                    vErrors.push(err75);
+                  }
+                  errors++;
+                }
               }
             }
-            if (data27.delivery !== void 0) {
-              let data30 = data27.delivery;
-              if (typeof data30 !== "string") {
-                const err74 = { instancePath: instancePath + "/request/content/delivery", schemaPath: "#/properties/request/properties/content/properties/delivery/type", keyword: "type", params: { type: "string" } };
+            if (data28.delivery !== void 0) {
+              let data31 = data28.delivery;
+              if (typeof data31 !== "string") {
+                const err76 = { instancePath: instancePath + "/request/content/delivery", schemaPath: "#/properties/request/properties/content/properties/delivery/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err74];
+                  vErrors = [err76];
                 } else {
-                  vErrors.push(err74);
+                  vErrors.push(err76);
                 }
                 errors++;
               }
-              if (!(data30 === "stream")) {
-                const err75 = { instancePath: instancePath + "/request/content/delivery", schemaPath: "#/properties/request/properties/content/properties/delivery/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.content.properties.delivery.enum } };
+              if (!(data31 === "complete" || data31 === "stream")) {
+                const err77 = { instancePath: instancePath + "/request/content/delivery", schemaPath: "#/properties/request/properties/content/properties/delivery/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.content.properties.delivery.enum } };
                 if (vErrors === null) {
-                  vErrors = [err75];
+                  vErrors = [err77];
                 } else {
-                  vErrors.push(err75);
+                  vErrors.push(err77);
                 }
                 errors++;
               }
             }
           } else {
-            const err76 = { instancePath: instancePath + "/request/content", schemaPath: "#/properties/request/properties/content/type", keyword: "type", params: { type: "object" } };
-            if (vErrors === null) {
-              vErrors = [err76];
-            } else {
-              vErrors.push(err76);
-            }
-            errors++;
-          }
-        }
-        if (data12.trailers !== void 0) {
-          let data31 = data12.trailers;
-          if (typeof data31 !== "string") {
-            const err77 = { instancePath: instancePath + "/request/trailers", schemaPath: "#/properties/request/properties/trailers/type", keyword: "type", params: { type: "string" } };
-            if (vErrors === null) {
-              vErrors = [err77];
-            } else {
-              vErrors.push(err77);
-            }
-            errors++;
-          }
-          if (!(data31 === "drop" || data31 === "reject")) {
-            const err78 = { instancePath: instancePath + "/request/trailers", schemaPath: "#/properties/request/properties/trailers/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.trailers.enum } };
+            const err78 = { instancePath: instancePath + "/request/content", schemaPath: "#/properties/request/properties/content/type", keyword: "type", params: { type: "object" } };
             if (vErrors === null) {
               vErrors = [err78];
             } else {
@@ -933,22 +936,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
-      } else {
-        const err79 = { instancePath: instancePath + "/request", schemaPath: "#/properties/request/type", keyword: "type", params: { type: "object" } };
-        if (vErrors === null) {
-          vErrors = [err79];
-        } else {
-          vErrors.push(err79);
-        }
-        errors++;
-      }
-    }
-    if (data.timeouts !== void 0) {
-      let data32 = data.timeouts;
-      if (data32 && typeof data32 == "object" && !Array.isArray(data32)) {
-        for (const key7 in data32) {
-          if (!(key7 === "head" || key7 === "content" || key7 === "write" || key7 === "queue" || key7 === "worker")) {
-            const err80 = { instancePath: instancePath + "/timeouts", schemaPath: "#/properties/timeouts/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key7 } };
+        if (data13.trailers !== void 0) {
+          let data32 = data13.trailers;
+          if (typeof data32 !== "string") {
+            const err79 = { instancePath: instancePath + "/request/trailers", schemaPath: "#/properties/request/properties/trailers/type", keyword: "type", params: { type: "string" } };
+            if (vErrors === null) {
+              vErrors = [err79];
+            } else {
+              vErrors.push(err79);
+            }
+            errors++;
+          }
+          if (!(data32 === "drop" || data32 === "reject")) {
+            const err80 = { instancePath: instancePath + "/request/trailers", schemaPath: "#/properties/request/properties/trailers/enum", keyword: "enum", params: { allowedValues: schema11.properties.request.properties.trailers.enum } };
             if (vErrors === null) {
               vErrors = [err80];
             } else {
@@ -957,40 +957,44 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
-        if (data32.head !== void 0) {
-          let data33 = data32.head;
-          if (!(typeof data33 == "number" && isFinite(data33)) && typeof data33 !== "string") {
-            const err81 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.head.type } };
+      } else {
+        const err81 = { instancePath: instancePath + "/request", schemaPath: "#/properties/request/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err81];
+        } else {
+          vErrors.push(err81);
+        }
+        errors++;
+      }
+    }
+    if (data.timeouts !== void 0) {
+      let data33 = data.timeouts;
+      if (data33 && typeof data33 == "object" && !Array.isArray(data33)) {
+        for (const key7 in data33) {
+          if (!(key7 === "head" || key7 === "content" || key7 === "contentMinRate" || key7 === "write" || key7 === "writeMinRate" || key7 === "rateGrace" || key7 === "queue" || key7 === "worker")) {
+            const err82 = { instancePath: instancePath + "/timeouts", schemaPath: "#/properties/timeouts/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key7 } };
             if (vErrors === null) {
-              vErrors = [err81];
+              vErrors = [err82];
             } else {
-              vErrors.push(err81);
+              vErrors.push(err82);
             }
             errors++;
           }
-          if (typeof data33 == "number" && isFinite(data33)) {
-            if (data33 > 2073600 || isNaN(data33)) {
-              const err82 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
-              if (vErrors === null) {
-                vErrors = [err82];
-              } else {
-                vErrors.push(err82);
-              }
-              errors++;
+        }
+        if (data33.head !== void 0) {
+          let data34 = data33.head;
+          if (!(typeof data34 == "number" && isFinite(data34)) && typeof data34 !== "string") {
+            const err83 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.head.type } };
+            if (vErrors === null) {
+              vErrors = [err83];
+            } else {
+              vErrors.push(err83);
             }
-            if (data33 < 1e-3 || isNaN(data33)) {
-              const err83 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-              if (vErrors === null) {
-                vErrors = [err83];
-              } else {
-                vErrors.push(err83);
-              }
-              errors++;
-            }
+            errors++;
           }
-          if (typeof data33 === "string") {
-            if (!pattern6.test(data33)) {
-              const err84 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+          if (typeof data34 == "number" && isFinite(data34)) {
+            if (data34 > 2073600 || isNaN(data34)) {
+              const err84 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
               if (vErrors === null) {
                 vErrors = [err84];
               } else {
@@ -998,22 +1002,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          }
-        }
-        if (data32.content !== void 0) {
-          let data34 = data32.content;
-          if (!(typeof data34 == "number" && isFinite(data34)) && typeof data34 !== "string") {
-            const err85 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.content.type } };
-            if (vErrors === null) {
-              vErrors = [err85];
-            } else {
-              vErrors.push(err85);
+            if (data34 < 1e-3 || isNaN(data34)) {
+              const err85 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+              if (vErrors === null) {
+                vErrors = [err85];
+              } else {
+                vErrors.push(err85);
+              }
+              errors++;
             }
-            errors++;
           }
-          if (typeof data34 == "number" && isFinite(data34)) {
-            if (data34 > 2073600 || isNaN(data34)) {
-              const err86 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+          if (typeof data34 === "string") {
+            if (!pattern6.test(data34)) {
+              const err86 = { instancePath: instancePath + "/timeouts/head", schemaPath: "#/properties/timeouts/properties/head/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
               if (vErrors === null) {
                 vErrors = [err86];
               } else {
@@ -1021,19 +1022,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data34 < 1e-3 || isNaN(data34)) {
-              const err87 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-              if (vErrors === null) {
-                vErrors = [err87];
-              } else {
-                vErrors.push(err87);
-              }
-              errors++;
-            }
           }
-          if (typeof data34 === "string") {
-            if (!pattern6.test(data34)) {
-              const err88 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+        }
+        if (data33.content !== void 0) {
+          let data35 = data33.content;
+          if (!(typeof data35 == "number" && isFinite(data35)) && typeof data35 !== "string") {
+            const err87 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.content.type } };
+            if (vErrors === null) {
+              vErrors = [err87];
+            } else {
+              vErrors.push(err87);
+            }
+            errors++;
+          }
+          if (typeof data35 == "number" && isFinite(data35)) {
+            if (data35 > 2073600 || isNaN(data35)) {
+              const err88 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
               if (vErrors === null) {
                 vErrors = [err88];
               } else {
@@ -1041,22 +1045,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          }
-        }
-        if (data32.write !== void 0) {
-          let data35 = data32.write;
-          if (!(typeof data35 == "number" && isFinite(data35)) && typeof data35 !== "string") {
-            const err89 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.write.type } };
-            if (vErrors === null) {
-              vErrors = [err89];
-            } else {
-              vErrors.push(err89);
+            if (data35 < 1e-3 || isNaN(data35)) {
+              const err89 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+              if (vErrors === null) {
+                vErrors = [err89];
+              } else {
+                vErrors.push(err89);
+              }
+              errors++;
             }
-            errors++;
           }
-          if (typeof data35 == "number" && isFinite(data35)) {
-            if (data35 > 2073600 || isNaN(data35)) {
-              const err90 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+          if (typeof data35 === "string") {
+            if (!pattern6.test(data35)) {
+              const err90 = { instancePath: instancePath + "/timeouts/content", schemaPath: "#/properties/timeouts/properties/content/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
               if (vErrors === null) {
                 vErrors = [err90];
               } else {
@@ -1064,19 +1065,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data35 < 1e-3 || isNaN(data35)) {
-              const err91 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-              if (vErrors === null) {
-                vErrors = [err91];
-              } else {
-                vErrors.push(err91);
-              }
-              errors++;
-            }
           }
-          if (typeof data35 === "string") {
-            if (!pattern6.test(data35)) {
-              const err92 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+        }
+        if (data33.contentMinRate !== void 0) {
+          let data36 = data33.contentMinRate;
+          if (!(typeof data36 == "number" && (!(data36 % 1) && !isNaN(data36)) && isFinite(data36)) && typeof data36 !== "string") {
+            const err91 = { instancePath: instancePath + "/timeouts/contentMinRate", schemaPath: "#/properties/timeouts/properties/contentMinRate/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.contentMinRate.type } };
+            if (vErrors === null) {
+              vErrors = [err91];
+            } else {
+              vErrors.push(err91);
+            }
+            errors++;
+          }
+          if (typeof data36 == "number" && isFinite(data36)) {
+            if (data36 > 1099511627776 || isNaN(data36)) {
+              const err92 = { instancePath: instancePath + "/timeouts/contentMinRate", schemaPath: "#/properties/timeouts/properties/contentMinRate/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
               if (vErrors === null) {
                 vErrors = [err92];
               } else {
@@ -1084,22 +1088,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          }
-        }
-        if (data32.queue !== void 0) {
-          let data36 = data32.queue;
-          if (!(typeof data36 == "number" && isFinite(data36)) && typeof data36 !== "string") {
-            const err93 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.queue.type } };
-            if (vErrors === null) {
-              vErrors = [err93];
-            } else {
-              vErrors.push(err93);
+            if (data36 < 0 || isNaN(data36)) {
+              const err93 = { instancePath: instancePath + "/timeouts/contentMinRate", schemaPath: "#/properties/timeouts/properties/contentMinRate/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+              if (vErrors === null) {
+                vErrors = [err93];
+              } else {
+                vErrors.push(err93);
+              }
+              errors++;
             }
-            errors++;
           }
-          if (typeof data36 == "number" && isFinite(data36)) {
-            if (data36 > 2073600 || isNaN(data36)) {
-              const err94 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+          if (typeof data36 === "string") {
+            if (!pattern8.test(data36)) {
+              const err94 = { instancePath: instancePath + "/timeouts/contentMinRate", schemaPath: "#/properties/timeouts/properties/contentMinRate/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$" } };
               if (vErrors === null) {
                 vErrors = [err94];
               } else {
@@ -1107,19 +1108,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data36 < 1e-3 || isNaN(data36)) {
-              const err95 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-              if (vErrors === null) {
-                vErrors = [err95];
-              } else {
-                vErrors.push(err95);
-              }
-              errors++;
-            }
           }
-          if (typeof data36 === "string") {
-            if (!pattern6.test(data36)) {
-              const err96 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+        }
+        if (data33.write !== void 0) {
+          let data37 = data33.write;
+          if (!(typeof data37 == "number" && isFinite(data37)) && typeof data37 !== "string") {
+            const err95 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.write.type } };
+            if (vErrors === null) {
+              vErrors = [err95];
+            } else {
+              vErrors.push(err95);
+            }
+            errors++;
+          }
+          if (typeof data37 == "number" && isFinite(data37)) {
+            if (data37 > 2073600 || isNaN(data37)) {
+              const err96 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
               if (vErrors === null) {
                 vErrors = [err96];
               } else {
@@ -1127,22 +1131,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          }
-        }
-        if (data32.worker !== void 0) {
-          let data37 = data32.worker;
-          if (!(typeof data37 == "number" && isFinite(data37)) && typeof data37 !== "string") {
-            const err97 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.worker.type } };
-            if (vErrors === null) {
-              vErrors = [err97];
-            } else {
-              vErrors.push(err97);
+            if (data37 < 1e-3 || isNaN(data37)) {
+              const err97 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+              if (vErrors === null) {
+                vErrors = [err97];
+              } else {
+                vErrors.push(err97);
+              }
+              errors++;
             }
-            errors++;
           }
-          if (typeof data37 == "number" && isFinite(data37)) {
-            if (data37 > 2073600 || isNaN(data37)) {
-              const err98 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+          if (typeof data37 === "string") {
+            if (!pattern6.test(data37)) {
+              const err98 = { instancePath: instancePath + "/timeouts/write", schemaPath: "#/properties/timeouts/properties/write/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
               if (vErrors === null) {
                 vErrors = [err98];
               } else {
@@ -1150,19 +1151,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data37 < 0 || isNaN(data37)) {
-              const err99 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
-              if (vErrors === null) {
-                vErrors = [err99];
-              } else {
-                vErrors.push(err99);
-              }
-              errors++;
-            }
           }
-          if (typeof data37 === "string") {
-            if (!pattern6.test(data37)) {
-              const err100 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+        }
+        if (data33.writeMinRate !== void 0) {
+          let data38 = data33.writeMinRate;
+          if (!(typeof data38 == "number" && (!(data38 % 1) && !isNaN(data38)) && isFinite(data38)) && typeof data38 !== "string") {
+            const err99 = { instancePath: instancePath + "/timeouts/writeMinRate", schemaPath: "#/properties/timeouts/properties/writeMinRate/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.writeMinRate.type } };
+            if (vErrors === null) {
+              vErrors = [err99];
+            } else {
+              vErrors.push(err99);
+            }
+            errors++;
+          }
+          if (typeof data38 == "number" && isFinite(data38)) {
+            if (data38 > 1099511627776 || isNaN(data38)) {
+              const err100 = { instancePath: instancePath + "/timeouts/writeMinRate", schemaPath: "#/properties/timeouts/properties/writeMinRate/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
               if (vErrors === null) {
                 vErrors = [err100];
               } else {
@@ -1170,36 +1174,32 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          }
-        }
-      } else {
-        const err101 = { instancePath: instancePath + "/timeouts", schemaPath: "#/properties/timeouts/type", keyword: "type", params: { type: "object" } };
-        if (vErrors === null) {
-          vErrors = [err101];
-        } else {
-          vErrors.push(err101);
-        }
-        errors++;
-      }
-    }
-    if (data.keepAlive !== void 0) {
-      let data38 = data.keepAlive;
-      if (data38 && typeof data38 == "object" && !Array.isArray(data38)) {
-        for (const key8 in data38) {
-          if (!(key8 === "idle" || key8 === "maxRequests")) {
-            const err102 = { instancePath: instancePath + "/keepAlive", schemaPath: "#/properties/keepAlive/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key8 } };
-            if (vErrors === null) {
-              vErrors = [err102];
-            } else {
-              vErrors.push(err102);
+            if (data38 < 0 || isNaN(data38)) {
+              const err101 = { instancePath: instancePath + "/timeouts/writeMinRate", schemaPath: "#/properties/timeouts/properties/writeMinRate/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+              if (vErrors === null) {
+                vErrors = [err101];
+              } else {
+                vErrors.push(err101);
+              }
+              errors++;
             }
-            errors++;
+          }
+          if (typeof data38 === "string") {
+            if (!pattern8.test(data38)) {
+              const err102 = { instancePath: instancePath + "/timeouts/writeMinRate", schemaPath: "#/properties/timeouts/properties/writeMinRate/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$" } };
+              if (vErrors === null) {
+                vErrors = [err102];
+              } else {
+                vErrors.push(err102);
+              }
+              errors++;
+            }
           }
         }
-        if (data38.idle !== void 0) {
-          let data39 = data38.idle;
+        if (data33.rateGrace !== void 0) {
+          let data39 = data33.rateGrace;
           if (!(typeof data39 == "number" && isFinite(data39)) && typeof data39 !== "string") {
-            const err103 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/type", keyword: "type", params: { type: schema11.properties.keepAlive.properties.idle.type } };
+            const err103 = { instancePath: instancePath + "/timeouts/rateGrace", schemaPath: "#/properties/timeouts/properties/rateGrace/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.rateGrace.type } };
             if (vErrors === null) {
               vErrors = [err103];
             } else {
@@ -1209,7 +1209,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
           }
           if (typeof data39 == "number" && isFinite(data39)) {
             if (data39 > 2073600 || isNaN(data39)) {
-              const err104 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+              const err104 = { instancePath: instancePath + "/timeouts/rateGrace", schemaPath: "#/properties/timeouts/properties/rateGrace/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
               if (vErrors === null) {
                 vErrors = [err104];
               } else {
@@ -1218,7 +1218,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               errors++;
             }
             if (data39 < 1e-3 || isNaN(data39)) {
-              const err105 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+              const err105 = { instancePath: instancePath + "/timeouts/rateGrace", schemaPath: "#/properties/timeouts/properties/rateGrace/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
               if (vErrors === null) {
                 vErrors = [err105];
               } else {
@@ -1229,7 +1229,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
           }
           if (typeof data39 === "string") {
             if (!pattern6.test(data39)) {
-              const err106 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+              const err106 = { instancePath: instancePath + "/timeouts/rateGrace", schemaPath: "#/properties/timeouts/properties/rateGrace/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
               if (vErrors === null) {
                 vErrors = [err106];
               } else {
@@ -1239,10 +1239,10 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             }
           }
         }
-        if (data38.maxRequests !== void 0) {
-          let data40 = data38.maxRequests;
-          if (!(typeof data40 == "number" && (!(data40 % 1) && !isNaN(data40)) && isFinite(data40))) {
-            const err107 = { instancePath: instancePath + "/keepAlive/maxRequests", schemaPath: "#/properties/keepAlive/properties/maxRequests/type", keyword: "type", params: { type: "integer" } };
+        if (data33.queue !== void 0) {
+          let data40 = data33.queue;
+          if (!(typeof data40 == "number" && isFinite(data40)) && typeof data40 !== "string") {
+            const err107 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.queue.type } };
             if (vErrors === null) {
               vErrors = [err107];
             } else {
@@ -1251,8 +1251,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
           if (typeof data40 == "number" && isFinite(data40)) {
-            if (data40 > 1e9 || isNaN(data40)) {
-              const err108 = { instancePath: instancePath + "/keepAlive/maxRequests", schemaPath: "#/properties/keepAlive/properties/maxRequests/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+            if (data40 > 2073600 || isNaN(data40)) {
+              const err108 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
               if (vErrors === null) {
                 vErrors = [err108];
               } else {
@@ -1260,8 +1260,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data40 < 1 || isNaN(data40)) {
-              const err109 = { instancePath: instancePath + "/keepAlive/maxRequests", schemaPath: "#/properties/keepAlive/properties/maxRequests/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+            if (data40 < 1e-3 || isNaN(data40)) {
+              const err109 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
               if (vErrors === null) {
                 vErrors = [err109];
               } else {
@@ -1270,23 +1270,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               errors++;
             }
           }
+          if (typeof data40 === "string") {
+            if (!pattern6.test(data40)) {
+              const err110 = { instancePath: instancePath + "/timeouts/queue", schemaPath: "#/properties/timeouts/properties/queue/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+              if (vErrors === null) {
+                vErrors = [err110];
+              } else {
+                vErrors.push(err110);
+              }
+              errors++;
+            }
+          }
         }
-      } else {
-        const err110 = { instancePath: instancePath + "/keepAlive", schemaPath: "#/properties/keepAlive/type", keyword: "type", params: { type: "object" } };
-        if (vErrors === null) {
-          vErrors = [err110];
-        } else {
-          vErrors.push(err110);
-        }
-        errors++;
-      }
-    }
-    if (data.connections !== void 0) {
-      let data41 = data.connections;
-      if (data41 && typeof data41 == "object" && !Array.isArray(data41)) {
-        for (const key9 in data41) {
-          if (!(key9 === "max")) {
-            const err111 = { instancePath: instancePath + "/connections", schemaPath: "#/properties/connections/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key9 } };
+        if (data33.worker !== void 0) {
+          let data41 = data33.worker;
+          if (!(typeof data41 == "number" && isFinite(data41)) && typeof data41 !== "string") {
+            const err111 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/type", keyword: "type", params: { type: schema11.properties.timeouts.properties.worker.type } };
             if (vErrors === null) {
               vErrors = [err111];
             } else {
@@ -1294,21 +1293,18 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             }
             errors++;
           }
-        }
-        if (data41.max !== void 0) {
-          let data42 = data41.max;
-          if (!(typeof data42 == "number" && (!(data42 % 1) && !isNaN(data42)) && isFinite(data42))) {
-            const err112 = { instancePath: instancePath + "/connections/max", schemaPath: "#/properties/connections/properties/max/type", keyword: "type", params: { type: "integer" } };
-            if (vErrors === null) {
-              vErrors = [err112];
-            } else {
-              vErrors.push(err112);
+          if (typeof data41 == "number" && isFinite(data41)) {
+            if (data41 > 2073600 || isNaN(data41)) {
+              const err112 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+              if (vErrors === null) {
+                vErrors = [err112];
+              } else {
+                vErrors.push(err112);
+              }
+              errors++;
             }
-            errors++;
-          }
-          if (typeof data42 == "number" && isFinite(data42)) {
-            if (data42 > 1048576 || isNaN(data42)) {
-              const err113 = { instancePath: instancePath + "/connections/max", schemaPath: "#/properties/connections/properties/max/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1048576 } };
+            if (data41 < 0 || isNaN(data41)) {
+              const err113 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
               if (vErrors === null) {
                 vErrors = [err113];
               } else {
@@ -1316,8 +1312,10 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data42 < 1 || isNaN(data42)) {
-              const err114 = { instancePath: instancePath + "/connections/max", schemaPath: "#/properties/connections/properties/max/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+          }
+          if (typeof data41 === "string") {
+            if (!pattern6.test(data41)) {
+              const err114 = { instancePath: instancePath + "/timeouts/worker", schemaPath: "#/properties/timeouts/properties/worker/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
               if (vErrors === null) {
                 vErrors = [err114];
               } else {
@@ -1328,7 +1326,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
           }
         }
       } else {
-        const err115 = { instancePath: instancePath + "/connections", schemaPath: "#/properties/connections/type", keyword: "type", params: { type: "object" } };
+        const err115 = { instancePath: instancePath + "/timeouts", schemaPath: "#/properties/timeouts/type", keyword: "type", params: { type: "object" } };
         if (vErrors === null) {
           vErrors = [err115];
         } else {
@@ -1337,12 +1335,12 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
         errors++;
       }
     }
-    if (data.clients !== void 0) {
-      let data43 = data.clients;
-      if (data43 && typeof data43 == "object" && !Array.isArray(data43)) {
-        for (const key10 in data43) {
-          if (!(key10 === "allow" || key10 === "deny")) {
-            const err116 = { instancePath: instancePath + "/clients", schemaPath: "#/properties/clients/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key10 } };
+    if (data.keepAlive !== void 0) {
+      let data42 = data.keepAlive;
+      if (data42 && typeof data42 == "object" && !Array.isArray(data42)) {
+        for (const key8 in data42) {
+          if (!(key8 === "idle" || key8 === "maxRequests" || key8 === "maxAge")) {
+            const err116 = { instancePath: instancePath + "/keepAlive", schemaPath: "#/properties/keepAlive/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key8 } };
             if (vErrors === null) {
               vErrors = [err116];
             } else {
@@ -1351,66 +1349,53 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
-        if (data43.allow !== void 0) {
-          let data44 = data43.allow;
-          if (Array.isArray(data44)) {
-            if (data44.length > 1e5) {
-              const err117 = { instancePath: instancePath + "/clients/allow", schemaPath: "#/properties/clients/properties/allow/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
+        if (data42.idle !== void 0) {
+          let data43 = data42.idle;
+          if (!(typeof data43 == "number" && isFinite(data43)) && typeof data43 !== "string") {
+            const err117 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/type", keyword: "type", params: { type: schema11.properties.keepAlive.properties.idle.type } };
+            if (vErrors === null) {
+              vErrors = [err117];
+            } else {
+              vErrors.push(err117);
+            }
+            errors++;
+          }
+          if (typeof data43 == "number" && isFinite(data43)) {
+            if (data43 > 2073600 || isNaN(data43)) {
+              const err118 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
               if (vErrors === null) {
-                vErrors = [err117];
+                vErrors = [err118];
               } else {
-                vErrors.push(err117);
+                vErrors.push(err118);
               }
               errors++;
             }
-            const len2 = data44.length;
-            for (let i4 = 0; i4 < len2; i4++) {
-              let data45 = data44[i4];
-              if (typeof data45 === "string") {
-                if (func3(data45) > 64) {
-                  const err118 = { instancePath: instancePath + "/clients/allow/" + i4, schemaPath: "#/properties/clients/properties/allow/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
-                  if (vErrors === null) {
-                    vErrors = [err118];
-                  } else {
-                    vErrors.push(err118);
-                  }
-                  errors++;
-                }
+            if (data43 < 1e-3 || isNaN(data43)) {
+              const err119 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+              if (vErrors === null) {
+                vErrors = [err119];
               } else {
-                const err119 = { instancePath: instancePath + "/clients/allow/" + i4, schemaPath: "#/properties/clients/properties/allow/items/type", keyword: "type", params: { type: "string" } };
-                if (vErrors === null) {
-                  vErrors = [err119];
-                } else {
-                  vErrors.push(err119);
-                }
-                errors++;
+                vErrors.push(err119);
               }
+              errors++;
             }
-            let i5 = data44.length;
-            let j2;
-            if (i5 > 1) {
-              const indices2 = {};
-              for (; i5--; ) {
-                let item2 = data44[i5];
-                if (typeof item2 !== "string") {
-                  continue;
-                }
-                if (typeof indices2[item2] == "number") {
-                  j2 = indices2[item2];
-                  const err120 = { instancePath: instancePath + "/clients/allow", schemaPath: "#/properties/clients/properties/allow/uniqueItems", keyword: "uniqueItems", params: { i: i5, j: j2 } };
-                  if (vErrors === null) {
-                    vErrors = [err120];
-                  } else {
-                    vErrors.push(err120);
-                  }
-                  errors++;
-                  break;
-                }
-                indices2[item2] = i5;
+          }
+          if (typeof data43 === "string") {
+            if (!pattern6.test(data43)) {
+              const err120 = { instancePath: instancePath + "/keepAlive/idle", schemaPath: "#/properties/keepAlive/properties/idle/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+              if (vErrors === null) {
+                vErrors = [err120];
+              } else {
+                vErrors.push(err120);
               }
+              errors++;
             }
-          } else {
-            const err121 = { instancePath: instancePath + "/clients/allow", schemaPath: "#/properties/clients/properties/allow/type", keyword: "type", params: { type: "array" } };
+          }
+        }
+        if (data42.maxRequests !== void 0) {
+          let data44 = data42.maxRequests;
+          if (!(typeof data44 == "number" && (!(data44 % 1) && !isNaN(data44)) && isFinite(data44))) {
+            const err121 = { instancePath: instancePath + "/keepAlive/maxRequests", schemaPath: "#/properties/keepAlive/properties/maxRequests/type", keyword: "type", params: { type: "integer" } };
             if (vErrors === null) {
               vErrors = [err121];
             } else {
@@ -1418,12 +1403,9 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             }
             errors++;
           }
-        }
-        if (data43.deny !== void 0) {
-          let data46 = data43.deny;
-          if (Array.isArray(data46)) {
-            if (data46.length > 1e5) {
-              const err122 = { instancePath: instancePath + "/clients/deny", schemaPath: "#/properties/clients/properties/deny/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
+          if (typeof data44 == "number" && isFinite(data44)) {
+            if (data44 > 1e9 || isNaN(data44)) {
+              const err122 = { instancePath: instancePath + "/keepAlive/maxRequests", schemaPath: "#/properties/keepAlive/properties/maxRequests/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
               if (vErrors === null) {
                 vErrors = [err122];
               } else {
@@ -1431,90 +1413,76 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            const len3 = data46.length;
-            for (let i6 = 0; i6 < len3; i6++) {
-              let data47 = data46[i6];
-              if (typeof data47 === "string") {
-                if (func3(data47) > 64) {
-                  const err123 = { instancePath: instancePath + "/clients/deny/" + i6, schemaPath: "#/properties/clients/properties/deny/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
-                  if (vErrors === null) {
-                    vErrors = [err123];
-                  } else {
-                    vErrors.push(err123);
-                  }
-                  errors++;
-                }
+            if (data44 < 1 || isNaN(data44)) {
+              const err123 = { instancePath: instancePath + "/keepAlive/maxRequests", schemaPath: "#/properties/keepAlive/properties/maxRequests/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+              if (vErrors === null) {
+                vErrors = [err123];
               } else {
-                const err124 = { instancePath: instancePath + "/clients/deny/" + i6, schemaPath: "#/properties/clients/properties/deny/items/type", keyword: "type", params: { type: "string" } };
-                if (vErrors === null) {
-                  vErrors = [err124];
-                } else {
-                  vErrors.push(err124);
-                }
-                errors++;
+                vErrors.push(err123);
               }
+              errors++;
             }
-            let i7 = data46.length;
-            let j3;
-            if (i7 > 1) {
-              const indices3 = {};
-              for (; i7--; ) {
-                let item3 = data46[i7];
-                if (typeof item3 !== "string") {
-                  continue;
-                }
-                if (typeof indices3[item3] == "number") {
-                  j3 = indices3[item3];
-                  const err125 = { instancePath: instancePath + "/clients/deny", schemaPath: "#/properties/clients/properties/deny/uniqueItems", keyword: "uniqueItems", params: { i: i7, j: j3 } };
-                  if (vErrors === null) {
-                    vErrors = [err125];
-                  } else {
-                    vErrors.push(err125);
-                  }
-                  errors++;
-                  break;
-                }
-                indices3[item3] = i7;
-              }
-            }
-          } else {
-            const err126 = { instancePath: instancePath + "/clients/deny", schemaPath: "#/properties/clients/properties/deny/type", keyword: "type", params: { type: "array" } };
+          }
+        }
+        if (data42.maxAge !== void 0) {
+          let data45 = data42.maxAge;
+          if (!(typeof data45 == "number" && isFinite(data45)) && typeof data45 !== "string") {
+            const err124 = { instancePath: instancePath + "/keepAlive/maxAge", schemaPath: "#/properties/keepAlive/properties/maxAge/type", keyword: "type", params: { type: schema11.properties.keepAlive.properties.maxAge.type } };
             if (vErrors === null) {
-              vErrors = [err126];
+              vErrors = [err124];
             } else {
-              vErrors.push(err126);
+              vErrors.push(err124);
             }
             errors++;
           }
+          if (typeof data45 == "number" && isFinite(data45)) {
+            if (data45 > 2073600 || isNaN(data45)) {
+              const err125 = { instancePath: instancePath + "/keepAlive/maxAge", schemaPath: "#/properties/keepAlive/properties/maxAge/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+              if (vErrors === null) {
+                vErrors = [err125];
+              } else {
+                vErrors.push(err125);
+              }
+              errors++;
+            }
+            if (data45 < 1e-3 || isNaN(data45)) {
+              const err126 = { instancePath: instancePath + "/keepAlive/maxAge", schemaPath: "#/properties/keepAlive/properties/maxAge/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+              if (vErrors === null) {
+                vErrors = [err126];
+              } else {
+                vErrors.push(err126);
+              }
+              errors++;
+            }
+          }
+          if (typeof data45 === "string") {
+            if (!pattern6.test(data45)) {
+              const err127 = { instancePath: instancePath + "/keepAlive/maxAge", schemaPath: "#/properties/keepAlive/properties/maxAge/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+              if (vErrors === null) {
+                vErrors = [err127];
+              } else {
+                vErrors.push(err127);
+              }
+              errors++;
+            }
+          }
         }
       } else {
-        const err127 = { instancePath: instancePath + "/clients", schemaPath: "#/properties/clients/type", keyword: "type", params: { type: "object" } };
+        const err128 = { instancePath: instancePath + "/keepAlive", schemaPath: "#/properties/keepAlive/type", keyword: "type", params: { type: "object" } };
         if (vErrors === null) {
-          vErrors = [err127];
+          vErrors = [err128];
         } else {
-          vErrors.push(err127);
+          vErrors.push(err128);
         }
         errors++;
       }
     }
-    if (data.queue !== void 0) {
-      let data48 = data.queue;
-      if (data48 && typeof data48 == "object" && !Array.isArray(data48)) {
-        for (const key11 in data48) {
-          if (!(key11 === "max")) {
-            const err128 = { instancePath: instancePath + "/queue", schemaPath: "#/properties/queue/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key11 } };
-            if (vErrors === null) {
-              vErrors = [err128];
-            } else {
-              vErrors.push(err128);
-            }
-            errors++;
-          }
-        }
-        if (data48.max !== void 0) {
-          let data49 = data48.max;
-          if (!(typeof data49 == "number" && (!(data49 % 1) && !isNaN(data49)) && isFinite(data49))) {
-            const err129 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/type", keyword: "type", params: { type: "integer" } };
+    if (data.connections !== void 0) {
+      let data46 = data.connections;
+      if (data46 && typeof data46 == "object" && !Array.isArray(data46)) {
+        for (const key9 in data46) {
+          if (!(key9 === "max" || key9 === "maxPerClient")) {
+            const err129 = { instancePath: instancePath + "/connections", schemaPath: "#/properties/connections/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key9 } };
             if (vErrors === null) {
               vErrors = [err129];
             } else {
@@ -1522,18 +1490,21 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             }
             errors++;
           }
-          if (typeof data49 == "number" && isFinite(data49)) {
-            if (data49 > 1048576 || isNaN(data49)) {
-              const err130 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1048576 } };
-              if (vErrors === null) {
-                vErrors = [err130];
-              } else {
-                vErrors.push(err130);
-              }
-              errors++;
+        }
+        if (data46.max !== void 0) {
+          let data47 = data46.max;
+          if (!(typeof data47 == "number" && (!(data47 % 1) && !isNaN(data47)) && isFinite(data47))) {
+            const err130 = { instancePath: instancePath + "/connections/max", schemaPath: "#/properties/connections/properties/max/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err130];
+            } else {
+              vErrors.push(err130);
             }
-            if (data49 < 1 || isNaN(data49)) {
-              const err131 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+            errors++;
+          }
+          if (typeof data47 == "number" && isFinite(data47)) {
+            if (data47 > 1048576 || isNaN(data47)) {
+              const err131 = { instancePath: instancePath + "/connections/max", schemaPath: "#/properties/connections/properties/max/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1048576 } };
               if (vErrors === null) {
                 vErrors = [err131];
               } else {
@@ -1541,24 +1512,21 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
+            if (data47 < 1 || isNaN(data47)) {
+              const err132 = { instancePath: instancePath + "/connections/max", schemaPath: "#/properties/connections/properties/max/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+              if (vErrors === null) {
+                vErrors = [err132];
+              } else {
+                vErrors.push(err132);
+              }
+              errors++;
+            }
           }
         }
-      } else {
-        const err132 = { instancePath: instancePath + "/queue", schemaPath: "#/properties/queue/type", keyword: "type", params: { type: "object" } };
-        if (vErrors === null) {
-          vErrors = [err132];
-        } else {
-          vErrors.push(err132);
-        }
-        errors++;
-      }
-    }
-    if (data.response !== void 0) {
-      let data50 = data.response;
-      if (data50 && typeof data50 == "object" && !Array.isArray(data50)) {
-        for (const key12 in data50) {
-          if (!(key12 === "bufferBytes")) {
-            const err133 = { instancePath: instancePath + "/response", schemaPath: "#/properties/response/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key12 } };
+        if (data46.maxPerClient !== void 0) {
+          let data48 = data46.maxPerClient;
+          if (!(typeof data48 == "number" && (!(data48 % 1) && !isNaN(data48)) && isFinite(data48))) {
+            const err133 = { instancePath: instancePath + "/connections/maxPerClient", schemaPath: "#/properties/connections/properties/maxPerClient/type", keyword: "type", params: { type: "integer" } };
             if (vErrors === null) {
               vErrors = [err133];
             } else {
@@ -1566,21 +1534,18 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             }
             errors++;
           }
-        }
-        if (data50.bufferBytes !== void 0) {
-          let data51 = data50.bufferBytes;
-          if (!(typeof data51 == "number" && (!(data51 % 1) && !isNaN(data51)) && isFinite(data51)) && typeof data51 !== "string") {
-            const err134 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/type", keyword: "type", params: { type: schema11.properties.response.properties.bufferBytes.type } };
-            if (vErrors === null) {
-              vErrors = [err134];
-            } else {
-              vErrors.push(err134);
+          if (typeof data48 == "number" && isFinite(data48)) {
+            if (data48 > 1048576 || isNaN(data48)) {
+              const err134 = { instancePath: instancePath + "/connections/maxPerClient", schemaPath: "#/properties/connections/properties/maxPerClient/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1048576 } };
+              if (vErrors === null) {
+                vErrors = [err134];
+              } else {
+                vErrors.push(err134);
+              }
+              errors++;
             }
-            errors++;
-          }
-          if (typeof data51 == "number" && isFinite(data51)) {
-            if (data51 > 1073741824 || isNaN(data51)) {
-              const err135 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1073741824 } };
+            if (data48 < 1 || isNaN(data48)) {
+              const err135 = { instancePath: instancePath + "/connections/maxPerClient", schemaPath: "#/properties/connections/properties/maxPerClient/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
               if (vErrors === null) {
                 vErrors = [err135];
               } else {
@@ -1588,57 +1553,59 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data51 < 4096 || isNaN(data51)) {
-              const err136 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 4096 } };
-              if (vErrors === null) {
-                vErrors = [err136];
-              } else {
-                vErrors.push(err136);
-              }
-              errors++;
-            }
-          }
-          if (typeof data51 === "string") {
-            if (!pattern0.test(data51)) {
-              const err137 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
-              if (vErrors === null) {
-                vErrors = [err137];
-              } else {
-                vErrors.push(err137);
-              }
-              errors++;
-            }
           }
         }
       } else {
-        const err138 = { instancePath: instancePath + "/response", schemaPath: "#/properties/response/type", keyword: "type", params: { type: "object" } };
+        const err136 = { instancePath: instancePath + "/connections", schemaPath: "#/properties/connections/type", keyword: "type", params: { type: "object" } };
         if (vErrors === null) {
-          vErrors = [err138];
+          vErrors = [err136];
         } else {
-          vErrors.push(err138);
+          vErrors.push(err136);
         }
         errors++;
       }
     }
-    if (data.routes !== void 0) {
-      let data52 = data.routes;
-      if (Array.isArray(data52)) {
-        if (data52.length > 1e4) {
-          const err139 = { instancePath: instancePath + "/routes", schemaPath: "#/properties/routes/maxItems", keyword: "maxItems", params: { limit: 1e4 } };
-          if (vErrors === null) {
-            vErrors = [err139];
-          } else {
-            vErrors.push(err139);
+    if (data.clients !== void 0) {
+      let data49 = data.clients;
+      if (data49 && typeof data49 == "object" && !Array.isArray(data49)) {
+        for (const key10 in data49) {
+          if (!(key10 === "allow" || key10 === "deny" || key10 === "ipv6Prefix" || key10 === "trustedProxies" || key10 === "trustedHops" || key10 === "forwardedFields" || key10 === "proxyProtocol")) {
+            const err137 = { instancePath: instancePath + "/clients", schemaPath: "#/properties/clients/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key10 } };
+            if (vErrors === null) {
+              vErrors = [err137];
+            } else {
+              vErrors.push(err137);
+            }
+            errors++;
           }
-          errors++;
         }
-        const len4 = data52.length;
-        for (let i8 = 0; i8 < len4; i8++) {
-          let data53 = data52[i8];
-          if (data53 && typeof data53 == "object" && !Array.isArray(data53)) {
-            for (const key13 in data53) {
-              if (!func2.call(schema11.properties.routes.items.properties, key13)) {
-                const err140 = { instancePath: instancePath + "/routes/" + i8, schemaPath: "#/properties/routes/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key13 } };
+        if (data49.allow !== void 0) {
+          let data50 = data49.allow;
+          if (Array.isArray(data50)) {
+            if (data50.length > 1e5) {
+              const err138 = { instancePath: instancePath + "/clients/allow", schemaPath: "#/properties/clients/properties/allow/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
+              if (vErrors === null) {
+                vErrors = [err138];
+              } else {
+                vErrors.push(err138);
+              }
+              errors++;
+            }
+            const len2 = data50.length;
+            for (let i4 = 0; i4 < len2; i4++) {
+              let data51 = data50[i4];
+              if (typeof data51 === "string") {
+                if (func3(data51) > 64) {
+                  const err139 = { instancePath: instancePath + "/clients/allow/" + i4, schemaPath: "#/properties/clients/properties/allow/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
+                  if (vErrors === null) {
+                    vErrors = [err139];
+                  } else {
+                    vErrors.push(err139);
+                  }
+                  errors++;
+                }
+              } else {
+                const err140 = { instancePath: instancePath + "/clients/allow/" + i4, schemaPath: "#/properties/clients/properties/allow/items/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
                   vErrors = [err140];
                 } else {
@@ -1647,42 +1614,57 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                 errors++;
               }
             }
-            if (data53.name !== void 0) {
-              let data54 = data53.name;
-              if (typeof data54 === "string") {
-                if (func3(data54) > 100) {
-                  const err141 = { instancePath: instancePath + "/routes/" + i8 + "/name", schemaPath: "#/properties/routes/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 100 } };
+            let i5 = data50.length;
+            let j2;
+            if (i5 > 1) {
+              const indices2 = {};
+              for (; i5--; ) {
+                let item2 = data50[i5];
+                if (typeof item2 !== "string") {
+                  continue;
+                }
+                if (typeof indices2[item2] == "number") {
+                  j2 = indices2[item2];
+                  const err141 = { instancePath: instancePath + "/clients/allow", schemaPath: "#/properties/clients/properties/allow/uniqueItems", keyword: "uniqueItems", params: { i: i5, j: j2 } };
                   if (vErrors === null) {
                     vErrors = [err141];
                   } else {
                     vErrors.push(err141);
                   }
                   errors++;
+                  break;
                 }
-              } else {
-                const err142 = { instancePath: instancePath + "/routes/" + i8 + "/name", schemaPath: "#/properties/routes/items/properties/name/type", keyword: "type", params: { type: "string" } };
-                if (vErrors === null) {
-                  vErrors = [err142];
-                } else {
-                  vErrors.push(err142);
-                }
-                errors++;
+                indices2[item2] = i5;
               }
             }
-            if (data53.hosts !== void 0) {
-              let data55 = data53.hosts;
-              if (Array.isArray(data55)) {
-                if (data55.length > 1e3) {
-                  const err143 = { instancePath: instancePath + "/routes/" + i8 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/maxItems", keyword: "maxItems", params: { limit: 1e3 } };
-                  if (vErrors === null) {
-                    vErrors = [err143];
-                  } else {
-                    vErrors.push(err143);
-                  }
-                  errors++;
-                }
-                if (data55.length < 1) {
-                  const err144 = { instancePath: instancePath + "/routes/" + i8 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/minItems", keyword: "minItems", params: { limit: 1 } };
+          } else {
+            const err142 = { instancePath: instancePath + "/clients/allow", schemaPath: "#/properties/clients/properties/allow/type", keyword: "type", params: { type: "array" } };
+            if (vErrors === null) {
+              vErrors = [err142];
+            } else {
+              vErrors.push(err142);
+            }
+            errors++;
+          }
+        }
+        if (data49.deny !== void 0) {
+          let data52 = data49.deny;
+          if (Array.isArray(data52)) {
+            if (data52.length > 1e5) {
+              const err143 = { instancePath: instancePath + "/clients/deny", schemaPath: "#/properties/clients/properties/deny/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
+              if (vErrors === null) {
+                vErrors = [err143];
+              } else {
+                vErrors.push(err143);
+              }
+              errors++;
+            }
+            const len3 = data52.length;
+            for (let i6 = 0; i6 < len3; i6++) {
+              let data53 = data52[i6];
+              if (typeof data53 === "string") {
+                if (func3(data53) > 64) {
+                  const err144 = { instancePath: instancePath + "/clients/deny/" + i6, schemaPath: "#/properties/clients/properties/deny/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
                   if (vErrors === null) {
                     vErrors = [err144];
                   } else {
@@ -1690,98 +1672,99 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
-                const len5 = data55.length;
-                for (let i9 = 0; i9 < len5; i9++) {
-                  let data56 = data55[i9];
-                  if (typeof data56 === "string") {
-                    if (func3(data56) > 253) {
-                      const err145 = { instancePath: instancePath + "/routes/" + i8 + "/hosts/" + i9, schemaPath: "#/properties/routes/items/properties/hosts/items/maxLength", keyword: "maxLength", params: { limit: 253 } };
-                      if (vErrors === null) {
-                        vErrors = [err145];
-                      } else {
-                        vErrors.push(err145);
-                      }
-                      errors++;
-                    }
-                    if (!pattern1.test(data56)) {
-                      const err146 = { instancePath: instancePath + "/routes/" + i8 + "/hosts/" + i9, schemaPath: "#/properties/routes/items/properties/hosts/items/pattern", keyword: "pattern", params: { pattern: "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" } };
-                      if (vErrors === null) {
-                        vErrors = [err146];
-                      } else {
-                        vErrors.push(err146);
-                      }
-                      errors++;
-                    }
-                  } else {
-                    const err147 = { instancePath: instancePath + "/routes/" + i8 + "/hosts/" + i9, schemaPath: "#/properties/routes/items/properties/hosts/items/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err147];
-                    } else {
-                      vErrors.push(err147);
-                    }
-                    errors++;
-                  }
-                }
-                let i10 = data55.length;
-                let j4;
-                if (i10 > 1) {
-                  const indices4 = {};
-                  for (; i10--; ) {
-                    let item4 = data55[i10];
-                    if (typeof item4 !== "string") {
-                      continue;
-                    }
-                    if (typeof indices4[item4] == "number") {
-                      j4 = indices4[item4];
-                      const err148 = { instancePath: instancePath + "/routes/" + i8 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/uniqueItems", keyword: "uniqueItems", params: { i: i10, j: j4 } };
-                      if (vErrors === null) {
-                        vErrors = [err148];
-                      } else {
-                        vErrors.push(err148);
-                      }
-                      errors++;
-                      break;
-                    }
-                    indices4[item4] = i10;
-                  }
-                }
               } else {
-                const err149 = { instancePath: instancePath + "/routes/" + i8 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/type", keyword: "type", params: { type: "array" } };
+                const err145 = { instancePath: instancePath + "/clients/deny/" + i6, schemaPath: "#/properties/clients/properties/deny/items/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err149];
+                  vErrors = [err145];
                 } else {
-                  vErrors.push(err149);
+                  vErrors.push(err145);
                 }
                 errors++;
               }
             }
-            if (data53.path !== void 0) {
-              let data57 = data53.path;
-              if (typeof data57 === "string") {
-                if (func3(data57) > 1024) {
-                  const err150 = { instancePath: instancePath + "/routes/" + i8 + "/path", schemaPath: "#/properties/routes/items/properties/path/maxLength", keyword: "maxLength", params: { limit: 1024 } };
+            let i7 = data52.length;
+            let j3;
+            if (i7 > 1) {
+              const indices3 = {};
+              for (; i7--; ) {
+                let item3 = data52[i7];
+                if (typeof item3 !== "string") {
+                  continue;
+                }
+                if (typeof indices3[item3] == "number") {
+                  j3 = indices3[item3];
+                  const err146 = { instancePath: instancePath + "/clients/deny", schemaPath: "#/properties/clients/properties/deny/uniqueItems", keyword: "uniqueItems", params: { i: i7, j: j3 } };
                   if (vErrors === null) {
-                    vErrors = [err150];
+                    vErrors = [err146];
                   } else {
-                    vErrors.push(err150);
+                    vErrors.push(err146);
                   }
                   errors++;
+                  break;
                 }
-              } else {
-                const err151 = { instancePath: instancePath + "/routes/" + i8 + "/path", schemaPath: "#/properties/routes/items/properties/path/type", keyword: "type", params: { type: "string" } };
-                if (vErrors === null) {
-                  vErrors = [err151];
-                } else {
-                  vErrors.push(err151);
-                }
-                errors++;
+                indices3[item3] = i7;
               }
             }
-            if (data53.methods !== void 0) {
-              let data58 = data53.methods;
-              if (Array.isArray(data58)) {
-                if (data58.length > 32) {
-                  const err152 = { instancePath: instancePath + "/routes/" + i8 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/maxItems", keyword: "maxItems", params: { limit: 32 } };
+          } else {
+            const err147 = { instancePath: instancePath + "/clients/deny", schemaPath: "#/properties/clients/properties/deny/type", keyword: "type", params: { type: "array" } };
+            if (vErrors === null) {
+              vErrors = [err147];
+            } else {
+              vErrors.push(err147);
+            }
+            errors++;
+          }
+        }
+        if (data49.ipv6Prefix !== void 0) {
+          let data54 = data49.ipv6Prefix;
+          if (!(typeof data54 == "number" && (!(data54 % 1) && !isNaN(data54)) && isFinite(data54))) {
+            const err148 = { instancePath: instancePath + "/clients/ipv6Prefix", schemaPath: "#/properties/clients/properties/ipv6Prefix/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err148];
+            } else {
+              vErrors.push(err148);
+            }
+            errors++;
+          }
+          if (typeof data54 == "number" && isFinite(data54)) {
+            if (data54 > 128 || isNaN(data54)) {
+              const err149 = { instancePath: instancePath + "/clients/ipv6Prefix", schemaPath: "#/properties/clients/properties/ipv6Prefix/maximum", keyword: "maximum", params: { comparison: "<=", limit: 128 } };
+              if (vErrors === null) {
+                vErrors = [err149];
+              } else {
+                vErrors.push(err149);
+              }
+              errors++;
+            }
+            if (data54 < 32 || isNaN(data54)) {
+              const err150 = { instancePath: instancePath + "/clients/ipv6Prefix", schemaPath: "#/properties/clients/properties/ipv6Prefix/minimum", keyword: "minimum", params: { comparison: ">=", limit: 32 } };
+              if (vErrors === null) {
+                vErrors = [err150];
+              } else {
+                vErrors.push(err150);
+              }
+              errors++;
+            }
+          }
+        }
+        if (data49.trustedProxies !== void 0) {
+          let data55 = data49.trustedProxies;
+          if (Array.isArray(data55)) {
+            if (data55.length > 1e5) {
+              const err151 = { instancePath: instancePath + "/clients/trustedProxies", schemaPath: "#/properties/clients/properties/trustedProxies/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
+              if (vErrors === null) {
+                vErrors = [err151];
+              } else {
+                vErrors.push(err151);
+              }
+              errors++;
+            }
+            const len4 = data55.length;
+            for (let i8 = 0; i8 < len4; i8++) {
+              let data56 = data55[i8];
+              if (typeof data56 === "string") {
+                if (func3(data56) > 64) {
+                  const err152 = { instancePath: instancePath + "/clients/trustedProxies/" + i8, schemaPath: "#/properties/clients/properties/trustedProxies/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
                   if (vErrors === null) {
                     vErrors = [err152];
                   } else {
@@ -1789,1054 +1772,1036 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
-                if (data58.length < 1) {
-                  const err153 = { instancePath: instancePath + "/routes/" + i8 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/minItems", keyword: "minItems", params: { limit: 1 } };
+              } else {
+                const err153 = { instancePath: instancePath + "/clients/trustedProxies/" + i8, schemaPath: "#/properties/clients/properties/trustedProxies/items/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err153];
+                } else {
+                  vErrors.push(err153);
+                }
+                errors++;
+              }
+            }
+            let i9 = data55.length;
+            let j4;
+            if (i9 > 1) {
+              const indices4 = {};
+              for (; i9--; ) {
+                let item4 = data55[i9];
+                if (typeof item4 !== "string") {
+                  continue;
+                }
+                if (typeof indices4[item4] == "number") {
+                  j4 = indices4[item4];
+                  const err154 = { instancePath: instancePath + "/clients/trustedProxies", schemaPath: "#/properties/clients/properties/trustedProxies/uniqueItems", keyword: "uniqueItems", params: { i: i9, j: j4 } };
                   if (vErrors === null) {
-                    vErrors = [err153];
+                    vErrors = [err154];
                   } else {
-                    vErrors.push(err153);
+                    vErrors.push(err154);
+                  }
+                  errors++;
+                  break;
+                }
+                indices4[item4] = i9;
+              }
+            }
+          } else {
+            const err155 = { instancePath: instancePath + "/clients/trustedProxies", schemaPath: "#/properties/clients/properties/trustedProxies/type", keyword: "type", params: { type: "array" } };
+            if (vErrors === null) {
+              vErrors = [err155];
+            } else {
+              vErrors.push(err155);
+            }
+            errors++;
+          }
+        }
+        if (data49.trustedHops !== void 0) {
+          let data57 = data49.trustedHops;
+          if (!(typeof data57 == "number" && (!(data57 % 1) && !isNaN(data57)) && isFinite(data57))) {
+            const err156 = { instancePath: instancePath + "/clients/trustedHops", schemaPath: "#/properties/clients/properties/trustedHops/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err156];
+            } else {
+              vErrors.push(err156);
+            }
+            errors++;
+          }
+          if (typeof data57 == "number" && isFinite(data57)) {
+            if (data57 > 32 || isNaN(data57)) {
+              const err157 = { instancePath: instancePath + "/clients/trustedHops", schemaPath: "#/properties/clients/properties/trustedHops/maximum", keyword: "maximum", params: { comparison: "<=", limit: 32 } };
+              if (vErrors === null) {
+                vErrors = [err157];
+              } else {
+                vErrors.push(err157);
+              }
+              errors++;
+            }
+            if (data57 < 1 || isNaN(data57)) {
+              const err158 = { instancePath: instancePath + "/clients/trustedHops", schemaPath: "#/properties/clients/properties/trustedHops/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+              if (vErrors === null) {
+                vErrors = [err158];
+              } else {
+                vErrors.push(err158);
+              }
+              errors++;
+            }
+          }
+        }
+        if (data49.forwardedFields !== void 0) {
+          let data58 = data49.forwardedFields;
+          if (typeof data58 !== "string") {
+            const err159 = { instancePath: instancePath + "/clients/forwardedFields", schemaPath: "#/properties/clients/properties/forwardedFields/type", keyword: "type", params: { type: "string" } };
+            if (vErrors === null) {
+              vErrors = [err159];
+            } else {
+              vErrors.push(err159);
+            }
+            errors++;
+          }
+          if (!(data58 === "x-forwarded" || data58 === "forwarded")) {
+            const err160 = { instancePath: instancePath + "/clients/forwardedFields", schemaPath: "#/properties/clients/properties/forwardedFields/enum", keyword: "enum", params: { allowedValues: schema11.properties.clients.properties.forwardedFields.enum } };
+            if (vErrors === null) {
+              vErrors = [err160];
+            } else {
+              vErrors.push(err160);
+            }
+            errors++;
+          }
+        }
+        if (data49.proxyProtocol !== void 0) {
+          let data59 = data49.proxyProtocol;
+          if (typeof data59 !== "string") {
+            const err161 = { instancePath: instancePath + "/clients/proxyProtocol", schemaPath: "#/properties/clients/properties/proxyProtocol/type", keyword: "type", params: { type: "string" } };
+            if (vErrors === null) {
+              vErrors = [err161];
+            } else {
+              vErrors.push(err161);
+            }
+            errors++;
+          }
+          if (!(data59 === "off" || data59 === "v1" || data59 === "v2" || data59 === "any")) {
+            const err162 = { instancePath: instancePath + "/clients/proxyProtocol", schemaPath: "#/properties/clients/properties/proxyProtocol/enum", keyword: "enum", params: { allowedValues: schema11.properties.clients.properties.proxyProtocol.enum } };
+            if (vErrors === null) {
+              vErrors = [err162];
+            } else {
+              vErrors.push(err162);
+            }
+            errors++;
+          }
+        }
+      } else {
+        const err163 = { instancePath: instancePath + "/clients", schemaPath: "#/properties/clients/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err163];
+        } else {
+          vErrors.push(err163);
+        }
+        errors++;
+      }
+    }
+    if (data.queue !== void 0) {
+      let data60 = data.queue;
+      if (data60 && typeof data60 == "object" && !Array.isArray(data60)) {
+        for (const key11 in data60) {
+          if (!(key11 === "max")) {
+            const err164 = { instancePath: instancePath + "/queue", schemaPath: "#/properties/queue/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key11 } };
+            if (vErrors === null) {
+              vErrors = [err164];
+            } else {
+              vErrors.push(err164);
+            }
+            errors++;
+          }
+        }
+        if (data60.max !== void 0) {
+          let data61 = data60.max;
+          if (!(typeof data61 == "number" && (!(data61 % 1) && !isNaN(data61)) && isFinite(data61))) {
+            const err165 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err165];
+            } else {
+              vErrors.push(err165);
+            }
+            errors++;
+          }
+          if (typeof data61 == "number" && isFinite(data61)) {
+            if (data61 > 1048576 || isNaN(data61)) {
+              const err166 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1048576 } };
+              if (vErrors === null) {
+                vErrors = [err166];
+              } else {
+                vErrors.push(err166);
+              }
+              errors++;
+            }
+            if (data61 < 1 || isNaN(data61)) {
+              const err167 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+              if (vErrors === null) {
+                vErrors = [err167];
+              } else {
+                vErrors.push(err167);
+              }
+              errors++;
+            }
+          }
+        }
+      } else {
+        const err168 = { instancePath: instancePath + "/queue", schemaPath: "#/properties/queue/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err168];
+        } else {
+          vErrors.push(err168);
+        }
+        errors++;
+      }
+    }
+    if (data.response !== void 0) {
+      let data62 = data.response;
+      if (data62 && typeof data62 == "object" && !Array.isArray(data62)) {
+        for (const key12 in data62) {
+          if (!(key12 === "bufferBytes")) {
+            const err169 = { instancePath: instancePath + "/response", schemaPath: "#/properties/response/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key12 } };
+            if (vErrors === null) {
+              vErrors = [err169];
+            } else {
+              vErrors.push(err169);
+            }
+            errors++;
+          }
+        }
+        if (data62.bufferBytes !== void 0) {
+          let data63 = data62.bufferBytes;
+          if (!(typeof data63 == "number" && (!(data63 % 1) && !isNaN(data63)) && isFinite(data63)) && typeof data63 !== "string") {
+            const err170 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/type", keyword: "type", params: { type: schema11.properties.response.properties.bufferBytes.type } };
+            if (vErrors === null) {
+              vErrors = [err170];
+            } else {
+              vErrors.push(err170);
+            }
+            errors++;
+          }
+          if (typeof data63 == "number" && isFinite(data63)) {
+            if (data63 > 1073741824 || isNaN(data63)) {
+              const err171 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1073741824 } };
+              if (vErrors === null) {
+                vErrors = [err171];
+              } else {
+                vErrors.push(err171);
+              }
+              errors++;
+            }
+            if (data63 < 4096 || isNaN(data63)) {
+              const err172 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 4096 } };
+              if (vErrors === null) {
+                vErrors = [err172];
+              } else {
+                vErrors.push(err172);
+              }
+              errors++;
+            }
+          }
+          if (typeof data63 === "string") {
+            if (!pattern0.test(data63)) {
+              const err173 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+              if (vErrors === null) {
+                vErrors = [err173];
+              } else {
+                vErrors.push(err173);
+              }
+              errors++;
+            }
+          }
+        }
+      } else {
+        const err174 = { instancePath: instancePath + "/response", schemaPath: "#/properties/response/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err174];
+        } else {
+          vErrors.push(err174);
+        }
+        errors++;
+      }
+    }
+    if (data.rateLimits !== void 0) {
+      let data64 = data.rateLimits;
+      if (Array.isArray(data64)) {
+        if (data64.length > 16) {
+          const err175 = { instancePath: instancePath + "/rateLimits", schemaPath: "#/properties/rateLimits/maxItems", keyword: "maxItems", params: { limit: 16 } };
+          if (vErrors === null) {
+            vErrors = [err175];
+          } else {
+            vErrors.push(err175);
+          }
+          errors++;
+        }
+        const len5 = data64.length;
+        for (let i10 = 0; i10 < len5; i10++) {
+          let data65 = data64[i10];
+          if (data65 && typeof data65 == "object" && !Array.isArray(data65)) {
+            if (data65.name === void 0) {
+              const err176 = { instancePath: instancePath + "/rateLimits/" + i10, schemaPath: "#/properties/rateLimits/items/required", keyword: "required", params: { missingProperty: "name" } };
+              if (vErrors === null) {
+                vErrors = [err176];
+              } else {
+                vErrors.push(err176);
+              }
+              errors++;
+            }
+            if (data65.requests === void 0) {
+              const err177 = { instancePath: instancePath + "/rateLimits/" + i10, schemaPath: "#/properties/rateLimits/items/required", keyword: "required", params: { missingProperty: "requests" } };
+              if (vErrors === null) {
+                vErrors = [err177];
+              } else {
+                vErrors.push(err177);
+              }
+              errors++;
+            }
+            if (data65.per === void 0) {
+              const err178 = { instancePath: instancePath + "/rateLimits/" + i10, schemaPath: "#/properties/rateLimits/items/required", keyword: "required", params: { missingProperty: "per" } };
+              if (vErrors === null) {
+                vErrors = [err178];
+              } else {
+                vErrors.push(err178);
+              }
+              errors++;
+            }
+            for (const key13 in data65) {
+              if (!(key13 === "name" || key13 === "key" || key13 === "requests" || key13 === "per" || key13 === "burst" || key13 === "block" || key13 === "cost" || key13 === "accuracy")) {
+                const err179 = { instancePath: instancePath + "/rateLimits/" + i10, schemaPath: "#/properties/rateLimits/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key13 } };
+                if (vErrors === null) {
+                  vErrors = [err179];
+                } else {
+                  vErrors.push(err179);
+                }
+                errors++;
+              }
+            }
+            if (data65.name !== void 0) {
+              let data66 = data65.name;
+              if (typeof data66 === "string") {
+                if (func3(data66) > 64) {
+                  const err180 = { instancePath: instancePath + "/rateLimits/" + i10 + "/name", schemaPath: "#/properties/rateLimits/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 64 } };
+                  if (vErrors === null) {
+                    vErrors = [err180];
+                  } else {
+                    vErrors.push(err180);
                   }
                   errors++;
                 }
-                const len6 = data58.length;
-                for (let i11 = 0; i11 < len6; i11++) {
-                  let data59 = data58[i11];
-                  if (typeof data59 !== "string") {
-                    const err154 = { instancePath: instancePath + "/routes/" + i8 + "/methods/" + i11, schemaPath: "#/properties/routes/items/properties/methods/items/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err154];
-                    } else {
-                      vErrors.push(err154);
-                    }
-                    errors++;
+                if (!pattern17.test(data66)) {
+                  const err181 = { instancePath: instancePath + "/rateLimits/" + i10 + "/name", schemaPath: "#/properties/rateLimits/items/properties/name/pattern", keyword: "pattern", params: { pattern: "^[a-z0-9-]{1,64}$" } };
+                  if (vErrors === null) {
+                    vErrors = [err181];
+                  } else {
+                    vErrors.push(err181);
                   }
-                  if (!(data59 === "GET" || data59 === "HEAD" || data59 === "POST" || data59 === "PUT" || data59 === "PATCH" || data59 === "DELETE" || data59 === "OPTIONS" || data59 === "QUERY" || data59 === "SEARCH" || data59 === "PROPFIND" || data59 === "PROPPATCH" || data59 === "MKCOL" || data59 === "COPY" || data59 === "MOVE" || data59 === "LOCK" || data59 === "UNLOCK" || data59 === "REPORT" || data59 === "ACL" || data59 === "BIND" || data59 === "REBIND" || data59 === "UNBIND" || data59 === "LINK" || data59 === "UNLINK" || data59 === "MKACTIVITY" || data59 === "CHECKOUT" || data59 === "MERGE" || data59 === "MKCALENDAR" || data59 === "NOTIFY" || data59 === "SUBSCRIBE" || data59 === "UNSUBSCRIBE" || data59 === "M-SEARCH" || data59 === "PURGE")) {
-                    const err155 = { instancePath: instancePath + "/routes/" + i8 + "/methods/" + i11, schemaPath: "#/properties/routes/items/properties/methods/items/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.methods.items.enum } };
-                    if (vErrors === null) {
-                      vErrors = [err155];
-                    } else {
-                      vErrors.push(err155);
-                    }
-                    errors++;
-                  }
-                }
-                let i12 = data58.length;
-                let j5;
-                if (i12 > 1) {
-                  const indices5 = {};
-                  for (; i12--; ) {
-                    let item5 = data58[i12];
-                    if (typeof item5 !== "string") {
-                      continue;
-                    }
-                    if (typeof indices5[item5] == "number") {
-                      j5 = indices5[item5];
-                      const err156 = { instancePath: instancePath + "/routes/" + i8 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/uniqueItems", keyword: "uniqueItems", params: { i: i12, j: j5 } };
-                      if (vErrors === null) {
-                        vErrors = [err156];
-                      } else {
-                        vErrors.push(err156);
-                      }
-                      errors++;
-                      break;
-                    }
-                    indices5[item5] = i12;
-                  }
+                  errors++;
                 }
               } else {
-                const err157 = { instancePath: instancePath + "/routes/" + i8 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/type", keyword: "type", params: { type: "array" } };
+                const err182 = { instancePath: instancePath + "/rateLimits/" + i10 + "/name", schemaPath: "#/properties/rateLimits/items/properties/name/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err157];
+                  vErrors = [err182];
                 } else {
-                  vErrors.push(err157);
+                  vErrors.push(err182);
                 }
                 errors++;
               }
             }
-            if (data53.mode !== void 0) {
-              let data60 = data53.mode;
-              if (typeof data60 !== "string") {
-                const err158 = { instancePath: instancePath + "/routes/" + i8 + "/mode", schemaPath: "#/properties/routes/items/properties/mode/type", keyword: "type", params: { type: "string" } };
-                if (vErrors === null) {
-                  vErrors = [err158];
-                } else {
-                  vErrors.push(err158);
+            if (data65.key !== void 0) {
+              let data67 = data65.key;
+              if (typeof data67 === "string") {
+                if (func3(data67) > 80) {
+                  const err183 = { instancePath: instancePath + "/rateLimits/" + i10 + "/key", schemaPath: "#/properties/rateLimits/items/properties/key/maxLength", keyword: "maxLength", params: { limit: 80 } };
+                  if (vErrors === null) {
+                    vErrors = [err183];
+                  } else {
+                    vErrors.push(err183);
+                  }
+                  errors++;
                 }
-                errors++;
-              }
-              if (!(data60 === "enforce" || data60 === "observe")) {
-                const err159 = { instancePath: instancePath + "/routes/" + i8 + "/mode", schemaPath: "#/properties/routes/items/properties/mode/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.mode.enum } };
+                if (!pattern18.test(data67)) {
+                  const err184 = { instancePath: instancePath + "/rateLimits/" + i10 + "/key", schemaPath: "#/properties/rateLimits/items/properties/key/pattern", keyword: "pattern", params: { pattern: "^(client|route|header:[A-Za-z0-9-]{1,64})$" } };
+                  if (vErrors === null) {
+                    vErrors = [err184];
+                  } else {
+                    vErrors.push(err184);
+                  }
+                  errors++;
+                }
+              } else {
+                const err185 = { instancePath: instancePath + "/rateLimits/" + i10 + "/key", schemaPath: "#/properties/rateLimits/items/properties/key/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err159];
+                  vErrors = [err185];
                 } else {
-                  vErrors.push(err159);
+                  vErrors.push(err185);
                 }
                 errors++;
               }
             }
-            if (data53.rules !== void 0) {
-              let data61 = data53.rules;
-              if (data61 && typeof data61 == "object" && !Array.isArray(data61)) {
-                for (const key14 in data61) {
-                  if (!(key14 === "client.denied" || key14 === "request-line.too-long" || key14 === "fields.too-many" || key14 === "field.too-large" || key14 === "target.forbidden" || key14 === "content.too-large" || key14 === "host.not-allowed" || key14 === "method.not-allowed")) {
-                    const err160 = { instancePath: instancePath + "/routes/" + i8 + "/rules", schemaPath: "#/properties/routes/items/properties/rules/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key14 } };
-                    if (vErrors === null) {
-                      vErrors = [err160];
-                    } else {
-                      vErrors.push(err160);
-                    }
-                    errors++;
-                  }
-                }
-                if (data61["client.denied"] !== void 0) {
-                  let data62 = data61["client.denied"];
-                  if (typeof data62 !== "string") {
-                    const err161 = { instancePath: instancePath + "/routes/" + i8 + "/rules/client.denied", schemaPath: "#/properties/routes/items/properties/rules/properties/client.denied/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err161];
-                    } else {
-                      vErrors.push(err161);
-                    }
-                    errors++;
-                  }
-                  if (!(data62 === "enforce" || data62 === "observe")) {
-                    const err162 = { instancePath: instancePath + "/routes/" + i8 + "/rules/client.denied", schemaPath: "#/properties/routes/items/properties/rules/properties/client.denied/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["client.denied"].enum } };
-                    if (vErrors === null) {
-                      vErrors = [err162];
-                    } else {
-                      vErrors.push(err162);
-                    }
-                    errors++;
-                  }
-                }
-                if (data61["request-line.too-long"] !== void 0) {
-                  let data63 = data61["request-line.too-long"];
-                  if (typeof data63 !== "string") {
-                    const err163 = { instancePath: instancePath + "/routes/" + i8 + "/rules/request-line.too-long", schemaPath: "#/properties/routes/items/properties/rules/properties/request-line.too-long/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err163];
-                    } else {
-                      vErrors.push(err163);
-                    }
-                    errors++;
-                  }
-                  if (!(data63 === "enforce" || data63 === "observe")) {
-                    const err164 = { instancePath: instancePath + "/routes/" + i8 + "/rules/request-line.too-long", schemaPath: "#/properties/routes/items/properties/rules/properties/request-line.too-long/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["request-line.too-long"].enum } };
-                    if (vErrors === null) {
-                      vErrors = [err164];
-                    } else {
-                      vErrors.push(err164);
-                    }
-                    errors++;
-                  }
-                }
-                if (data61["fields.too-many"] !== void 0) {
-                  let data64 = data61["fields.too-many"];
-                  if (typeof data64 !== "string") {
-                    const err165 = { instancePath: instancePath + "/routes/" + i8 + "/rules/fields.too-many", schemaPath: "#/properties/routes/items/properties/rules/properties/fields.too-many/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err165];
-                    } else {
-                      vErrors.push(err165);
-                    }
-                    errors++;
-                  }
-                  if (!(data64 === "enforce" || data64 === "observe")) {
-                    const err166 = { instancePath: instancePath + "/routes/" + i8 + "/rules/fields.too-many", schemaPath: "#/properties/routes/items/properties/rules/properties/fields.too-many/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["fields.too-many"].enum } };
-                    if (vErrors === null) {
-                      vErrors = [err166];
-                    } else {
-                      vErrors.push(err166);
-                    }
-                    errors++;
-                  }
-                }
-                if (data61["field.too-large"] !== void 0) {
-                  let data65 = data61["field.too-large"];
-                  if (typeof data65 !== "string") {
-                    const err167 = { instancePath: instancePath + "/routes/" + i8 + "/rules/field.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/field.too-large/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err167];
-                    } else {
-                      vErrors.push(err167);
-                    }
-                    errors++;
-                  }
-                  if (!(data65 === "enforce" || data65 === "observe")) {
-                    const err168 = { instancePath: instancePath + "/routes/" + i8 + "/rules/field.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/field.too-large/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["field.too-large"].enum } };
-                    if (vErrors === null) {
-                      vErrors = [err168];
-                    } else {
-                      vErrors.push(err168);
-                    }
-                    errors++;
-                  }
-                }
-                if (data61["target.forbidden"] !== void 0) {
-                  let data66 = data61["target.forbidden"];
-                  if (typeof data66 !== "string") {
-                    const err169 = { instancePath: instancePath + "/routes/" + i8 + "/rules/target.forbidden", schemaPath: "#/properties/routes/items/properties/rules/properties/target.forbidden/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err169];
-                    } else {
-                      vErrors.push(err169);
-                    }
-                    errors++;
-                  }
-                  if (!(data66 === "enforce" || data66 === "observe")) {
-                    const err170 = { instancePath: instancePath + "/routes/" + i8 + "/rules/target.forbidden", schemaPath: "#/properties/routes/items/properties/rules/properties/target.forbidden/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["target.forbidden"].enum } };
-                    if (vErrors === null) {
-                      vErrors = [err170];
-                    } else {
-                      vErrors.push(err170);
-                    }
-                    errors++;
-                  }
-                }
-                if (data61["content.too-large"] !== void 0) {
-                  let data67 = data61["content.too-large"];
-                  if (typeof data67 !== "string") {
-                    const err171 = { instancePath: instancePath + "/routes/" + i8 + "/rules/content.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/content.too-large/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err171];
-                    } else {
-                      vErrors.push(err171);
-                    }
-                    errors++;
-                  }
-                  if (!(data67 === "enforce" || data67 === "observe")) {
-                    const err172 = { instancePath: instancePath + "/routes/" + i8 + "/rules/content.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/content.too-large/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["content.too-large"].enum } };
-                    if (vErrors === null) {
-                      vErrors = [err172];
-                    } else {
-                      vErrors.push(err172);
-                    }
-                    errors++;
-                  }
-                }
-                if (data61["host.not-allowed"] !== void 0) {
-                  let data68 = data61["host.not-allowed"];
-                  if (typeof data68 !== "string") {
-                    const err173 = { instancePath: instancePath + "/routes/" + i8 + "/rules/host.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/host.not-allowed/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err173];
-                    } else {
-                      vErrors.push(err173);
-                    }
-                    errors++;
-                  }
-                  if (!(data68 === "enforce" || data68 === "observe")) {
-                    const err174 = { instancePath: instancePath + "/routes/" + i8 + "/rules/host.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/host.not-allowed/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["host.not-allowed"].enum } };
-                    if (vErrors === null) {
-                      vErrors = [err174];
-                    } else {
-                      vErrors.push(err174);
-                    }
-                    errors++;
-                  }
-                }
-                if (data61["method.not-allowed"] !== void 0) {
-                  let data69 = data61["method.not-allowed"];
-                  if (typeof data69 !== "string") {
-                    const err175 = { instancePath: instancePath + "/routes/" + i8 + "/rules/method.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/method.not-allowed/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err175];
-                    } else {
-                      vErrors.push(err175);
-                    }
-                    errors++;
-                  }
-                  if (!(data69 === "enforce" || data69 === "observe")) {
-                    const err176 = { instancePath: instancePath + "/routes/" + i8 + "/rules/method.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/method.not-allowed/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["method.not-allowed"].enum } };
-                    if (vErrors === null) {
-                      vErrors = [err176];
-                    } else {
-                      vErrors.push(err176);
-                    }
-                    errors++;
-                  }
-                }
-              } else {
-                const err177 = { instancePath: instancePath + "/routes/" + i8 + "/rules", schemaPath: "#/properties/routes/items/properties/rules/type", keyword: "type", params: { type: "object" } };
+            if (data65.requests !== void 0) {
+              let data68 = data65.requests;
+              if (!(typeof data68 == "number" && (!(data68 % 1) && !isNaN(data68)) && isFinite(data68))) {
+                const err186 = { instancePath: instancePath + "/rateLimits/" + i10 + "/requests", schemaPath: "#/properties/rateLimits/items/properties/requests/type", keyword: "type", params: { type: "integer" } };
                 if (vErrors === null) {
-                  vErrors = [err177];
+                  vErrors = [err186];
                 } else {
-                  vErrors.push(err177);
+                  vErrors.push(err186);
+                }
+                errors++;
+              }
+              if (typeof data68 == "number" && isFinite(data68)) {
+                if (data68 > 1e9 || isNaN(data68)) {
+                  const err187 = { instancePath: instancePath + "/rateLimits/" + i10 + "/requests", schemaPath: "#/properties/rateLimits/items/properties/requests/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+                  if (vErrors === null) {
+                    vErrors = [err187];
+                  } else {
+                    vErrors.push(err187);
+                  }
+                  errors++;
+                }
+                if (data68 < 1 || isNaN(data68)) {
+                  const err188 = { instancePath: instancePath + "/rateLimits/" + i10 + "/requests", schemaPath: "#/properties/rateLimits/items/properties/requests/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err188];
+                  } else {
+                    vErrors.push(err188);
+                  }
+                  errors++;
+                }
+              }
+            }
+            if (data65.per !== void 0) {
+              let data69 = data65.per;
+              if (!(typeof data69 == "number" && isFinite(data69)) && typeof data69 !== "string") {
+                const err189 = { instancePath: instancePath + "/rateLimits/" + i10 + "/per", schemaPath: "#/properties/rateLimits/items/properties/per/type", keyword: "type", params: { type: schema11.properties.rateLimits.items.properties.per.type } };
+                if (vErrors === null) {
+                  vErrors = [err189];
+                } else {
+                  vErrors.push(err189);
+                }
+                errors++;
+              }
+              if (typeof data69 == "number" && isFinite(data69)) {
+                if (data69 > 2073600 || isNaN(data69)) {
+                  const err190 = { instancePath: instancePath + "/rateLimits/" + i10 + "/per", schemaPath: "#/properties/rateLimits/items/properties/per/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                  if (vErrors === null) {
+                    vErrors = [err190];
+                  } else {
+                    vErrors.push(err190);
+                  }
+                  errors++;
+                }
+                if (data69 < 1 || isNaN(data69)) {
+                  const err191 = { instancePath: instancePath + "/rateLimits/" + i10 + "/per", schemaPath: "#/properties/rateLimits/items/properties/per/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err191];
+                  } else {
+                    vErrors.push(err191);
+                  }
+                  errors++;
+                }
+              }
+              if (typeof data69 === "string") {
+                if (!pattern6.test(data69)) {
+                  const err192 = { instancePath: instancePath + "/rateLimits/" + i10 + "/per", schemaPath: "#/properties/rateLimits/items/properties/per/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                  if (vErrors === null) {
+                    vErrors = [err192];
+                  } else {
+                    vErrors.push(err192);
+                  }
+                  errors++;
+                }
+              }
+            }
+            if (data65.burst !== void 0) {
+              let data70 = data65.burst;
+              if (!(typeof data70 == "number" && (!(data70 % 1) && !isNaN(data70)) && isFinite(data70))) {
+                const err193 = { instancePath: instancePath + "/rateLimits/" + i10 + "/burst", schemaPath: "#/properties/rateLimits/items/properties/burst/type", keyword: "type", params: { type: "integer" } };
+                if (vErrors === null) {
+                  vErrors = [err193];
+                } else {
+                  vErrors.push(err193);
+                }
+                errors++;
+              }
+              if (typeof data70 == "number" && isFinite(data70)) {
+                if (data70 > 1e9 || isNaN(data70)) {
+                  const err194 = { instancePath: instancePath + "/rateLimits/" + i10 + "/burst", schemaPath: "#/properties/rateLimits/items/properties/burst/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+                  if (vErrors === null) {
+                    vErrors = [err194];
+                  } else {
+                    vErrors.push(err194);
+                  }
+                  errors++;
+                }
+                if (data70 < 1 || isNaN(data70)) {
+                  const err195 = { instancePath: instancePath + "/rateLimits/" + i10 + "/burst", schemaPath: "#/properties/rateLimits/items/properties/burst/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err195];
+                  } else {
+                    vErrors.push(err195);
+                  }
+                  errors++;
+                }
+              }
+            }
+            if (data65.block !== void 0) {
+              let data71 = data65.block;
+              if (!(typeof data71 == "number" && isFinite(data71)) && typeof data71 !== "string") {
+                const err196 = { instancePath: instancePath + "/rateLimits/" + i10 + "/block", schemaPath: "#/properties/rateLimits/items/properties/block/type", keyword: "type", params: { type: schema11.properties.rateLimits.items.properties.block.type } };
+                if (vErrors === null) {
+                  vErrors = [err196];
+                } else {
+                  vErrors.push(err196);
+                }
+                errors++;
+              }
+              if (typeof data71 == "number" && isFinite(data71)) {
+                if (data71 > 2073600 || isNaN(data71)) {
+                  const err197 = { instancePath: instancePath + "/rateLimits/" + i10 + "/block", schemaPath: "#/properties/rateLimits/items/properties/block/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                  if (vErrors === null) {
+                    vErrors = [err197];
+                  } else {
+                    vErrors.push(err197);
+                  }
+                  errors++;
+                }
+                if (data71 < 1 || isNaN(data71)) {
+                  const err198 = { instancePath: instancePath + "/rateLimits/" + i10 + "/block", schemaPath: "#/properties/rateLimits/items/properties/block/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err198];
+                  } else {
+                    vErrors.push(err198);
+                  }
+                  errors++;
+                }
+              }
+              if (typeof data71 === "string") {
+                if (!pattern6.test(data71)) {
+                  const err199 = { instancePath: instancePath + "/rateLimits/" + i10 + "/block", schemaPath: "#/properties/rateLimits/items/properties/block/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                  if (vErrors === null) {
+                    vErrors = [err199];
+                  } else {
+                    vErrors.push(err199);
+                  }
+                  errors++;
+                }
+              }
+            }
+            if (data65.cost !== void 0) {
+              let data72 = data65.cost;
+              if (!(typeof data72 == "number" && (!(data72 % 1) && !isNaN(data72)) && isFinite(data72))) {
+                const err200 = { instancePath: instancePath + "/rateLimits/" + i10 + "/cost", schemaPath: "#/properties/rateLimits/items/properties/cost/type", keyword: "type", params: { type: "integer" } };
+                if (vErrors === null) {
+                  vErrors = [err200];
+                } else {
+                  vErrors.push(err200);
+                }
+                errors++;
+              }
+              if (typeof data72 == "number" && isFinite(data72)) {
+                if (data72 > 1e9 || isNaN(data72)) {
+                  const err201 = { instancePath: instancePath + "/rateLimits/" + i10 + "/cost", schemaPath: "#/properties/rateLimits/items/properties/cost/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+                  if (vErrors === null) {
+                    vErrors = [err201];
+                  } else {
+                    vErrors.push(err201);
+                  }
+                  errors++;
+                }
+                if (data72 < 1 || isNaN(data72)) {
+                  const err202 = { instancePath: instancePath + "/rateLimits/" + i10 + "/cost", schemaPath: "#/properties/rateLimits/items/properties/cost/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err202];
+                  } else {
+                    vErrors.push(err202);
+                  }
+                  errors++;
+                }
+              }
+            }
+            if (data65.accuracy !== void 0) {
+              let data73 = data65.accuracy;
+              if (typeof data73 !== "string") {
+                const err203 = { instancePath: instancePath + "/rateLimits/" + i10 + "/accuracy", schemaPath: "#/properties/rateLimits/items/properties/accuracy/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err203];
+                } else {
+                  vErrors.push(err203);
+                }
+                errors++;
+              }
+              if (!(data73 === "leased" || data73 === "exact")) {
+                const err204 = { instancePath: instancePath + "/rateLimits/" + i10 + "/accuracy", schemaPath: "#/properties/rateLimits/items/properties/accuracy/enum", keyword: "enum", params: { allowedValues: schema11.properties.rateLimits.items.properties.accuracy.enum } };
+                if (vErrors === null) {
+                  vErrors = [err204];
+                } else {
+                  vErrors.push(err204);
                 }
                 errors++;
               }
             }
-            if (data53.request !== void 0) {
-              let data70 = data53.request;
-              if (data70 && typeof data70 == "object" && !Array.isArray(data70)) {
-                for (const key15 in data70) {
-                  if (!(key15 === "line" || key15 === "methods" || key15 === "target" || key15 === "fields" || key15 === "content" || key15 === "trailers")) {
-                    const err178 = { instancePath: instancePath + "/routes/" + i8 + "/request", schemaPath: "#/properties/routes/items/properties/request/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key15 } };
-                    if (vErrors === null) {
-                      vErrors = [err178];
-                    } else {
-                      vErrors.push(err178);
-                    }
-                    errors++;
-                  }
-                }
-                if (data70.line !== void 0) {
-                  let data71 = data70.line;
-                  if (data71 && typeof data71 == "object" && !Array.isArray(data71)) {
-                    for (const key16 in data71) {
-                      if (!(key16 === "maxBytes")) {
-                        const err179 = { instancePath: instancePath + "/routes/" + i8 + "/request/line", schemaPath: "#/properties/routes/items/properties/request/properties/line/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key16 } };
-                        if (vErrors === null) {
-                          vErrors = [err179];
-                        } else {
-                          vErrors.push(err179);
-                        }
-                        errors++;
-                      }
-                    }
-                    if (data71.maxBytes !== void 0) {
-                      let data72 = data71.maxBytes;
-                      if (!(typeof data72 == "number" && (!(data72 % 1) && !isNaN(data72)) && isFinite(data72)) && typeof data72 !== "string") {
-                        const err180 = { instancePath: instancePath + "/routes/" + i8 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.line.properties.maxBytes.type } };
-                        if (vErrors === null) {
-                          vErrors = [err180];
-                        } else {
-                          vErrors.push(err180);
-                        }
-                        errors++;
-                      }
-                      if (typeof data72 == "number" && isFinite(data72)) {
-                        if (data72 > 65536 || isNaN(data72)) {
-                          const err181 = { instancePath: instancePath + "/routes/" + i8 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65536 } };
-                          if (vErrors === null) {
-                            vErrors = [err181];
-                          } else {
-                            vErrors.push(err181);
-                          }
-                          errors++;
-                        }
-                        if (data72 < 1 || isNaN(data72)) {
-                          const err182 = { instancePath: instancePath + "/routes/" + i8 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                          if (vErrors === null) {
-                            vErrors = [err182];
-                          } else {
-                            vErrors.push(err182);
-                          }
-                          errors++;
-                        }
-                      }
-                      if (typeof data72 === "string") {
-                        if (!pattern0.test(data72)) {
-                          const err183 = { instancePath: instancePath + "/routes/" + i8 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
-                          if (vErrors === null) {
-                            vErrors = [err183];
-                          } else {
-                            vErrors.push(err183);
-                          }
-                          errors++;
-                        }
-                      }
-                    }
-                  } else {
-                    const err184 = { instancePath: instancePath + "/routes/" + i8 + "/request/line", schemaPath: "#/properties/routes/items/properties/request/properties/line/type", keyword: "type", params: { type: "object" } };
-                    if (vErrors === null) {
-                      vErrors = [err184];
-                    } else {
-                      vErrors.push(err184);
-                    }
-                    errors++;
-                  }
-                }
-                if (data70.methods !== void 0) {
-                  let data73 = data70.methods;
-                  if (Array.isArray(data73)) {
-                    if (data73.length > 32) {
-                      const err185 = { instancePath: instancePath + "/routes/" + i8 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/maxItems", keyword: "maxItems", params: { limit: 32 } };
-                      if (vErrors === null) {
-                        vErrors = [err185];
-                      } else {
-                        vErrors.push(err185);
-                      }
-                      errors++;
-                    }
-                    if (data73.length < 1) {
-                      const err186 = { instancePath: instancePath + "/routes/" + i8 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/minItems", keyword: "minItems", params: { limit: 1 } };
-                      if (vErrors === null) {
-                        vErrors = [err186];
-                      } else {
-                        vErrors.push(err186);
-                      }
-                      errors++;
-                    }
-                    const len7 = data73.length;
-                    for (let i13 = 0; i13 < len7; i13++) {
-                      let data74 = data73[i13];
-                      if (typeof data74 !== "string") {
-                        const err187 = { instancePath: instancePath + "/routes/" + i8 + "/request/methods/" + i13, schemaPath: "#/properties/routes/items/properties/request/properties/methods/items/type", keyword: "type", params: { type: "string" } };
-                        if (vErrors === null) {
-                          vErrors = [err187];
-                        } else {
-                          vErrors.push(err187);
-                        }
-                        errors++;
-                      }
-                      if (!(data74 === "GET" || data74 === "HEAD" || data74 === "POST" || data74 === "PUT" || data74 === "PATCH" || data74 === "DELETE" || data74 === "OPTIONS" || data74 === "QUERY" || data74 === "SEARCH" || data74 === "PROPFIND" || data74 === "PROPPATCH" || data74 === "MKCOL" || data74 === "COPY" || data74 === "MOVE" || data74 === "LOCK" || data74 === "UNLOCK" || data74 === "REPORT" || data74 === "ACL" || data74 === "BIND" || data74 === "REBIND" || data74 === "UNBIND" || data74 === "LINK" || data74 === "UNLINK" || data74 === "MKACTIVITY" || data74 === "CHECKOUT" || data74 === "MERGE" || data74 === "MKCALENDAR" || data74 === "NOTIFY" || data74 === "SUBSCRIBE" || data74 === "UNSUBSCRIBE" || data74 === "M-SEARCH" || data74 === "PURGE")) {
-                        const err188 = { instancePath: instancePath + "/routes/" + i8 + "/request/methods/" + i13, schemaPath: "#/properties/routes/items/properties/request/properties/methods/items/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.methods.items.enum } };
-                        if (vErrors === null) {
-                          vErrors = [err188];
-                        } else {
-                          vErrors.push(err188);
-                        }
-                        errors++;
-                      }
-                    }
-                    let i14 = data73.length;
-                    let j6;
-                    if (i14 > 1) {
-                      const indices6 = {};
-                      for (; i14--; ) {
-                        let item6 = data73[i14];
-                        if (typeof item6 !== "string") {
-                          continue;
-                        }
-                        if (typeof indices6[item6] == "number") {
-                          j6 = indices6[item6];
-                          const err189 = { instancePath: instancePath + "/routes/" + i8 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/uniqueItems", keyword: "uniqueItems", params: { i: i14, j: j6 } };
-                          if (vErrors === null) {
-                            vErrors = [err189];
-                          } else {
-                            vErrors.push(err189);
-                          }
-                          errors++;
-                          break;
-                        }
-                        indices6[item6] = i14;
-                      }
-                    }
-                  } else {
-                    const err190 = { instancePath: instancePath + "/routes/" + i8 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/type", keyword: "type", params: { type: "array" } };
-                    if (vErrors === null) {
-                      vErrors = [err190];
-                    } else {
-                      vErrors.push(err190);
-                    }
-                    errors++;
-                  }
-                }
-                if (data70.target !== void 0) {
-                  let data75 = data70.target;
-                  if (data75 && typeof data75 == "object" && !Array.isArray(data75)) {
-                    for (const key17 in data75) {
-                      if (!(key17 === "dotSegments" || key17 === "encodedSlash")) {
-                        const err191 = { instancePath: instancePath + "/routes/" + i8 + "/request/target", schemaPath: "#/properties/routes/items/properties/request/properties/target/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key17 } };
-                        if (vErrors === null) {
-                          vErrors = [err191];
-                        } else {
-                          vErrors.push(err191);
-                        }
-                        errors++;
-                      }
-                    }
-                    if (data75.dotSegments !== void 0) {
-                      let data76 = data75.dotSegments;
-                      if (typeof data76 !== "string") {
-                        const err192 = { instancePath: instancePath + "/routes/" + i8 + "/request/target/dotSegments", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/dotSegments/type", keyword: "type", params: { type: "string" } };
-                        if (vErrors === null) {
-                          vErrors = [err192];
-                        } else {
-                          vErrors.push(err192);
-                        }
-                        errors++;
-                      }
-                      if (!(data76 === "reject" || data76 === "keep")) {
-                        const err193 = { instancePath: instancePath + "/routes/" + i8 + "/request/target/dotSegments", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/dotSegments/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.target.properties.dotSegments.enum } };
-                        if (vErrors === null) {
-                          vErrors = [err193];
-                        } else {
-                          vErrors.push(err193);
-                        }
-                        errors++;
-                      }
-                    }
-                    if (data75.encodedSlash !== void 0) {
-                      let data77 = data75.encodedSlash;
-                      if (typeof data77 !== "string") {
-                        const err194 = { instancePath: instancePath + "/routes/" + i8 + "/request/target/encodedSlash", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/encodedSlash/type", keyword: "type", params: { type: "string" } };
-                        if (vErrors === null) {
-                          vErrors = [err194];
-                        } else {
-                          vErrors.push(err194);
-                        }
-                        errors++;
-                      }
-                      if (!(data77 === "reject" || data77 === "decode")) {
-                        const err195 = { instancePath: instancePath + "/routes/" + i8 + "/request/target/encodedSlash", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/encodedSlash/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.target.properties.encodedSlash.enum } };
-                        if (vErrors === null) {
-                          vErrors = [err195];
-                        } else {
-                          vErrors.push(err195);
-                        }
-                        errors++;
-                      }
-                    }
-                  } else {
-                    const err196 = { instancePath: instancePath + "/routes/" + i8 + "/request/target", schemaPath: "#/properties/routes/items/properties/request/properties/target/type", keyword: "type", params: { type: "object" } };
-                    if (vErrors === null) {
-                      vErrors = [err196];
-                    } else {
-                      vErrors.push(err196);
-                    }
-                    errors++;
-                  }
-                }
-                if (data70.fields !== void 0) {
-                  let data78 = data70.fields;
-                  if (data78 && typeof data78 == "object" && !Array.isArray(data78)) {
-                    for (const key18 in data78) {
-                      if (!(key18 === "maxCount" || key18 === "maxFieldBytes" || key18 === "maxTotalBytes" || key18 === "underscores")) {
-                        const err197 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields", schemaPath: "#/properties/routes/items/properties/request/properties/fields/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key18 } };
-                        if (vErrors === null) {
-                          vErrors = [err197];
-                        } else {
-                          vErrors.push(err197);
-                        }
-                        errors++;
-                      }
-                    }
-                    if (data78.maxCount !== void 0) {
-                      let data79 = data78.maxCount;
-                      if (!(typeof data79 == "number" && (!(data79 % 1) && !isNaN(data79)) && isFinite(data79))) {
-                        const err198 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxCount", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxCount/type", keyword: "type", params: { type: "integer" } };
-                        if (vErrors === null) {
-                          vErrors = [err198];
-                        } else {
-                          vErrors.push(err198);
-                        }
-                        errors++;
-                      }
-                      if (typeof data79 == "number" && isFinite(data79)) {
-                        if (data79 > 32768 || isNaN(data79)) {
-                          const err199 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxCount", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxCount/maximum", keyword: "maximum", params: { comparison: "<=", limit: 32768 } };
-                          if (vErrors === null) {
-                            vErrors = [err199];
-                          } else {
-                            vErrors.push(err199);
-                          }
-                          errors++;
-                        }
-                        if (data79 < 1 || isNaN(data79)) {
-                          const err200 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxCount", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxCount/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                          if (vErrors === null) {
-                            vErrors = [err200];
-                          } else {
-                            vErrors.push(err200);
-                          }
-                          errors++;
-                        }
-                      }
-                    }
-                    if (data78.maxFieldBytes !== void 0) {
-                      let data80 = data78.maxFieldBytes;
-                      if (!(typeof data80 == "number" && (!(data80 % 1) && !isNaN(data80)) && isFinite(data80)) && typeof data80 !== "string") {
-                        const err201 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.fields.properties.maxFieldBytes.type } };
-                        if (vErrors === null) {
-                          vErrors = [err201];
-                        } else {
-                          vErrors.push(err201);
-                        }
-                        errors++;
-                      }
-                      if (typeof data80 == "number" && isFinite(data80)) {
-                        if (data80 > 16777216 || isNaN(data80)) {
-                          const err202 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
-                          if (vErrors === null) {
-                            vErrors = [err202];
-                          } else {
-                            vErrors.push(err202);
-                          }
-                          errors++;
-                        }
-                        if (data80 < 1 || isNaN(data80)) {
-                          const err203 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                          if (vErrors === null) {
-                            vErrors = [err203];
-                          } else {
-                            vErrors.push(err203);
-                          }
-                          errors++;
-                        }
-                      }
-                      if (typeof data80 === "string") {
-                        if (!pattern0.test(data80)) {
-                          const err204 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
-                          if (vErrors === null) {
-                            vErrors = [err204];
-                          } else {
-                            vErrors.push(err204);
-                          }
-                          errors++;
-                        }
-                      }
-                    }
-                    if (data78.maxTotalBytes !== void 0) {
-                      let data81 = data78.maxTotalBytes;
-                      if (!(typeof data81 == "number" && (!(data81 % 1) && !isNaN(data81)) && isFinite(data81)) && typeof data81 !== "string") {
-                        const err205 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.fields.properties.maxTotalBytes.type } };
-                        if (vErrors === null) {
-                          vErrors = [err205];
-                        } else {
-                          vErrors.push(err205);
-                        }
-                        errors++;
-                      }
-                      if (typeof data81 == "number" && isFinite(data81)) {
-                        if (data81 > 16777216 || isNaN(data81)) {
-                          const err206 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
-                          if (vErrors === null) {
-                            vErrors = [err206];
-                          } else {
-                            vErrors.push(err206);
-                          }
-                          errors++;
-                        }
-                        if (data81 < 1 || isNaN(data81)) {
-                          const err207 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                          if (vErrors === null) {
-                            vErrors = [err207];
-                          } else {
-                            vErrors.push(err207);
-                          }
-                          errors++;
-                        }
-                      }
-                      if (typeof data81 === "string") {
-                        if (!pattern0.test(data81)) {
-                          const err208 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
-                          if (vErrors === null) {
-                            vErrors = [err208];
-                          } else {
-                            vErrors.push(err208);
-                          }
-                          errors++;
-                        }
-                      }
-                    }
-                    if (data78.underscores !== void 0) {
-                      let data82 = data78.underscores;
-                      if (typeof data82 !== "string") {
-                        const err209 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/underscores", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/underscores/type", keyword: "type", params: { type: "string" } };
-                        if (vErrors === null) {
-                          vErrors = [err209];
-                        } else {
-                          vErrors.push(err209);
-                        }
-                        errors++;
-                      }
-                      if (!(data82 === "drop" || data82 === "reject")) {
-                        const err210 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields/underscores", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/underscores/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.fields.properties.underscores.enum } };
-                        if (vErrors === null) {
-                          vErrors = [err210];
-                        } else {
-                          vErrors.push(err210);
-                        }
-                        errors++;
-                      }
-                    }
-                  } else {
-                    const err211 = { instancePath: instancePath + "/routes/" + i8 + "/request/fields", schemaPath: "#/properties/routes/items/properties/request/properties/fields/type", keyword: "type", params: { type: "object" } };
-                    if (vErrors === null) {
-                      vErrors = [err211];
-                    } else {
-                      vErrors.push(err211);
-                    }
-                    errors++;
-                  }
-                }
-                if (data70.content !== void 0) {
-                  let data83 = data70.content;
-                  if (data83 && typeof data83 == "object" && !Array.isArray(data83)) {
-                    for (const key19 in data83) {
-                      if (!(key19 === "maxBytes")) {
-                        const err212 = { instancePath: instancePath + "/routes/" + i8 + "/request/content", schemaPath: "#/properties/routes/items/properties/request/properties/content/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key19 } };
-                        if (vErrors === null) {
-                          vErrors = [err212];
-                        } else {
-                          vErrors.push(err212);
-                        }
-                        errors++;
-                      }
-                    }
-                    if (data83.maxBytes !== void 0) {
-                      let data84 = data83.maxBytes;
-                      if (!(typeof data84 == "number" && (!(data84 % 1) && !isNaN(data84)) && isFinite(data84)) && typeof data84 !== "string") {
-                        const err213 = { instancePath: instancePath + "/routes/" + i8 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.content.properties.maxBytes.type } };
-                        if (vErrors === null) {
-                          vErrors = [err213];
-                        } else {
-                          vErrors.push(err213);
-                        }
-                        errors++;
-                      }
-                      if (typeof data84 == "number" && isFinite(data84)) {
-                        if (data84 > 1099511627776 || isNaN(data84)) {
-                          const err214 = { instancePath: instancePath + "/routes/" + i8 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
-                          if (vErrors === null) {
-                            vErrors = [err214];
-                          } else {
-                            vErrors.push(err214);
-                          }
-                          errors++;
-                        }
-                        if (data84 < 1 || isNaN(data84)) {
-                          const err215 = { instancePath: instancePath + "/routes/" + i8 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                          if (vErrors === null) {
-                            vErrors = [err215];
-                          } else {
-                            vErrors.push(err215);
-                          }
-                          errors++;
-                        }
-                      }
-                      if (typeof data84 === "string") {
-                        if (!pattern0.test(data84)) {
-                          const err216 = { instancePath: instancePath + "/routes/" + i8 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
-                          if (vErrors === null) {
-                            vErrors = [err216];
-                          } else {
-                            vErrors.push(err216);
-                          }
-                          errors++;
-                        }
-                      }
-                    }
-                  } else {
-                    const err217 = { instancePath: instancePath + "/routes/" + i8 + "/request/content", schemaPath: "#/properties/routes/items/properties/request/properties/content/type", keyword: "type", params: { type: "object" } };
-                    if (vErrors === null) {
-                      vErrors = [err217];
-                    } else {
-                      vErrors.push(err217);
-                    }
-                    errors++;
-                  }
-                }
-                if (data70.trailers !== void 0) {
-                  let data85 = data70.trailers;
-                  if (typeof data85 !== "string") {
-                    const err218 = { instancePath: instancePath + "/routes/" + i8 + "/request/trailers", schemaPath: "#/properties/routes/items/properties/request/properties/trailers/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err218];
-                    } else {
-                      vErrors.push(err218);
-                    }
-                    errors++;
-                  }
-                  if (!(data85 === "drop" || data85 === "reject")) {
-                    const err219 = { instancePath: instancePath + "/routes/" + i8 + "/request/trailers", schemaPath: "#/properties/routes/items/properties/request/properties/trailers/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.trailers.enum } };
-                    if (vErrors === null) {
-                      vErrors = [err219];
-                    } else {
-                      vErrors.push(err219);
-                    }
-                    errors++;
-                  }
-                }
-              } else {
-                const err220 = { instancePath: instancePath + "/routes/" + i8 + "/request", schemaPath: "#/properties/routes/items/properties/request/type", keyword: "type", params: { type: "object" } };
-                if (vErrors === null) {
-                  vErrors = [err220];
-                } else {
-                  vErrors.push(err220);
-                }
-                errors++;
-              }
+          } else {
+            const err205 = { instancePath: instancePath + "/rateLimits/" + i10, schemaPath: "#/properties/rateLimits/items/type", keyword: "type", params: { type: "object" } };
+            if (vErrors === null) {
+              vErrors = [err205];
+            } else {
+              vErrors.push(err205);
             }
-            if (data53.timeouts !== void 0) {
-              let data86 = data53.timeouts;
-              if (data86 && typeof data86 == "object" && !Array.isArray(data86)) {
-                for (const key20 in data86) {
-                  if (!(key20 === "content" || key20 === "write" || key20 === "queue" || key20 === "worker")) {
-                    const err221 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts", schemaPath: "#/properties/routes/items/properties/timeouts/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key20 } };
-                    if (vErrors === null) {
-                      vErrors = [err221];
-                    } else {
-                      vErrors.push(err221);
-                    }
-                    errors++;
-                  }
-                }
-                if (data86.content !== void 0) {
-                  let data87 = data86.content;
-                  if (!(typeof data87 == "number" && isFinite(data87)) && typeof data87 !== "string") {
-                    const err222 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.content.type } };
-                    if (vErrors === null) {
-                      vErrors = [err222];
-                    } else {
-                      vErrors.push(err222);
-                    }
-                    errors++;
-                  }
-                  if (typeof data87 == "number" && isFinite(data87)) {
-                    if (data87 > 2073600 || isNaN(data87)) {
-                      const err223 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
-                      if (vErrors === null) {
-                        vErrors = [err223];
-                      } else {
-                        vErrors.push(err223);
-                      }
-                      errors++;
-                    }
-                    if (data87 < 1e-3 || isNaN(data87)) {
-                      const err224 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-                      if (vErrors === null) {
-                        vErrors = [err224];
-                      } else {
-                        vErrors.push(err224);
-                      }
-                      errors++;
-                    }
-                  }
-                  if (typeof data87 === "string") {
-                    if (!pattern6.test(data87)) {
-                      const err225 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
-                      if (vErrors === null) {
-                        vErrors = [err225];
-                      } else {
-                        vErrors.push(err225);
-                      }
-                      errors++;
-                    }
-                  }
-                }
-                if (data86.write !== void 0) {
-                  let data88 = data86.write;
-                  if (!(typeof data88 == "number" && isFinite(data88)) && typeof data88 !== "string") {
-                    const err226 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.write.type } };
-                    if (vErrors === null) {
-                      vErrors = [err226];
-                    } else {
-                      vErrors.push(err226);
-                    }
-                    errors++;
-                  }
-                  if (typeof data88 == "number" && isFinite(data88)) {
-                    if (data88 > 2073600 || isNaN(data88)) {
-                      const err227 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
-                      if (vErrors === null) {
-                        vErrors = [err227];
-                      } else {
-                        vErrors.push(err227);
-                      }
-                      errors++;
-                    }
-                    if (data88 < 1e-3 || isNaN(data88)) {
-                      const err228 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-                      if (vErrors === null) {
-                        vErrors = [err228];
-                      } else {
-                        vErrors.push(err228);
-                      }
-                      errors++;
-                    }
-                  }
-                  if (typeof data88 === "string") {
-                    if (!pattern6.test(data88)) {
-                      const err229 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
-                      if (vErrors === null) {
-                        vErrors = [err229];
-                      } else {
-                        vErrors.push(err229);
-                      }
-                      errors++;
-                    }
-                  }
-                }
-                if (data86.queue !== void 0) {
-                  let data89 = data86.queue;
-                  if (!(typeof data89 == "number" && isFinite(data89)) && typeof data89 !== "string") {
-                    const err230 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.queue.type } };
-                    if (vErrors === null) {
-                      vErrors = [err230];
-                    } else {
-                      vErrors.push(err230);
-                    }
-                    errors++;
-                  }
-                  if (typeof data89 == "number" && isFinite(data89)) {
-                    if (data89 > 2073600 || isNaN(data89)) {
-                      const err231 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
-                      if (vErrors === null) {
-                        vErrors = [err231];
-                      } else {
-                        vErrors.push(err231);
-                      }
-                      errors++;
-                    }
-                    if (data89 < 1e-3 || isNaN(data89)) {
-                      const err232 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-                      if (vErrors === null) {
-                        vErrors = [err232];
-                      } else {
-                        vErrors.push(err232);
-                      }
-                      errors++;
-                    }
-                  }
-                  if (typeof data89 === "string") {
-                    if (!pattern6.test(data89)) {
-                      const err233 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
-                      if (vErrors === null) {
-                        vErrors = [err233];
-                      } else {
-                        vErrors.push(err233);
-                      }
-                      errors++;
-                    }
-                  }
-                }
-                if (data86.worker !== void 0) {
-                  let data90 = data86.worker;
-                  if (!(typeof data90 == "number" && isFinite(data90)) && typeof data90 !== "string") {
-                    const err234 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.worker.type } };
-                    if (vErrors === null) {
-                      vErrors = [err234];
-                    } else {
-                      vErrors.push(err234);
-                    }
-                    errors++;
-                  }
-                  if (typeof data90 == "number" && isFinite(data90)) {
-                    if (data90 > 2073600 || isNaN(data90)) {
-                      const err235 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
-                      if (vErrors === null) {
-                        vErrors = [err235];
-                      } else {
-                        vErrors.push(err235);
-                      }
-                      errors++;
-                    }
-                    if (data90 < 0 || isNaN(data90)) {
-                      const err236 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
-                      if (vErrors === null) {
-                        vErrors = [err236];
-                      } else {
-                        vErrors.push(err236);
-                      }
-                      errors++;
-                    }
-                  }
-                  if (typeof data90 === "string") {
-                    if (!pattern6.test(data90)) {
-                      const err237 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
-                      if (vErrors === null) {
-                        vErrors = [err237];
-                      } else {
-                        vErrors.push(err237);
-                      }
-                      errors++;
-                    }
-                  }
-                }
-              } else {
-                const err238 = { instancePath: instancePath + "/routes/" + i8 + "/timeouts", schemaPath: "#/properties/routes/items/properties/timeouts/type", keyword: "type", params: { type: "object" } };
-                if (vErrors === null) {
-                  vErrors = [err238];
-                } else {
-                  vErrors.push(err238);
-                }
-                errors++;
-              }
+            errors++;
+          }
+        }
+      } else {
+        const err206 = { instancePath: instancePath + "/rateLimits", schemaPath: "#/properties/rateLimits/type", keyword: "type", params: { type: "array" } };
+        if (vErrors === null) {
+          vErrors = [err206];
+        } else {
+          vErrors.push(err206);
+        }
+        errors++;
+      }
+    }
+    if (data.rateLimitStore !== void 0) {
+      let data74 = data.rateLimitStore;
+      if (data74 && typeof data74 == "object" && !Array.isArray(data74)) {
+        for (const key14 in data74) {
+          if (!(key14 === "timeout" || key14 === "outage" || key14 === "maxKeys")) {
+            const err207 = { instancePath: instancePath + "/rateLimitStore", schemaPath: "#/properties/rateLimitStore/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key14 } };
+            if (vErrors === null) {
+              vErrors = [err207];
+            } else {
+              vErrors.push(err207);
             }
-            if (data53.keepAlive !== void 0) {
-              let data91 = data53.keepAlive;
-              if (data91 && typeof data91 == "object" && !Array.isArray(data91)) {
-                for (const key21 in data91) {
-                  if (!(key21 === "idle" || key21 === "maxRequests")) {
-                    const err239 = { instancePath: instancePath + "/routes/" + i8 + "/keepAlive", schemaPath: "#/properties/routes/items/properties/keepAlive/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key21 } };
-                    if (vErrors === null) {
-                      vErrors = [err239];
-                    } else {
-                      vErrors.push(err239);
-                    }
-                    errors++;
-                  }
-                }
-                if (data91.idle !== void 0) {
-                  let data92 = data91.idle;
-                  if (!(typeof data92 == "number" && isFinite(data92)) && typeof data92 !== "string") {
-                    const err240 = { instancePath: instancePath + "/routes/" + i8 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.keepAlive.properties.idle.type } };
-                    if (vErrors === null) {
-                      vErrors = [err240];
-                    } else {
-                      vErrors.push(err240);
-                    }
-                    errors++;
-                  }
-                  if (typeof data92 == "number" && isFinite(data92)) {
-                    if (data92 > 2073600 || isNaN(data92)) {
-                      const err241 = { instancePath: instancePath + "/routes/" + i8 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
-                      if (vErrors === null) {
-                        vErrors = [err241];
-                      } else {
-                        vErrors.push(err241);
-                      }
-                      errors++;
-                    }
-                    if (data92 < 1e-3 || isNaN(data92)) {
-                      const err242 = { instancePath: instancePath + "/routes/" + i8 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-                      if (vErrors === null) {
-                        vErrors = [err242];
-                      } else {
-                        vErrors.push(err242);
-                      }
-                      errors++;
-                    }
-                  }
-                  if (typeof data92 === "string") {
-                    if (!pattern6.test(data92)) {
-                      const err243 = { instancePath: instancePath + "/routes/" + i8 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
-                      if (vErrors === null) {
-                        vErrors = [err243];
-                      } else {
-                        vErrors.push(err243);
-                      }
-                      errors++;
-                    }
-                  }
-                }
-                if (data91.maxRequests !== void 0) {
-                  let data93 = data91.maxRequests;
-                  if (!(typeof data93 == "number" && (!(data93 % 1) && !isNaN(data93)) && isFinite(data93))) {
-                    const err244 = { instancePath: instancePath + "/routes/" + i8 + "/keepAlive/maxRequests", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxRequests/type", keyword: "type", params: { type: "integer" } };
-                    if (vErrors === null) {
-                      vErrors = [err244];
-                    } else {
-                      vErrors.push(err244);
-                    }
-                    errors++;
-                  }
-                  if (typeof data93 == "number" && isFinite(data93)) {
-                    if (data93 > 1e9 || isNaN(data93)) {
-                      const err245 = { instancePath: instancePath + "/routes/" + i8 + "/keepAlive/maxRequests", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxRequests/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
-                      if (vErrors === null) {
-                        vErrors = [err245];
-                      } else {
-                        vErrors.push(err245);
-                      }
-                      errors++;
-                    }
-                    if (data93 < 1 || isNaN(data93)) {
-                      const err246 = { instancePath: instancePath + "/routes/" + i8 + "/keepAlive/maxRequests", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxRequests/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                      if (vErrors === null) {
-                        vErrors = [err246];
-                      } else {
-                        vErrors.push(err246);
-                      }
-                      errors++;
-                    }
-                  }
-                }
+            errors++;
+          }
+        }
+        if (data74.timeout !== void 0) {
+          let data75 = data74.timeout;
+          if (!(typeof data75 == "number" && isFinite(data75)) && typeof data75 !== "string") {
+            const err208 = { instancePath: instancePath + "/rateLimitStore/timeout", schemaPath: "#/properties/rateLimitStore/properties/timeout/type", keyword: "type", params: { type: schema11.properties.rateLimitStore.properties.timeout.type } };
+            if (vErrors === null) {
+              vErrors = [err208];
+            } else {
+              vErrors.push(err208);
+            }
+            errors++;
+          }
+          if (typeof data75 == "number" && isFinite(data75)) {
+            if (data75 > 60 || isNaN(data75)) {
+              const err209 = { instancePath: instancePath + "/rateLimitStore/timeout", schemaPath: "#/properties/rateLimitStore/properties/timeout/maximum", keyword: "maximum", params: { comparison: "<=", limit: 60 } };
+              if (vErrors === null) {
+                vErrors = [err209];
               } else {
-                const err247 = { instancePath: instancePath + "/routes/" + i8 + "/keepAlive", schemaPath: "#/properties/routes/items/properties/keepAlive/type", keyword: "type", params: { type: "object" } };
+                vErrors.push(err209);
+              }
+              errors++;
+            }
+            if (data75 < 1e-3 || isNaN(data75)) {
+              const err210 = { instancePath: instancePath + "/rateLimitStore/timeout", schemaPath: "#/properties/rateLimitStore/properties/timeout/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+              if (vErrors === null) {
+                vErrors = [err210];
+              } else {
+                vErrors.push(err210);
+              }
+              errors++;
+            }
+          }
+          if (typeof data75 === "string") {
+            if (!pattern6.test(data75)) {
+              const err211 = { instancePath: instancePath + "/rateLimitStore/timeout", schemaPath: "#/properties/rateLimitStore/properties/timeout/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+              if (vErrors === null) {
+                vErrors = [err211];
+              } else {
+                vErrors.push(err211);
+              }
+              errors++;
+            }
+          }
+        }
+        if (data74.outage !== void 0) {
+          let data76 = data74.outage;
+          if (typeof data76 !== "string") {
+            const err212 = { instancePath: instancePath + "/rateLimitStore/outage", schemaPath: "#/properties/rateLimitStore/properties/outage/type", keyword: "type", params: { type: "string" } };
+            if (vErrors === null) {
+              vErrors = [err212];
+            } else {
+              vErrors.push(err212);
+            }
+            errors++;
+          }
+          if (!(data76 === "local" || data76 === "refuse")) {
+            const err213 = { instancePath: instancePath + "/rateLimitStore/outage", schemaPath: "#/properties/rateLimitStore/properties/outage/enum", keyword: "enum", params: { allowedValues: schema11.properties.rateLimitStore.properties.outage.enum } };
+            if (vErrors === null) {
+              vErrors = [err213];
+            } else {
+              vErrors.push(err213);
+            }
+            errors++;
+          }
+        }
+        if (data74.maxKeys !== void 0) {
+          let data77 = data74.maxKeys;
+          if (!(typeof data77 == "number" && (!(data77 % 1) && !isNaN(data77)) && isFinite(data77))) {
+            const err214 = { instancePath: instancePath + "/rateLimitStore/maxKeys", schemaPath: "#/properties/rateLimitStore/properties/maxKeys/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err214];
+            } else {
+              vErrors.push(err214);
+            }
+            errors++;
+          }
+          if (typeof data77 == "number" && isFinite(data77)) {
+            if (data77 > 1e7 || isNaN(data77)) {
+              const err215 = { instancePath: instancePath + "/rateLimitStore/maxKeys", schemaPath: "#/properties/rateLimitStore/properties/maxKeys/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e7 } };
+              if (vErrors === null) {
+                vErrors = [err215];
+              } else {
+                vErrors.push(err215);
+              }
+              errors++;
+            }
+            if (data77 < 1 || isNaN(data77)) {
+              const err216 = { instancePath: instancePath + "/rateLimitStore/maxKeys", schemaPath: "#/properties/rateLimitStore/properties/maxKeys/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+              if (vErrors === null) {
+                vErrors = [err216];
+              } else {
+                vErrors.push(err216);
+              }
+              errors++;
+            }
+          }
+        }
+      } else {
+        const err217 = { instancePath: instancePath + "/rateLimitStore", schemaPath: "#/properties/rateLimitStore/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err217];
+        } else {
+          vErrors.push(err217);
+        }
+        errors++;
+      }
+    }
+    if (data.jail !== void 0) {
+      let data78 = data.jail;
+      if (data78 && typeof data78 == "object" && !Array.isArray(data78)) {
+        for (const key15 in data78) {
+          if (!(key15 === "maxScore" || key15 === "decay" || key15 === "block" || key15 === "malformedScore" || key15 === "forbiddenScore" || key15 === "tooLargeScore" || key15 === "tooSlowScore" || key15 === "tooManyScore")) {
+            const err218 = { instancePath: instancePath + "/jail", schemaPath: "#/properties/jail/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key15 } };
+            if (vErrors === null) {
+              vErrors = [err218];
+            } else {
+              vErrors.push(err218);
+            }
+            errors++;
+          }
+        }
+        if (data78.maxScore !== void 0) {
+          let data79 = data78.maxScore;
+          if (!(typeof data79 == "number" && (!(data79 % 1) && !isNaN(data79)) && isFinite(data79))) {
+            const err219 = { instancePath: instancePath + "/jail/maxScore", schemaPath: "#/properties/jail/properties/maxScore/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err219];
+            } else {
+              vErrors.push(err219);
+            }
+            errors++;
+          }
+          if (typeof data79 == "number" && isFinite(data79)) {
+            if (data79 > 1e6 || isNaN(data79)) {
+              const err220 = { instancePath: instancePath + "/jail/maxScore", schemaPath: "#/properties/jail/properties/maxScore/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e6 } };
+              if (vErrors === null) {
+                vErrors = [err220];
+              } else {
+                vErrors.push(err220);
+              }
+              errors++;
+            }
+            if (data79 < 0 || isNaN(data79)) {
+              const err221 = { instancePath: instancePath + "/jail/maxScore", schemaPath: "#/properties/jail/properties/maxScore/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+              if (vErrors === null) {
+                vErrors = [err221];
+              } else {
+                vErrors.push(err221);
+              }
+              errors++;
+            }
+          }
+        }
+        if (data78.decay !== void 0) {
+          let data80 = data78.decay;
+          if (!(typeof data80 == "number" && isFinite(data80)) && typeof data80 !== "string") {
+            const err222 = { instancePath: instancePath + "/jail/decay", schemaPath: "#/properties/jail/properties/decay/type", keyword: "type", params: { type: schema11.properties.jail.properties.decay.type } };
+            if (vErrors === null) {
+              vErrors = [err222];
+            } else {
+              vErrors.push(err222);
+            }
+            errors++;
+          }
+          if (typeof data80 == "number" && isFinite(data80)) {
+            if (data80 > 2073600 || isNaN(data80)) {
+              const err223 = { instancePath: instancePath + "/jail/decay", schemaPath: "#/properties/jail/properties/decay/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+              if (vErrors === null) {
+                vErrors = [err223];
+              } else {
+                vErrors.push(err223);
+              }
+              errors++;
+            }
+            if (data80 < 1 || isNaN(data80)) {
+              const err224 = { instancePath: instancePath + "/jail/decay", schemaPath: "#/properties/jail/properties/decay/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+              if (vErrors === null) {
+                vErrors = [err224];
+              } else {
+                vErrors.push(err224);
+              }
+              errors++;
+            }
+          }
+          if (typeof data80 === "string") {
+            if (!pattern6.test(data80)) {
+              const err225 = { instancePath: instancePath + "/jail/decay", schemaPath: "#/properties/jail/properties/decay/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+              if (vErrors === null) {
+                vErrors = [err225];
+              } else {
+                vErrors.push(err225);
+              }
+              errors++;
+            }
+          }
+        }
+        if (data78.block !== void 0) {
+          let data81 = data78.block;
+          if (!(typeof data81 == "number" && isFinite(data81)) && typeof data81 !== "string") {
+            const err226 = { instancePath: instancePath + "/jail/block", schemaPath: "#/properties/jail/properties/block/type", keyword: "type", params: { type: schema11.properties.jail.properties.block.type } };
+            if (vErrors === null) {
+              vErrors = [err226];
+            } else {
+              vErrors.push(err226);
+            }
+            errors++;
+          }
+          if (typeof data81 == "number" && isFinite(data81)) {
+            if (data81 > 2073600 || isNaN(data81)) {
+              const err227 = { instancePath: instancePath + "/jail/block", schemaPath: "#/properties/jail/properties/block/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+              if (vErrors === null) {
+                vErrors = [err227];
+              } else {
+                vErrors.push(err227);
+              }
+              errors++;
+            }
+            if (data81 < 1 || isNaN(data81)) {
+              const err228 = { instancePath: instancePath + "/jail/block", schemaPath: "#/properties/jail/properties/block/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+              if (vErrors === null) {
+                vErrors = [err228];
+              } else {
+                vErrors.push(err228);
+              }
+              errors++;
+            }
+          }
+          if (typeof data81 === "string") {
+            if (!pattern6.test(data81)) {
+              const err229 = { instancePath: instancePath + "/jail/block", schemaPath: "#/properties/jail/properties/block/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+              if (vErrors === null) {
+                vErrors = [err229];
+              } else {
+                vErrors.push(err229);
+              }
+              errors++;
+            }
+          }
+        }
+        if (data78.malformedScore !== void 0) {
+          let data82 = data78.malformedScore;
+          if (!(typeof data82 == "number" && (!(data82 % 1) && !isNaN(data82)) && isFinite(data82))) {
+            const err230 = { instancePath: instancePath + "/jail/malformedScore", schemaPath: "#/properties/jail/properties/malformedScore/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err230];
+            } else {
+              vErrors.push(err230);
+            }
+            errors++;
+          }
+          if (typeof data82 == "number" && isFinite(data82)) {
+            if (data82 > 1e6 || isNaN(data82)) {
+              const err231 = { instancePath: instancePath + "/jail/malformedScore", schemaPath: "#/properties/jail/properties/malformedScore/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e6 } };
+              if (vErrors === null) {
+                vErrors = [err231];
+              } else {
+                vErrors.push(err231);
+              }
+              errors++;
+            }
+            if (data82 < 0 || isNaN(data82)) {
+              const err232 = { instancePath: instancePath + "/jail/malformedScore", schemaPath: "#/properties/jail/properties/malformedScore/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+              if (vErrors === null) {
+                vErrors = [err232];
+              } else {
+                vErrors.push(err232);
+              }
+              errors++;
+            }
+          }
+        }
+        if (data78.forbiddenScore !== void 0) {
+          let data83 = data78.forbiddenScore;
+          if (!(typeof data83 == "number" && (!(data83 % 1) && !isNaN(data83)) && isFinite(data83))) {
+            const err233 = { instancePath: instancePath + "/jail/forbiddenScore", schemaPath: "#/properties/jail/properties/forbiddenScore/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err233];
+            } else {
+              vErrors.push(err233);
+            }
+            errors++;
+          }
+          if (typeof data83 == "number" && isFinite(data83)) {
+            if (data83 > 1e6 || isNaN(data83)) {
+              const err234 = { instancePath: instancePath + "/jail/forbiddenScore", schemaPath: "#/properties/jail/properties/forbiddenScore/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e6 } };
+              if (vErrors === null) {
+                vErrors = [err234];
+              } else {
+                vErrors.push(err234);
+              }
+              errors++;
+            }
+            if (data83 < 0 || isNaN(data83)) {
+              const err235 = { instancePath: instancePath + "/jail/forbiddenScore", schemaPath: "#/properties/jail/properties/forbiddenScore/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+              if (vErrors === null) {
+                vErrors = [err235];
+              } else {
+                vErrors.push(err235);
+              }
+              errors++;
+            }
+          }
+        }
+        if (data78.tooLargeScore !== void 0) {
+          let data84 = data78.tooLargeScore;
+          if (!(typeof data84 == "number" && (!(data84 % 1) && !isNaN(data84)) && isFinite(data84))) {
+            const err236 = { instancePath: instancePath + "/jail/tooLargeScore", schemaPath: "#/properties/jail/properties/tooLargeScore/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err236];
+            } else {
+              vErrors.push(err236);
+            }
+            errors++;
+          }
+          if (typeof data84 == "number" && isFinite(data84)) {
+            if (data84 > 1e6 || isNaN(data84)) {
+              const err237 = { instancePath: instancePath + "/jail/tooLargeScore", schemaPath: "#/properties/jail/properties/tooLargeScore/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e6 } };
+              if (vErrors === null) {
+                vErrors = [err237];
+              } else {
+                vErrors.push(err237);
+              }
+              errors++;
+            }
+            if (data84 < 0 || isNaN(data84)) {
+              const err238 = { instancePath: instancePath + "/jail/tooLargeScore", schemaPath: "#/properties/jail/properties/tooLargeScore/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+              if (vErrors === null) {
+                vErrors = [err238];
+              } else {
+                vErrors.push(err238);
+              }
+              errors++;
+            }
+          }
+        }
+        if (data78.tooSlowScore !== void 0) {
+          let data85 = data78.tooSlowScore;
+          if (!(typeof data85 == "number" && (!(data85 % 1) && !isNaN(data85)) && isFinite(data85))) {
+            const err239 = { instancePath: instancePath + "/jail/tooSlowScore", schemaPath: "#/properties/jail/properties/tooSlowScore/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err239];
+            } else {
+              vErrors.push(err239);
+            }
+            errors++;
+          }
+          if (typeof data85 == "number" && isFinite(data85)) {
+            if (data85 > 1e6 || isNaN(data85)) {
+              const err240 = { instancePath: instancePath + "/jail/tooSlowScore", schemaPath: "#/properties/jail/properties/tooSlowScore/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e6 } };
+              if (vErrors === null) {
+                vErrors = [err240];
+              } else {
+                vErrors.push(err240);
+              }
+              errors++;
+            }
+            if (data85 < 0 || isNaN(data85)) {
+              const err241 = { instancePath: instancePath + "/jail/tooSlowScore", schemaPath: "#/properties/jail/properties/tooSlowScore/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+              if (vErrors === null) {
+                vErrors = [err241];
+              } else {
+                vErrors.push(err241);
+              }
+              errors++;
+            }
+          }
+        }
+        if (data78.tooManyScore !== void 0) {
+          let data86 = data78.tooManyScore;
+          if (!(typeof data86 == "number" && (!(data86 % 1) && !isNaN(data86)) && isFinite(data86))) {
+            const err242 = { instancePath: instancePath + "/jail/tooManyScore", schemaPath: "#/properties/jail/properties/tooManyScore/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err242];
+            } else {
+              vErrors.push(err242);
+            }
+            errors++;
+          }
+          if (typeof data86 == "number" && isFinite(data86)) {
+            if (data86 > 1e6 || isNaN(data86)) {
+              const err243 = { instancePath: instancePath + "/jail/tooManyScore", schemaPath: "#/properties/jail/properties/tooManyScore/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e6 } };
+              if (vErrors === null) {
+                vErrors = [err243];
+              } else {
+                vErrors.push(err243);
+              }
+              errors++;
+            }
+            if (data86 < 0 || isNaN(data86)) {
+              const err244 = { instancePath: instancePath + "/jail/tooManyScore", schemaPath: "#/properties/jail/properties/tooManyScore/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+              if (vErrors === null) {
+                vErrors = [err244];
+              } else {
+                vErrors.push(err244);
+              }
+              errors++;
+            }
+          }
+        }
+      } else {
+        const err245 = { instancePath: instancePath + "/jail", schemaPath: "#/properties/jail/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err245];
+        } else {
+          vErrors.push(err245);
+        }
+        errors++;
+      }
+    }
+    if (data.routes !== void 0) {
+      let data87 = data.routes;
+      if (Array.isArray(data87)) {
+        if (data87.length > 1e4) {
+          const err246 = { instancePath: instancePath + "/routes", schemaPath: "#/properties/routes/maxItems", keyword: "maxItems", params: { limit: 1e4 } };
+          if (vErrors === null) {
+            vErrors = [err246];
+          } else {
+            vErrors.push(err246);
+          }
+          errors++;
+        }
+        const len6 = data87.length;
+        for (let i11 = 0; i11 < len6; i11++) {
+          let data88 = data87[i11];
+          if (data88 && typeof data88 == "object" && !Array.isArray(data88)) {
+            for (const key16 in data88) {
+              if (!func2.call(schema11.properties.routes.items.properties, key16)) {
+                const err247 = { instancePath: instancePath + "/routes/" + i11, schemaPath: "#/properties/routes/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key16 } };
                 if (vErrors === null) {
                   vErrors = [err247];
                 } else {
@@ -2845,232 +2810,225 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                 errors++;
               }
             }
-            if (data53.clients !== void 0) {
-              let data94 = data53.clients;
-              if (data94 && typeof data94 == "object" && !Array.isArray(data94)) {
-                for (const key22 in data94) {
-                  if (!(key22 === "allow" || key22 === "deny")) {
-                    const err248 = { instancePath: instancePath + "/routes/" + i8 + "/clients", schemaPath: "#/properties/routes/items/properties/clients/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key22 } };
-                    if (vErrors === null) {
-                      vErrors = [err248];
-                    } else {
-                      vErrors.push(err248);
-                    }
-                    errors++;
-                  }
-                }
-                if (data94.allow !== void 0) {
-                  let data95 = data94.allow;
-                  if (Array.isArray(data95)) {
-                    if (data95.length > 1e5) {
-                      const err249 = { instancePath: instancePath + "/routes/" + i8 + "/clients/allow", schemaPath: "#/properties/routes/items/properties/clients/properties/allow/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
-                      if (vErrors === null) {
-                        vErrors = [err249];
-                      } else {
-                        vErrors.push(err249);
-                      }
-                      errors++;
-                    }
-                    const len8 = data95.length;
-                    for (let i15 = 0; i15 < len8; i15++) {
-                      let data96 = data95[i15];
-                      if (typeof data96 === "string") {
-                        if (func3(data96) > 64) {
-                          const err250 = { instancePath: instancePath + "/routes/" + i8 + "/clients/allow/" + i15, schemaPath: "#/properties/routes/items/properties/clients/properties/allow/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
-                          if (vErrors === null) {
-                            vErrors = [err250];
-                          } else {
-                            vErrors.push(err250);
-                          }
-                          errors++;
-                        }
-                      } else {
-                        const err251 = { instancePath: instancePath + "/routes/" + i8 + "/clients/allow/" + i15, schemaPath: "#/properties/routes/items/properties/clients/properties/allow/items/type", keyword: "type", params: { type: "string" } };
-                        if (vErrors === null) {
-                          vErrors = [err251];
-                        } else {
-                          vErrors.push(err251);
-                        }
-                        errors++;
-                      }
-                    }
-                    let i16 = data95.length;
-                    let j7;
-                    if (i16 > 1) {
-                      const indices7 = {};
-                      for (; i16--; ) {
-                        let item7 = data95[i16];
-                        if (typeof item7 !== "string") {
-                          continue;
-                        }
-                        if (typeof indices7[item7] == "number") {
-                          j7 = indices7[item7];
-                          const err252 = { instancePath: instancePath + "/routes/" + i8 + "/clients/allow", schemaPath: "#/properties/routes/items/properties/clients/properties/allow/uniqueItems", keyword: "uniqueItems", params: { i: i16, j: j7 } };
-                          if (vErrors === null) {
-                            vErrors = [err252];
-                          } else {
-                            vErrors.push(err252);
-                          }
-                          errors++;
-                          break;
-                        }
-                        indices7[item7] = i16;
-                      }
-                    }
+            if (data88.name !== void 0) {
+              let data89 = data88.name;
+              if (typeof data89 === "string") {
+                if (func3(data89) > 100) {
+                  const err248 = { instancePath: instancePath + "/routes/" + i11 + "/name", schemaPath: "#/properties/routes/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 100 } };
+                  if (vErrors === null) {
+                    vErrors = [err248];
                   } else {
-                    const err253 = { instancePath: instancePath + "/routes/" + i8 + "/clients/allow", schemaPath: "#/properties/routes/items/properties/clients/properties/allow/type", keyword: "type", params: { type: "array" } };
-                    if (vErrors === null) {
-                      vErrors = [err253];
-                    } else {
-                      vErrors.push(err253);
-                    }
-                    errors++;
+                    vErrors.push(err248);
                   }
-                }
-                if (data94.deny !== void 0) {
-                  let data97 = data94.deny;
-                  if (Array.isArray(data97)) {
-                    if (data97.length > 1e5) {
-                      const err254 = { instancePath: instancePath + "/routes/" + i8 + "/clients/deny", schemaPath: "#/properties/routes/items/properties/clients/properties/deny/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
-                      if (vErrors === null) {
-                        vErrors = [err254];
-                      } else {
-                        vErrors.push(err254);
-                      }
-                      errors++;
-                    }
-                    const len9 = data97.length;
-                    for (let i17 = 0; i17 < len9; i17++) {
-                      let data98 = data97[i17];
-                      if (typeof data98 === "string") {
-                        if (func3(data98) > 64) {
-                          const err255 = { instancePath: instancePath + "/routes/" + i8 + "/clients/deny/" + i17, schemaPath: "#/properties/routes/items/properties/clients/properties/deny/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
-                          if (vErrors === null) {
-                            vErrors = [err255];
-                          } else {
-                            vErrors.push(err255);
-                          }
-                          errors++;
-                        }
-                      } else {
-                        const err256 = { instancePath: instancePath + "/routes/" + i8 + "/clients/deny/" + i17, schemaPath: "#/properties/routes/items/properties/clients/properties/deny/items/type", keyword: "type", params: { type: "string" } };
-                        if (vErrors === null) {
-                          vErrors = [err256];
-                        } else {
-                          vErrors.push(err256);
-                        }
-                        errors++;
-                      }
-                    }
-                    let i18 = data97.length;
-                    let j8;
-                    if (i18 > 1) {
-                      const indices8 = {};
-                      for (; i18--; ) {
-                        let item8 = data97[i18];
-                        if (typeof item8 !== "string") {
-                          continue;
-                        }
-                        if (typeof indices8[item8] == "number") {
-                          j8 = indices8[item8];
-                          const err257 = { instancePath: instancePath + "/routes/" + i8 + "/clients/deny", schemaPath: "#/properties/routes/items/properties/clients/properties/deny/uniqueItems", keyword: "uniqueItems", params: { i: i18, j: j8 } };
-                          if (vErrors === null) {
-                            vErrors = [err257];
-                          } else {
-                            vErrors.push(err257);
-                          }
-                          errors++;
-                          break;
-                        }
-                        indices8[item8] = i18;
-                      }
-                    }
-                  } else {
-                    const err258 = { instancePath: instancePath + "/routes/" + i8 + "/clients/deny", schemaPath: "#/properties/routes/items/properties/clients/properties/deny/type", keyword: "type", params: { type: "array" } };
-                    if (vErrors === null) {
-                      vErrors = [err258];
-                    } else {
-                      vErrors.push(err258);
-                    }
-                    errors++;
-                  }
+                  errors++;
                 }
               } else {
-                const err259 = { instancePath: instancePath + "/routes/" + i8 + "/clients", schemaPath: "#/properties/routes/items/properties/clients/type", keyword: "type", params: { type: "object" } };
+                const err249 = { instancePath: instancePath + "/routes/" + i11 + "/name", schemaPath: "#/properties/routes/items/properties/name/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err259];
+                  vErrors = [err249];
                 } else {
-                  vErrors.push(err259);
+                  vErrors.push(err249);
                 }
                 errors++;
               }
             }
-          } else {
-            const err260 = { instancePath: instancePath + "/routes/" + i8, schemaPath: "#/properties/routes/items/type", keyword: "type", params: { type: "object" } };
-            if (vErrors === null) {
-              vErrors = [err260];
-            } else {
-              vErrors.push(err260);
-            }
-            errors++;
-          }
-        }
-      } else {
-        const err261 = { instancePath: instancePath + "/routes", schemaPath: "#/properties/routes/type", keyword: "type", params: { type: "array" } };
-        if (vErrors === null) {
-          vErrors = [err261];
-        } else {
-          vErrors.push(err261);
-        }
-        errors++;
-      }
-    }
-    if (data.tests !== void 0) {
-      let data99 = data.tests;
-      if (Array.isArray(data99)) {
-        if (data99.length > 1e4) {
-          const err262 = { instancePath: instancePath + "/tests", schemaPath: "#/properties/tests/maxItems", keyword: "maxItems", params: { limit: 1e4 } };
-          if (vErrors === null) {
-            vErrors = [err262];
-          } else {
-            vErrors.push(err262);
-          }
-          errors++;
-        }
-        const len10 = data99.length;
-        for (let i19 = 0; i19 < len10; i19++) {
-          let data100 = data99[i19];
-          if (data100 && typeof data100 == "object" && !Array.isArray(data100)) {
-            if (data100.name === void 0) {
-              const err263 = { instancePath: instancePath + "/tests/" + i19, schemaPath: "#/properties/tests/items/required", keyword: "required", params: { missingProperty: "name" } };
-              if (vErrors === null) {
-                vErrors = [err263];
+            if (data88.hosts !== void 0) {
+              let data90 = data88.hosts;
+              if (Array.isArray(data90)) {
+                if (data90.length > 1e3) {
+                  const err250 = { instancePath: instancePath + "/routes/" + i11 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/maxItems", keyword: "maxItems", params: { limit: 1e3 } };
+                  if (vErrors === null) {
+                    vErrors = [err250];
+                  } else {
+                    vErrors.push(err250);
+                  }
+                  errors++;
+                }
+                if (data90.length < 1) {
+                  const err251 = { instancePath: instancePath + "/routes/" + i11 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/minItems", keyword: "minItems", params: { limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err251];
+                  } else {
+                    vErrors.push(err251);
+                  }
+                  errors++;
+                }
+                const len7 = data90.length;
+                for (let i12 = 0; i12 < len7; i12++) {
+                  let data91 = data90[i12];
+                  if (typeof data91 === "string") {
+                    if (func3(data91) > 253) {
+                      const err252 = { instancePath: instancePath + "/routes/" + i11 + "/hosts/" + i12, schemaPath: "#/properties/routes/items/properties/hosts/items/maxLength", keyword: "maxLength", params: { limit: 253 } };
+                      if (vErrors === null) {
+                        vErrors = [err252];
+                      } else {
+                        vErrors.push(err252);
+                      }
+                      errors++;
+                    }
+                    if (!pattern1.test(data91)) {
+                      const err253 = { instancePath: instancePath + "/routes/" + i11 + "/hosts/" + i12, schemaPath: "#/properties/routes/items/properties/hosts/items/pattern", keyword: "pattern", params: { pattern: "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" } };
+                      if (vErrors === null) {
+                        vErrors = [err253];
+                      } else {
+                        vErrors.push(err253);
+                      }
+                      errors++;
+                    }
+                  } else {
+                    const err254 = { instancePath: instancePath + "/routes/" + i11 + "/hosts/" + i12, schemaPath: "#/properties/routes/items/properties/hosts/items/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err254];
+                    } else {
+                      vErrors.push(err254);
+                    }
+                    errors++;
+                  }
+                }
+                let i13 = data90.length;
+                let j5;
+                if (i13 > 1) {
+                  const indices5 = {};
+                  for (; i13--; ) {
+                    let item5 = data90[i13];
+                    if (typeof item5 !== "string") {
+                      continue;
+                    }
+                    if (typeof indices5[item5] == "number") {
+                      j5 = indices5[item5];
+                      const err255 = { instancePath: instancePath + "/routes/" + i11 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/uniqueItems", keyword: "uniqueItems", params: { i: i13, j: j5 } };
+                      if (vErrors === null) {
+                        vErrors = [err255];
+                      } else {
+                        vErrors.push(err255);
+                      }
+                      errors++;
+                      break;
+                    }
+                    indices5[item5] = i13;
+                  }
+                }
               } else {
-                vErrors.push(err263);
+                const err256 = { instancePath: instancePath + "/routes/" + i11 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/type", keyword: "type", params: { type: "array" } };
+                if (vErrors === null) {
+                  vErrors = [err256];
+                } else {
+                  vErrors.push(err256);
+                }
+                errors++;
               }
-              errors++;
             }
-            if (data100.request === void 0) {
-              const err264 = { instancePath: instancePath + "/tests/" + i19, schemaPath: "#/properties/tests/items/required", keyword: "required", params: { missingProperty: "request" } };
-              if (vErrors === null) {
-                vErrors = [err264];
+            if (data88.path !== void 0) {
+              let data92 = data88.path;
+              if (typeof data92 === "string") {
+                if (func3(data92) > 1024) {
+                  const err257 = { instancePath: instancePath + "/routes/" + i11 + "/path", schemaPath: "#/properties/routes/items/properties/path/maxLength", keyword: "maxLength", params: { limit: 1024 } };
+                  if (vErrors === null) {
+                    vErrors = [err257];
+                  } else {
+                    vErrors.push(err257);
+                  }
+                  errors++;
+                }
               } else {
-                vErrors.push(err264);
+                const err258 = { instancePath: instancePath + "/routes/" + i11 + "/path", schemaPath: "#/properties/routes/items/properties/path/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err258];
+                } else {
+                  vErrors.push(err258);
+                }
+                errors++;
               }
-              errors++;
             }
-            if (data100.expect === void 0) {
-              const err265 = { instancePath: instancePath + "/tests/" + i19, schemaPath: "#/properties/tests/items/required", keyword: "required", params: { missingProperty: "expect" } };
-              if (vErrors === null) {
-                vErrors = [err265];
+            if (data88.methods !== void 0) {
+              let data93 = data88.methods;
+              if (Array.isArray(data93)) {
+                if (data93.length > 32) {
+                  const err259 = { instancePath: instancePath + "/routes/" + i11 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/maxItems", keyword: "maxItems", params: { limit: 32 } };
+                  if (vErrors === null) {
+                    vErrors = [err259];
+                  } else {
+                    vErrors.push(err259);
+                  }
+                  errors++;
+                }
+                if (data93.length < 1) {
+                  const err260 = { instancePath: instancePath + "/routes/" + i11 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/minItems", keyword: "minItems", params: { limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err260];
+                  } else {
+                    vErrors.push(err260);
+                  }
+                  errors++;
+                }
+                const len8 = data93.length;
+                for (let i14 = 0; i14 < len8; i14++) {
+                  let data94 = data93[i14];
+                  if (typeof data94 !== "string") {
+                    const err261 = { instancePath: instancePath + "/routes/" + i11 + "/methods/" + i14, schemaPath: "#/properties/routes/items/properties/methods/items/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err261];
+                    } else {
+                      vErrors.push(err261);
+                    }
+                    errors++;
+                  }
+                  if (!(data94 === "GET" || data94 === "HEAD" || data94 === "POST" || data94 === "PUT" || data94 === "PATCH" || data94 === "DELETE" || data94 === "OPTIONS" || data94 === "QUERY" || data94 === "SEARCH" || data94 === "PROPFIND" || data94 === "PROPPATCH" || data94 === "MKCOL" || data94 === "COPY" || data94 === "MOVE" || data94 === "LOCK" || data94 === "UNLOCK" || data94 === "REPORT" || data94 === "ACL" || data94 === "BIND" || data94 === "REBIND" || data94 === "UNBIND" || data94 === "LINK" || data94 === "UNLINK" || data94 === "MKACTIVITY" || data94 === "CHECKOUT" || data94 === "MERGE" || data94 === "MKCALENDAR" || data94 === "NOTIFY" || data94 === "SUBSCRIBE" || data94 === "UNSUBSCRIBE" || data94 === "M-SEARCH" || data94 === "PURGE")) {
+                    const err262 = { instancePath: instancePath + "/routes/" + i11 + "/methods/" + i14, schemaPath: "#/properties/routes/items/properties/methods/items/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.methods.items.enum } };
+                    if (vErrors === null) {
+                      vErrors = [err262];
+                    } else {
+                      vErrors.push(err262);
+                    }
+                    errors++;
+                  }
+                }
+                let i15 = data93.length;
+                let j6;
+                if (i15 > 1) {
+                  const indices6 = {};
+                  for (; i15--; ) {
+                    let item6 = data93[i15];
+                    if (typeof item6 !== "string") {
+                      continue;
+                    }
+                    if (typeof indices6[item6] == "number") {
+                      j6 = indices6[item6];
+                      const err263 = { instancePath: instancePath + "/routes/" + i11 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/uniqueItems", keyword: "uniqueItems", params: { i: i15, j: j6 } };
+                      if (vErrors === null) {
+                        vErrors = [err263];
+                      } else {
+                        vErrors.push(err263);
+                      }
+                      errors++;
+                      break;
+                    }
+                    indices6[item6] = i15;
+                  }
+                }
               } else {
-                vErrors.push(err265);
+                const err264 = { instancePath: instancePath + "/routes/" + i11 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/type", keyword: "type", params: { type: "array" } };
+                if (vErrors === null) {
+                  vErrors = [err264];
+                } else {
+                  vErrors.push(err264);
+                }
+                errors++;
               }
-              errors++;
             }
-            for (const key23 in data100) {
-              if (!(key23 === "name" || key23 === "request" || key23 === "from" || key23 === "expect")) {
-                const err266 = { instancePath: instancePath + "/tests/" + i19, schemaPath: "#/properties/tests/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key23 } };
+            if (data88.mode !== void 0) {
+              let data95 = data88.mode;
+              if (typeof data95 !== "string") {
+                const err265 = { instancePath: instancePath + "/routes/" + i11 + "/mode", schemaPath: "#/properties/routes/items/properties/mode/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err265];
+                } else {
+                  vErrors.push(err265);
+                }
+                errors++;
+              }
+              if (!(data95 === "enforce" || data95 === "observe")) {
+                const err266 = { instancePath: instancePath + "/routes/" + i11 + "/mode", schemaPath: "#/properties/routes/items/properties/mode/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.mode.enum } };
                 if (vErrors === null) {
                   vErrors = [err266];
                 } else {
@@ -3079,87 +3037,87 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                 errors++;
               }
             }
-            if (data100.name !== void 0) {
-              let data101 = data100.name;
-              if (typeof data101 === "string") {
-                if (func3(data101) > 200) {
-                  const err267 = { instancePath: instancePath + "/tests/" + i19 + "/name", schemaPath: "#/properties/tests/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 200 } };
-                  if (vErrors === null) {
-                    vErrors = [err267];
-                  } else {
-                    vErrors.push(err267);
+            if (data88.rules !== void 0) {
+              let data96 = data88.rules;
+              if (data96 && typeof data96 == "object" && !Array.isArray(data96)) {
+                for (const key17 in data96) {
+                  if (!func2.call(schema11.properties.routes.items.properties.rules.properties, key17)) {
+                    const err267 = { instancePath: instancePath + "/routes/" + i11 + "/rules", schemaPath: "#/properties/routes/items/properties/rules/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key17 } };
+                    if (vErrors === null) {
+                      vErrors = [err267];
+                    } else {
+                      vErrors.push(err267);
+                    }
+                    errors++;
                   }
-                  errors++;
                 }
-              } else {
-                const err268 = { instancePath: instancePath + "/tests/" + i19 + "/name", schemaPath: "#/properties/tests/items/properties/name/type", keyword: "type", params: { type: "string" } };
-                if (vErrors === null) {
-                  vErrors = [err268];
-                } else {
-                  vErrors.push(err268);
-                }
-                errors++;
-              }
-            }
-            if (data100.request !== void 0) {
-              let data102 = data100.request;
-              if (typeof data102 === "string") {
-                if (func3(data102) > 65536) {
-                  const err269 = { instancePath: instancePath + "/tests/" + i19 + "/request", schemaPath: "#/properties/tests/items/properties/request/maxLength", keyword: "maxLength", params: { limit: 65536 } };
-                  if (vErrors === null) {
-                    vErrors = [err269];
-                  } else {
-                    vErrors.push(err269);
+                if (data96["client.denied"] !== void 0) {
+                  let data97 = data96["client.denied"];
+                  if (typeof data97 !== "string") {
+                    const err268 = { instancePath: instancePath + "/routes/" + i11 + "/rules/client.denied", schemaPath: "#/properties/routes/items/properties/rules/properties/client.denied/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err268];
+                    } else {
+                      vErrors.push(err268);
+                    }
+                    errors++;
                   }
-                  errors++;
-                }
-              } else {
-                const err270 = { instancePath: instancePath + "/tests/" + i19 + "/request", schemaPath: "#/properties/tests/items/properties/request/type", keyword: "type", params: { type: "string" } };
-                if (vErrors === null) {
-                  vErrors = [err270];
-                } else {
-                  vErrors.push(err270);
-                }
-                errors++;
-              }
-            }
-            if (data100.from !== void 0) {
-              let data103 = data100.from;
-              if (typeof data103 === "string") {
-                if (func3(data103) > 64) {
-                  const err271 = { instancePath: instancePath + "/tests/" + i19 + "/from", schemaPath: "#/properties/tests/items/properties/from/maxLength", keyword: "maxLength", params: { limit: 64 } };
-                  if (vErrors === null) {
-                    vErrors = [err271];
-                  } else {
-                    vErrors.push(err271);
+                  if (!(data97 === "enforce" || data97 === "observe")) {
+                    const err269 = { instancePath: instancePath + "/routes/" + i11 + "/rules/client.denied", schemaPath: "#/properties/routes/items/properties/rules/properties/client.denied/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["client.denied"].enum } };
+                    if (vErrors === null) {
+                      vErrors = [err269];
+                    } else {
+                      vErrors.push(err269);
+                    }
+                    errors++;
                   }
-                  errors++;
                 }
-              } else {
-                const err272 = { instancePath: instancePath + "/tests/" + i19 + "/from", schemaPath: "#/properties/tests/items/properties/from/type", keyword: "type", params: { type: "string" } };
-                if (vErrors === null) {
-                  vErrors = [err272];
-                } else {
-                  vErrors.push(err272);
-                }
-                errors++;
-              }
-            }
-            if (data100.expect !== void 0) {
-              let data104 = data100.expect;
-              if (data104 && typeof data104 == "object" && !Array.isArray(data104)) {
-                if (Object.keys(data104).length < 1) {
-                  const err273 = { instancePath: instancePath + "/tests/" + i19 + "/expect", schemaPath: "#/properties/tests/items/properties/expect/minProperties", keyword: "minProperties", params: { limit: 1 } };
-                  if (vErrors === null) {
-                    vErrors = [err273];
-                  } else {
-                    vErrors.push(err273);
+                if (data96["request-line.too-long"] !== void 0) {
+                  let data98 = data96["request-line.too-long"];
+                  if (typeof data98 !== "string") {
+                    const err270 = { instancePath: instancePath + "/routes/" + i11 + "/rules/request-line.too-long", schemaPath: "#/properties/routes/items/properties/rules/properties/request-line.too-long/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err270];
+                    } else {
+                      vErrors.push(err270);
+                    }
+                    errors++;
                   }
-                  errors++;
+                  if (!(data98 === "enforce" || data98 === "observe")) {
+                    const err271 = { instancePath: instancePath + "/routes/" + i11 + "/rules/request-line.too-long", schemaPath: "#/properties/routes/items/properties/rules/properties/request-line.too-long/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["request-line.too-long"].enum } };
+                    if (vErrors === null) {
+                      vErrors = [err271];
+                    } else {
+                      vErrors.push(err271);
+                    }
+                    errors++;
+                  }
                 }
-                for (const key24 in data104) {
-                  if (!(key24 === "verdict" || key24 === "rule" || key24 === "observed" || key24 === "status" || key24 === "route" || key24 === "environ")) {
-                    const err274 = { instancePath: instancePath + "/tests/" + i19 + "/expect", schemaPath: "#/properties/tests/items/properties/expect/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key24 } };
+                if (data96["fields.too-many"] !== void 0) {
+                  let data99 = data96["fields.too-many"];
+                  if (typeof data99 !== "string") {
+                    const err272 = { instancePath: instancePath + "/routes/" + i11 + "/rules/fields.too-many", schemaPath: "#/properties/routes/items/properties/rules/properties/fields.too-many/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err272];
+                    } else {
+                      vErrors.push(err272);
+                    }
+                    errors++;
+                  }
+                  if (!(data99 === "enforce" || data99 === "observe")) {
+                    const err273 = { instancePath: instancePath + "/routes/" + i11 + "/rules/fields.too-many", schemaPath: "#/properties/routes/items/properties/rules/properties/fields.too-many/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["fields.too-many"].enum } };
+                    if (vErrors === null) {
+                      vErrors = [err273];
+                    } else {
+                      vErrors.push(err273);
+                    }
+                    errors++;
+                  }
+                }
+                if (data96["field.too-large"] !== void 0) {
+                  let data100 = data96["field.too-large"];
+                  if (typeof data100 !== "string") {
+                    const err274 = { instancePath: instancePath + "/routes/" + i11 + "/rules/field.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/field.too-large/type", keyword: "type", params: { type: "string" } };
                     if (vErrors === null) {
                       vErrors = [err274];
                     } else {
@@ -3167,11 +3125,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                     errors++;
                   }
-                }
-                if (data104.verdict !== void 0) {
-                  let data105 = data104.verdict;
-                  if (typeof data105 !== "string") {
-                    const err275 = { instancePath: instancePath + "/tests/" + i19 + "/expect/verdict", schemaPath: "#/properties/tests/items/properties/expect/properties/verdict/type", keyword: "type", params: { type: "string" } };
+                  if (!(data100 === "enforce" || data100 === "observe")) {
+                    const err275 = { instancePath: instancePath + "/routes/" + i11 + "/rules/field.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/field.too-large/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["field.too-large"].enum } };
                     if (vErrors === null) {
                       vErrors = [err275];
                     } else {
@@ -3179,8 +3134,11 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                     errors++;
                   }
-                  if (!(data105 === "pass" || data105 === "refuse")) {
-                    const err276 = { instancePath: instancePath + "/tests/" + i19 + "/expect/verdict", schemaPath: "#/properties/tests/items/properties/expect/properties/verdict/enum", keyword: "enum", params: { allowedValues: schema11.properties.tests.items.properties.expect.properties.verdict.enum } };
+                }
+                if (data96["target.forbidden"] !== void 0) {
+                  let data101 = data96["target.forbidden"];
+                  if (typeof data101 !== "string") {
+                    const err276 = { instancePath: instancePath + "/routes/" + i11 + "/rules/target.forbidden", schemaPath: "#/properties/routes/items/properties/rules/properties/target.forbidden/type", keyword: "type", params: { type: "string" } };
                     if (vErrors === null) {
                       vErrors = [err276];
                     } else {
@@ -3188,11 +3146,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                     errors++;
                   }
-                }
-                if (data104.rule !== void 0) {
-                  let data106 = data104.rule;
-                  if (typeof data106 !== "string") {
-                    const err277 = { instancePath: instancePath + "/tests/" + i19 + "/expect/rule", schemaPath: "#/properties/tests/items/properties/expect/properties/rule/type", keyword: "type", params: { type: "string" } };
+                  if (!(data101 === "enforce" || data101 === "observe")) {
+                    const err277 = { instancePath: instancePath + "/routes/" + i11 + "/rules/target.forbidden", schemaPath: "#/properties/routes/items/properties/rules/properties/target.forbidden/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["target.forbidden"].enum } };
                     if (vErrors === null) {
                       vErrors = [err277];
                     } else {
@@ -3200,8 +3155,11 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                     errors++;
                   }
-                  if (!(data106 === "request-line.too-long" || data106 === "request-line.malformed" || data106 === "version.unsupported" || data106 === "method.not-allowed" || data106 === "method.unknown" || data106 === "target.malformed" || data106 === "target.forbidden" || data106 === "target.not-mounted" || data106 === "host.missing" || data106 === "host.malformed" || data106 === "host.conflict" || data106 === "host.not-allowed" || data106 === "fields.too-many" || data106 === "field.too-large" || data106 === "fields.too-large" || data106 === "field.malformed" || data106 === "field.repeated" || data106 === "framing.conflict" || data106 === "framing.transfer-coding" || data106 === "framing.content-length" || data106 === "framing.chunk" || data106 === "trailer.forbidden" || data106 === "trailer.too-large" || data106 === "content.too-large" || data106 === "expect.unsupported" || data106 === "timeout.head" || data106 === "timeout.content" || data106 === "timeout.keep-alive" || data106 === "timeout.write" || data106 === "timeout.worker" || data106 === "timeout.queue" || data106 === "worker.failed" || data106 === "connections.too-many" || data106 === "overload.queue" || data106 === "client.denied")) {
-                    const err278 = { instancePath: instancePath + "/tests/" + i19 + "/expect/rule", schemaPath: "#/properties/tests/items/properties/expect/properties/rule/enum", keyword: "enum", params: { allowedValues: schema11.properties.tests.items.properties.expect.properties.rule.enum } };
+                }
+                if (data96["content.too-large"] !== void 0) {
+                  let data102 = data96["content.too-large"];
+                  if (typeof data102 !== "string") {
+                    const err278 = { instancePath: instancePath + "/routes/" + i11 + "/rules/content.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/content.too-large/type", keyword: "type", params: { type: "string" } };
                     if (vErrors === null) {
                       vErrors = [err278];
                     } else {
@@ -3209,11 +3167,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                     errors++;
                   }
-                }
-                if (data104.observed !== void 0) {
-                  let data107 = data104.observed;
-                  if (typeof data107 !== "string") {
-                    const err279 = { instancePath: instancePath + "/tests/" + i19 + "/expect/observed", schemaPath: "#/properties/tests/items/properties/expect/properties/observed/type", keyword: "type", params: { type: "string" } };
+                  if (!(data102 === "enforce" || data102 === "observe")) {
+                    const err279 = { instancePath: instancePath + "/routes/" + i11 + "/rules/content.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/content.too-large/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["content.too-large"].enum } };
                     if (vErrors === null) {
                       vErrors = [err279];
                     } else {
@@ -3221,8 +3176,11 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                     errors++;
                   }
-                  if (!(data107 === "client.denied" || data107 === "request-line.too-long" || data107 === "fields.too-many" || data107 === "field.too-large" || data107 === "target.forbidden" || data107 === "content.too-large" || data107 === "host.not-allowed" || data107 === "method.not-allowed")) {
-                    const err280 = { instancePath: instancePath + "/tests/" + i19 + "/expect/observed", schemaPath: "#/properties/tests/items/properties/expect/properties/observed/enum", keyword: "enum", params: { allowedValues: schema11.properties.tests.items.properties.expect.properties.observed.enum } };
+                }
+                if (data96["host.not-allowed"] !== void 0) {
+                  let data103 = data96["host.not-allowed"];
+                  if (typeof data103 !== "string") {
+                    const err280 = { instancePath: instancePath + "/routes/" + i11 + "/rules/host.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/host.not-allowed/type", keyword: "type", params: { type: "string" } };
                     if (vErrors === null) {
                       vErrors = [err280];
                     } else {
@@ -3230,11 +3188,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                     errors++;
                   }
-                }
-                if (data104.status !== void 0) {
-                  let data108 = data104.status;
-                  if (!(typeof data108 == "number" && (!(data108 % 1) && !isNaN(data108)) && isFinite(data108))) {
-                    const err281 = { instancePath: instancePath + "/tests/" + i19 + "/expect/status", schemaPath: "#/properties/tests/items/properties/expect/properties/status/type", keyword: "type", params: { type: "integer" } };
+                  if (!(data103 === "enforce" || data103 === "observe")) {
+                    const err281 = { instancePath: instancePath + "/routes/" + i11 + "/rules/host.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/host.not-allowed/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["host.not-allowed"].enum } };
                     if (vErrors === null) {
                       vErrors = [err281];
                     } else {
@@ -3242,41 +3197,41 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                     errors++;
                   }
-                  if (typeof data108 == "number" && isFinite(data108)) {
-                    if (data108 > 599 || isNaN(data108)) {
-                      const err282 = { instancePath: instancePath + "/tests/" + i19 + "/expect/status", schemaPath: "#/properties/tests/items/properties/expect/properties/status/maximum", keyword: "maximum", params: { comparison: "<=", limit: 599 } };
-                      if (vErrors === null) {
-                        vErrors = [err282];
-                      } else {
-                        vErrors.push(err282);
-                      }
-                      errors++;
+                }
+                if (data96["method.not-allowed"] !== void 0) {
+                  let data104 = data96["method.not-allowed"];
+                  if (typeof data104 !== "string") {
+                    const err282 = { instancePath: instancePath + "/routes/" + i11 + "/rules/method.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/method.not-allowed/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err282];
+                    } else {
+                      vErrors.push(err282);
                     }
-                    if (data108 < 100 || isNaN(data108)) {
-                      const err283 = { instancePath: instancePath + "/tests/" + i19 + "/expect/status", schemaPath: "#/properties/tests/items/properties/expect/properties/status/minimum", keyword: "minimum", params: { comparison: ">=", limit: 100 } };
-                      if (vErrors === null) {
-                        vErrors = [err283];
-                      } else {
-                        vErrors.push(err283);
-                      }
-                      errors++;
+                    errors++;
+                  }
+                  if (!(data104 === "enforce" || data104 === "observe")) {
+                    const err283 = { instancePath: instancePath + "/routes/" + i11 + "/rules/method.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/method.not-allowed/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["method.not-allowed"].enum } };
+                    if (vErrors === null) {
+                      vErrors = [err283];
+                    } else {
+                      vErrors.push(err283);
                     }
+                    errors++;
                   }
                 }
-                if (data104.route !== void 0) {
-                  let data109 = data104.route;
-                  if (typeof data109 === "string") {
-                    if (func3(data109) > 1400) {
-                      const err284 = { instancePath: instancePath + "/tests/" + i19 + "/expect/route", schemaPath: "#/properties/tests/items/properties/expect/properties/route/maxLength", keyword: "maxLength", params: { limit: 1400 } };
-                      if (vErrors === null) {
-                        vErrors = [err284];
-                      } else {
-                        vErrors.push(err284);
-                      }
-                      errors++;
+                if (data96["rate.exceeded"] !== void 0) {
+                  let data105 = data96["rate.exceeded"];
+                  if (typeof data105 !== "string") {
+                    const err284 = { instancePath: instancePath + "/routes/" + i11 + "/rules/rate.exceeded", schemaPath: "#/properties/routes/items/properties/rules/properties/rate.exceeded/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err284];
+                    } else {
+                      vErrors.push(err284);
                     }
-                  } else {
-                    const err285 = { instancePath: instancePath + "/tests/" + i19 + "/expect/route", schemaPath: "#/properties/tests/items/properties/expect/properties/route/type", keyword: "type", params: { type: "string" } };
+                    errors++;
+                  }
+                  if (!(data105 === "enforce" || data105 === "observe")) {
+                    const err285 = { instancePath: instancePath + "/routes/" + i11 + "/rules/rate.exceeded", schemaPath: "#/properties/routes/items/properties/rules/properties/rate.exceeded/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["rate.exceeded"].enum } };
                     if (vErrors === null) {
                       vErrors = [err285];
                     } else {
@@ -3285,76 +3240,1971 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     errors++;
                   }
                 }
-                if (data104.environ !== void 0) {
-                  let data110 = data104.environ;
-                  if (data110 && typeof data110 == "object" && !Array.isArray(data110)) {
-                    if (Object.keys(data110).length > 100) {
-                      const err286 = { instancePath: instancePath + "/tests/" + i19 + "/expect/environ", schemaPath: "#/properties/tests/items/properties/expect/properties/environ/maxProperties", keyword: "maxProperties", params: { limit: 100 } };
+              } else {
+                const err286 = { instancePath: instancePath + "/routes/" + i11 + "/rules", schemaPath: "#/properties/routes/items/properties/rules/type", keyword: "type", params: { type: "object" } };
+                if (vErrors === null) {
+                  vErrors = [err286];
+                } else {
+                  vErrors.push(err286);
+                }
+                errors++;
+              }
+            }
+            if (data88.request !== void 0) {
+              let data106 = data88.request;
+              if (data106 && typeof data106 == "object" && !Array.isArray(data106)) {
+                for (const key18 in data106) {
+                  if (!(key18 === "line" || key18 === "methods" || key18 === "target" || key18 === "fields" || key18 === "content" || key18 === "trailers")) {
+                    const err287 = { instancePath: instancePath + "/routes/" + i11 + "/request", schemaPath: "#/properties/routes/items/properties/request/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key18 } };
+                    if (vErrors === null) {
+                      vErrors = [err287];
+                    } else {
+                      vErrors.push(err287);
+                    }
+                    errors++;
+                  }
+                }
+                if (data106.line !== void 0) {
+                  let data107 = data106.line;
+                  if (data107 && typeof data107 == "object" && !Array.isArray(data107)) {
+                    for (const key19 in data107) {
+                      if (!(key19 === "maxBytes")) {
+                        const err288 = { instancePath: instancePath + "/routes/" + i11 + "/request/line", schemaPath: "#/properties/routes/items/properties/request/properties/line/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key19 } };
+                        if (vErrors === null) {
+                          vErrors = [err288];
+                        } else {
+                          vErrors.push(err288);
+                        }
+                        errors++;
+                      }
+                    }
+                    if (data107.maxBytes !== void 0) {
+                      let data108 = data107.maxBytes;
+                      if (!(typeof data108 == "number" && (!(data108 % 1) && !isNaN(data108)) && isFinite(data108)) && typeof data108 !== "string") {
+                        const err289 = { instancePath: instancePath + "/routes/" + i11 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.line.properties.maxBytes.type } };
+                        if (vErrors === null) {
+                          vErrors = [err289];
+                        } else {
+                          vErrors.push(err289);
+                        }
+                        errors++;
+                      }
+                      if (typeof data108 == "number" && isFinite(data108)) {
+                        if (data108 > 65536 || isNaN(data108)) {
+                          const err290 = { instancePath: instancePath + "/routes/" + i11 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65536 } };
+                          if (vErrors === null) {
+                            vErrors = [err290];
+                          } else {
+                            vErrors.push(err290);
+                          }
+                          errors++;
+                        }
+                        if (data108 < 1 || isNaN(data108)) {
+                          const err291 = { instancePath: instancePath + "/routes/" + i11 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err291];
+                          } else {
+                            vErrors.push(err291);
+                          }
+                          errors++;
+                        }
+                      }
+                      if (typeof data108 === "string") {
+                        if (!pattern0.test(data108)) {
+                          const err292 = { instancePath: instancePath + "/routes/" + i11 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                          if (vErrors === null) {
+                            vErrors = [err292];
+                          } else {
+                            vErrors.push(err292);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                  } else {
+                    const err293 = { instancePath: instancePath + "/routes/" + i11 + "/request/line", schemaPath: "#/properties/routes/items/properties/request/properties/line/type", keyword: "type", params: { type: "object" } };
+                    if (vErrors === null) {
+                      vErrors = [err293];
+                    } else {
+                      vErrors.push(err293);
+                    }
+                    errors++;
+                  }
+                }
+                if (data106.methods !== void 0) {
+                  let data109 = data106.methods;
+                  if (Array.isArray(data109)) {
+                    if (data109.length > 32) {
+                      const err294 = { instancePath: instancePath + "/routes/" + i11 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/maxItems", keyword: "maxItems", params: { limit: 32 } };
                       if (vErrors === null) {
-                        vErrors = [err286];
+                        vErrors = [err294];
                       } else {
-                        vErrors.push(err286);
+                        vErrors.push(err294);
                       }
                       errors++;
                     }
-                    for (const key25 in data110) {
-                      let data111 = data110[key25];
-                      if (typeof data111 !== "string" && data111 !== null) {
-                        const err287 = { instancePath: instancePath + "/tests/" + i19 + "/expect/environ/" + key25.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/tests/items/properties/expect/properties/environ/additionalProperties/type", keyword: "type", params: { type: schema11.properties.tests.items.properties.expect.properties.environ.additionalProperties.type } };
+                    if (data109.length < 1) {
+                      const err295 = { instancePath: instancePath + "/routes/" + i11 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/minItems", keyword: "minItems", params: { limit: 1 } };
+                      if (vErrors === null) {
+                        vErrors = [err295];
+                      } else {
+                        vErrors.push(err295);
+                      }
+                      errors++;
+                    }
+                    const len9 = data109.length;
+                    for (let i16 = 0; i16 < len9; i16++) {
+                      let data110 = data109[i16];
+                      if (typeof data110 !== "string") {
+                        const err296 = { instancePath: instancePath + "/routes/" + i11 + "/request/methods/" + i16, schemaPath: "#/properties/routes/items/properties/request/properties/methods/items/type", keyword: "type", params: { type: "string" } };
                         if (vErrors === null) {
-                          vErrors = [err287];
+                          vErrors = [err296];
                         } else {
-                          vErrors.push(err287);
+                          vErrors.push(err296);
+                        }
+                        errors++;
+                      }
+                      if (!(data110 === "GET" || data110 === "HEAD" || data110 === "POST" || data110 === "PUT" || data110 === "PATCH" || data110 === "DELETE" || data110 === "OPTIONS" || data110 === "QUERY" || data110 === "SEARCH" || data110 === "PROPFIND" || data110 === "PROPPATCH" || data110 === "MKCOL" || data110 === "COPY" || data110 === "MOVE" || data110 === "LOCK" || data110 === "UNLOCK" || data110 === "REPORT" || data110 === "ACL" || data110 === "BIND" || data110 === "REBIND" || data110 === "UNBIND" || data110 === "LINK" || data110 === "UNLINK" || data110 === "MKACTIVITY" || data110 === "CHECKOUT" || data110 === "MERGE" || data110 === "MKCALENDAR" || data110 === "NOTIFY" || data110 === "SUBSCRIBE" || data110 === "UNSUBSCRIBE" || data110 === "M-SEARCH" || data110 === "PURGE")) {
+                        const err297 = { instancePath: instancePath + "/routes/" + i11 + "/request/methods/" + i16, schemaPath: "#/properties/routes/items/properties/request/properties/methods/items/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.methods.items.enum } };
+                        if (vErrors === null) {
+                          vErrors = [err297];
+                        } else {
+                          vErrors.push(err297);
+                        }
+                        errors++;
+                      }
+                    }
+                    let i17 = data109.length;
+                    let j7;
+                    if (i17 > 1) {
+                      const indices7 = {};
+                      for (; i17--; ) {
+                        let item7 = data109[i17];
+                        if (typeof item7 !== "string") {
+                          continue;
+                        }
+                        if (typeof indices7[item7] == "number") {
+                          j7 = indices7[item7];
+                          const err298 = { instancePath: instancePath + "/routes/" + i11 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/uniqueItems", keyword: "uniqueItems", params: { i: i17, j: j7 } };
+                          if (vErrors === null) {
+                            vErrors = [err298];
+                          } else {
+                            vErrors.push(err298);
+                          }
+                          errors++;
+                          break;
+                        }
+                        indices7[item7] = i17;
+                      }
+                    }
+                  } else {
+                    const err299 = { instancePath: instancePath + "/routes/" + i11 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/type", keyword: "type", params: { type: "array" } };
+                    if (vErrors === null) {
+                      vErrors = [err299];
+                    } else {
+                      vErrors.push(err299);
+                    }
+                    errors++;
+                  }
+                }
+                if (data106.target !== void 0) {
+                  let data111 = data106.target;
+                  if (data111 && typeof data111 == "object" && !Array.isArray(data111)) {
+                    for (const key20 in data111) {
+                      if (!(key20 === "dotSegments" || key20 === "encodedSlash")) {
+                        const err300 = { instancePath: instancePath + "/routes/" + i11 + "/request/target", schemaPath: "#/properties/routes/items/properties/request/properties/target/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key20 } };
+                        if (vErrors === null) {
+                          vErrors = [err300];
+                        } else {
+                          vErrors.push(err300);
+                        }
+                        errors++;
+                      }
+                    }
+                    if (data111.dotSegments !== void 0) {
+                      let data112 = data111.dotSegments;
+                      if (typeof data112 !== "string") {
+                        const err301 = { instancePath: instancePath + "/routes/" + i11 + "/request/target/dotSegments", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/dotSegments/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err301];
+                        } else {
+                          vErrors.push(err301);
+                        }
+                        errors++;
+                      }
+                      if (!(data112 === "reject" || data112 === "keep")) {
+                        const err302 = { instancePath: instancePath + "/routes/" + i11 + "/request/target/dotSegments", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/dotSegments/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.target.properties.dotSegments.enum } };
+                        if (vErrors === null) {
+                          vErrors = [err302];
+                        } else {
+                          vErrors.push(err302);
+                        }
+                        errors++;
+                      }
+                    }
+                    if (data111.encodedSlash !== void 0) {
+                      let data113 = data111.encodedSlash;
+                      if (typeof data113 !== "string") {
+                        const err303 = { instancePath: instancePath + "/routes/" + i11 + "/request/target/encodedSlash", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/encodedSlash/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err303];
+                        } else {
+                          vErrors.push(err303);
+                        }
+                        errors++;
+                      }
+                      if (!(data113 === "reject" || data113 === "decode")) {
+                        const err304 = { instancePath: instancePath + "/routes/" + i11 + "/request/target/encodedSlash", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/encodedSlash/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.target.properties.encodedSlash.enum } };
+                        if (vErrors === null) {
+                          vErrors = [err304];
+                        } else {
+                          vErrors.push(err304);
                         }
                         errors++;
                       }
                     }
                   } else {
-                    const err288 = { instancePath: instancePath + "/tests/" + i19 + "/expect/environ", schemaPath: "#/properties/tests/items/properties/expect/properties/environ/type", keyword: "type", params: { type: "object" } };
+                    const err305 = { instancePath: instancePath + "/routes/" + i11 + "/request/target", schemaPath: "#/properties/routes/items/properties/request/properties/target/type", keyword: "type", params: { type: "object" } };
                     if (vErrors === null) {
-                      vErrors = [err288];
+                      vErrors = [err305];
                     } else {
-                      vErrors.push(err288);
+                      vErrors.push(err305);
+                    }
+                    errors++;
+                  }
+                }
+                if (data106.fields !== void 0) {
+                  let data114 = data106.fields;
+                  if (data114 && typeof data114 == "object" && !Array.isArray(data114)) {
+                    for (const key21 in data114) {
+                      if (!(key21 === "maxCount" || key21 === "maxFieldBytes" || key21 === "maxTotalBytes" || key21 === "underscores")) {
+                        const err306 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields", schemaPath: "#/properties/routes/items/properties/request/properties/fields/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key21 } };
+                        if (vErrors === null) {
+                          vErrors = [err306];
+                        } else {
+                          vErrors.push(err306);
+                        }
+                        errors++;
+                      }
+                    }
+                    if (data114.maxCount !== void 0) {
+                      let data115 = data114.maxCount;
+                      if (!(typeof data115 == "number" && (!(data115 % 1) && !isNaN(data115)) && isFinite(data115))) {
+                        const err307 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxCount", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxCount/type", keyword: "type", params: { type: "integer" } };
+                        if (vErrors === null) {
+                          vErrors = [err307];
+                        } else {
+                          vErrors.push(err307);
+                        }
+                        errors++;
+                      }
+                      if (typeof data115 == "number" && isFinite(data115)) {
+                        if (data115 > 32768 || isNaN(data115)) {
+                          const err308 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxCount", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxCount/maximum", keyword: "maximum", params: { comparison: "<=", limit: 32768 } };
+                          if (vErrors === null) {
+                            vErrors = [err308];
+                          } else {
+                            vErrors.push(err308);
+                          }
+                          errors++;
+                        }
+                        if (data115 < 1 || isNaN(data115)) {
+                          const err309 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxCount", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxCount/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err309];
+                          } else {
+                            vErrors.push(err309);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                    if (data114.maxFieldBytes !== void 0) {
+                      let data116 = data114.maxFieldBytes;
+                      if (!(typeof data116 == "number" && (!(data116 % 1) && !isNaN(data116)) && isFinite(data116)) && typeof data116 !== "string") {
+                        const err310 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.fields.properties.maxFieldBytes.type } };
+                        if (vErrors === null) {
+                          vErrors = [err310];
+                        } else {
+                          vErrors.push(err310);
+                        }
+                        errors++;
+                      }
+                      if (typeof data116 == "number" && isFinite(data116)) {
+                        if (data116 > 16777216 || isNaN(data116)) {
+                          const err311 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
+                          if (vErrors === null) {
+                            vErrors = [err311];
+                          } else {
+                            vErrors.push(err311);
+                          }
+                          errors++;
+                        }
+                        if (data116 < 1 || isNaN(data116)) {
+                          const err312 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err312];
+                          } else {
+                            vErrors.push(err312);
+                          }
+                          errors++;
+                        }
+                      }
+                      if (typeof data116 === "string") {
+                        if (!pattern0.test(data116)) {
+                          const err313 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                          if (vErrors === null) {
+                            vErrors = [err313];
+                          } else {
+                            vErrors.push(err313);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                    if (data114.maxTotalBytes !== void 0) {
+                      let data117 = data114.maxTotalBytes;
+                      if (!(typeof data117 == "number" && (!(data117 % 1) && !isNaN(data117)) && isFinite(data117)) && typeof data117 !== "string") {
+                        const err314 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.fields.properties.maxTotalBytes.type } };
+                        if (vErrors === null) {
+                          vErrors = [err314];
+                        } else {
+                          vErrors.push(err314);
+                        }
+                        errors++;
+                      }
+                      if (typeof data117 == "number" && isFinite(data117)) {
+                        if (data117 > 16777216 || isNaN(data117)) {
+                          const err315 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
+                          if (vErrors === null) {
+                            vErrors = [err315];
+                          } else {
+                            vErrors.push(err315);
+                          }
+                          errors++;
+                        }
+                        if (data117 < 1 || isNaN(data117)) {
+                          const err316 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err316];
+                          } else {
+                            vErrors.push(err316);
+                          }
+                          errors++;
+                        }
+                      }
+                      if (typeof data117 === "string") {
+                        if (!pattern0.test(data117)) {
+                          const err317 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                          if (vErrors === null) {
+                            vErrors = [err317];
+                          } else {
+                            vErrors.push(err317);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                    if (data114.underscores !== void 0) {
+                      let data118 = data114.underscores;
+                      if (typeof data118 !== "string") {
+                        const err318 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/underscores", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/underscores/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err318];
+                        } else {
+                          vErrors.push(err318);
+                        }
+                        errors++;
+                      }
+                      if (!(data118 === "drop" || data118 === "reject")) {
+                        const err319 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/underscores", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/underscores/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.fields.properties.underscores.enum } };
+                        if (vErrors === null) {
+                          vErrors = [err319];
+                        } else {
+                          vErrors.push(err319);
+                        }
+                        errors++;
+                      }
+                    }
+                  } else {
+                    const err320 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields", schemaPath: "#/properties/routes/items/properties/request/properties/fields/type", keyword: "type", params: { type: "object" } };
+                    if (vErrors === null) {
+                      vErrors = [err320];
+                    } else {
+                      vErrors.push(err320);
+                    }
+                    errors++;
+                  }
+                }
+                if (data106.content !== void 0) {
+                  let data119 = data106.content;
+                  if (data119 && typeof data119 == "object" && !Array.isArray(data119)) {
+                    for (const key22 in data119) {
+                      if (!(key22 === "maxBytes" || key22 === "delivery")) {
+                        const err321 = { instancePath: instancePath + "/routes/" + i11 + "/request/content", schemaPath: "#/properties/routes/items/properties/request/properties/content/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key22 } };
+                        if (vErrors === null) {
+                          vErrors = [err321];
+                        } else {
+                          vErrors.push(err321);
+                        }
+                        errors++;
+                      }
+                    }
+                    if (data119.maxBytes !== void 0) {
+                      let data120 = data119.maxBytes;
+                      if (!(typeof data120 == "number" && (!(data120 % 1) && !isNaN(data120)) && isFinite(data120)) && typeof data120 !== "string") {
+                        const err322 = { instancePath: instancePath + "/routes/" + i11 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.content.properties.maxBytes.type } };
+                        if (vErrors === null) {
+                          vErrors = [err322];
+                        } else {
+                          vErrors.push(err322);
+                        }
+                        errors++;
+                      }
+                      if (typeof data120 == "number" && isFinite(data120)) {
+                        if (data120 > 1099511627776 || isNaN(data120)) {
+                          const err323 = { instancePath: instancePath + "/routes/" + i11 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
+                          if (vErrors === null) {
+                            vErrors = [err323];
+                          } else {
+                            vErrors.push(err323);
+                          }
+                          errors++;
+                        }
+                        if (data120 < 1 || isNaN(data120)) {
+                          const err324 = { instancePath: instancePath + "/routes/" + i11 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err324];
+                          } else {
+                            vErrors.push(err324);
+                          }
+                          errors++;
+                        }
+                      }
+                      if (typeof data120 === "string") {
+                        if (!pattern0.test(data120)) {
+                          const err325 = { instancePath: instancePath + "/routes/" + i11 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                          if (vErrors === null) {
+                            vErrors = [err325];
+                          } else {
+                            vErrors.push(err325);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                    if (data119.delivery !== void 0) {
+                      let data121 = data119.delivery;
+                      if (typeof data121 !== "string") {
+                        const err326 = { instancePath: instancePath + "/routes/" + i11 + "/request/content/delivery", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/delivery/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err326];
+                        } else {
+                          vErrors.push(err326);
+                        }
+                        errors++;
+                      }
+                      if (!(data121 === "complete" || data121 === "stream")) {
+                        const err327 = { instancePath: instancePath + "/routes/" + i11 + "/request/content/delivery", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/delivery/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.content.properties.delivery.enum } };
+                        if (vErrors === null) {
+                          vErrors = [err327];
+                        } else {
+                          vErrors.push(err327);
+                        }
+                        errors++;
+                      }
+                    }
+                  } else {
+                    const err328 = { instancePath: instancePath + "/routes/" + i11 + "/request/content", schemaPath: "#/properties/routes/items/properties/request/properties/content/type", keyword: "type", params: { type: "object" } };
+                    if (vErrors === null) {
+                      vErrors = [err328];
+                    } else {
+                      vErrors.push(err328);
+                    }
+                    errors++;
+                  }
+                }
+                if (data106.trailers !== void 0) {
+                  let data122 = data106.trailers;
+                  if (typeof data122 !== "string") {
+                    const err329 = { instancePath: instancePath + "/routes/" + i11 + "/request/trailers", schemaPath: "#/properties/routes/items/properties/request/properties/trailers/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err329];
+                    } else {
+                      vErrors.push(err329);
+                    }
+                    errors++;
+                  }
+                  if (!(data122 === "drop" || data122 === "reject")) {
+                    const err330 = { instancePath: instancePath + "/routes/" + i11 + "/request/trailers", schemaPath: "#/properties/routes/items/properties/request/properties/trailers/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.trailers.enum } };
+                    if (vErrors === null) {
+                      vErrors = [err330];
+                    } else {
+                      vErrors.push(err330);
                     }
                     errors++;
                   }
                 }
               } else {
-                const err289 = { instancePath: instancePath + "/tests/" + i19 + "/expect", schemaPath: "#/properties/tests/items/properties/expect/type", keyword: "type", params: { type: "object" } };
+                const err331 = { instancePath: instancePath + "/routes/" + i11 + "/request", schemaPath: "#/properties/routes/items/properties/request/type", keyword: "type", params: { type: "object" } };
                 if (vErrors === null) {
-                  vErrors = [err289];
+                  vErrors = [err331];
                 } else {
-                  vErrors.push(err289);
+                  vErrors.push(err331);
+                }
+                errors++;
+              }
+            }
+            if (data88.timeouts !== void 0) {
+              let data123 = data88.timeouts;
+              if (data123 && typeof data123 == "object" && !Array.isArray(data123)) {
+                for (const key23 in data123) {
+                  if (!(key23 === "content" || key23 === "contentMinRate" || key23 === "write" || key23 === "writeMinRate" || key23 === "rateGrace" || key23 === "queue" || key23 === "worker")) {
+                    const err332 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts", schemaPath: "#/properties/routes/items/properties/timeouts/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key23 } };
+                    if (vErrors === null) {
+                      vErrors = [err332];
+                    } else {
+                      vErrors.push(err332);
+                    }
+                    errors++;
+                  }
+                }
+                if (data123.content !== void 0) {
+                  let data124 = data123.content;
+                  if (!(typeof data124 == "number" && isFinite(data124)) && typeof data124 !== "string") {
+                    const err333 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.content.type } };
+                    if (vErrors === null) {
+                      vErrors = [err333];
+                    } else {
+                      vErrors.push(err333);
+                    }
+                    errors++;
+                  }
+                  if (typeof data124 == "number" && isFinite(data124)) {
+                    if (data124 > 2073600 || isNaN(data124)) {
+                      const err334 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                      if (vErrors === null) {
+                        vErrors = [err334];
+                      } else {
+                        vErrors.push(err334);
+                      }
+                      errors++;
+                    }
+                    if (data124 < 1e-3 || isNaN(data124)) {
+                      const err335 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+                      if (vErrors === null) {
+                        vErrors = [err335];
+                      } else {
+                        vErrors.push(err335);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (typeof data124 === "string") {
+                    if (!pattern6.test(data124)) {
+                      const err336 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                      if (vErrors === null) {
+                        vErrors = [err336];
+                      } else {
+                        vErrors.push(err336);
+                      }
+                      errors++;
+                    }
+                  }
+                }
+                if (data123.contentMinRate !== void 0) {
+                  let data125 = data123.contentMinRate;
+                  if (!(typeof data125 == "number" && (!(data125 % 1) && !isNaN(data125)) && isFinite(data125)) && typeof data125 !== "string") {
+                    const err337 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/contentMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/contentMinRate/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.contentMinRate.type } };
+                    if (vErrors === null) {
+                      vErrors = [err337];
+                    } else {
+                      vErrors.push(err337);
+                    }
+                    errors++;
+                  }
+                  if (typeof data125 == "number" && isFinite(data125)) {
+                    if (data125 > 1099511627776 || isNaN(data125)) {
+                      const err338 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/contentMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/contentMinRate/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
+                      if (vErrors === null) {
+                        vErrors = [err338];
+                      } else {
+                        vErrors.push(err338);
+                      }
+                      errors++;
+                    }
+                    if (data125 < 0 || isNaN(data125)) {
+                      const err339 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/contentMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/contentMinRate/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+                      if (vErrors === null) {
+                        vErrors = [err339];
+                      } else {
+                        vErrors.push(err339);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (typeof data125 === "string") {
+                    if (!pattern8.test(data125)) {
+                      const err340 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/contentMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/contentMinRate/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$" } };
+                      if (vErrors === null) {
+                        vErrors = [err340];
+                      } else {
+                        vErrors.push(err340);
+                      }
+                      errors++;
+                    }
+                  }
+                }
+                if (data123.write !== void 0) {
+                  let data126 = data123.write;
+                  if (!(typeof data126 == "number" && isFinite(data126)) && typeof data126 !== "string") {
+                    const err341 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.write.type } };
+                    if (vErrors === null) {
+                      vErrors = [err341];
+                    } else {
+                      vErrors.push(err341);
+                    }
+                    errors++;
+                  }
+                  if (typeof data126 == "number" && isFinite(data126)) {
+                    if (data126 > 2073600 || isNaN(data126)) {
+                      const err342 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                      if (vErrors === null) {
+                        vErrors = [err342];
+                      } else {
+                        vErrors.push(err342);
+                      }
+                      errors++;
+                    }
+                    if (data126 < 1e-3 || isNaN(data126)) {
+                      const err343 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+                      if (vErrors === null) {
+                        vErrors = [err343];
+                      } else {
+                        vErrors.push(err343);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (typeof data126 === "string") {
+                    if (!pattern6.test(data126)) {
+                      const err344 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                      if (vErrors === null) {
+                        vErrors = [err344];
+                      } else {
+                        vErrors.push(err344);
+                      }
+                      errors++;
+                    }
+                  }
+                }
+                if (data123.writeMinRate !== void 0) {
+                  let data127 = data123.writeMinRate;
+                  if (!(typeof data127 == "number" && (!(data127 % 1) && !isNaN(data127)) && isFinite(data127)) && typeof data127 !== "string") {
+                    const err345 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/writeMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/writeMinRate/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.writeMinRate.type } };
+                    if (vErrors === null) {
+                      vErrors = [err345];
+                    } else {
+                      vErrors.push(err345);
+                    }
+                    errors++;
+                  }
+                  if (typeof data127 == "number" && isFinite(data127)) {
+                    if (data127 > 1099511627776 || isNaN(data127)) {
+                      const err346 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/writeMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/writeMinRate/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
+                      if (vErrors === null) {
+                        vErrors = [err346];
+                      } else {
+                        vErrors.push(err346);
+                      }
+                      errors++;
+                    }
+                    if (data127 < 0 || isNaN(data127)) {
+                      const err347 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/writeMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/writeMinRate/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+                      if (vErrors === null) {
+                        vErrors = [err347];
+                      } else {
+                        vErrors.push(err347);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (typeof data127 === "string") {
+                    if (!pattern8.test(data127)) {
+                      const err348 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/writeMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/writeMinRate/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$" } };
+                      if (vErrors === null) {
+                        vErrors = [err348];
+                      } else {
+                        vErrors.push(err348);
+                      }
+                      errors++;
+                    }
+                  }
+                }
+                if (data123.rateGrace !== void 0) {
+                  let data128 = data123.rateGrace;
+                  if (!(typeof data128 == "number" && isFinite(data128)) && typeof data128 !== "string") {
+                    const err349 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/rateGrace", schemaPath: "#/properties/routes/items/properties/timeouts/properties/rateGrace/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.rateGrace.type } };
+                    if (vErrors === null) {
+                      vErrors = [err349];
+                    } else {
+                      vErrors.push(err349);
+                    }
+                    errors++;
+                  }
+                  if (typeof data128 == "number" && isFinite(data128)) {
+                    if (data128 > 2073600 || isNaN(data128)) {
+                      const err350 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/rateGrace", schemaPath: "#/properties/routes/items/properties/timeouts/properties/rateGrace/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                      if (vErrors === null) {
+                        vErrors = [err350];
+                      } else {
+                        vErrors.push(err350);
+                      }
+                      errors++;
+                    }
+                    if (data128 < 1e-3 || isNaN(data128)) {
+                      const err351 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/rateGrace", schemaPath: "#/properties/routes/items/properties/timeouts/properties/rateGrace/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+                      if (vErrors === null) {
+                        vErrors = [err351];
+                      } else {
+                        vErrors.push(err351);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (typeof data128 === "string") {
+                    if (!pattern6.test(data128)) {
+                      const err352 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/rateGrace", schemaPath: "#/properties/routes/items/properties/timeouts/properties/rateGrace/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                      if (vErrors === null) {
+                        vErrors = [err352];
+                      } else {
+                        vErrors.push(err352);
+                      }
+                      errors++;
+                    }
+                  }
+                }
+                if (data123.queue !== void 0) {
+                  let data129 = data123.queue;
+                  if (!(typeof data129 == "number" && isFinite(data129)) && typeof data129 !== "string") {
+                    const err353 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.queue.type } };
+                    if (vErrors === null) {
+                      vErrors = [err353];
+                    } else {
+                      vErrors.push(err353);
+                    }
+                    errors++;
+                  }
+                  if (typeof data129 == "number" && isFinite(data129)) {
+                    if (data129 > 2073600 || isNaN(data129)) {
+                      const err354 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                      if (vErrors === null) {
+                        vErrors = [err354];
+                      } else {
+                        vErrors.push(err354);
+                      }
+                      errors++;
+                    }
+                    if (data129 < 1e-3 || isNaN(data129)) {
+                      const err355 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+                      if (vErrors === null) {
+                        vErrors = [err355];
+                      } else {
+                        vErrors.push(err355);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (typeof data129 === "string") {
+                    if (!pattern6.test(data129)) {
+                      const err356 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                      if (vErrors === null) {
+                        vErrors = [err356];
+                      } else {
+                        vErrors.push(err356);
+                      }
+                      errors++;
+                    }
+                  }
+                }
+                if (data123.worker !== void 0) {
+                  let data130 = data123.worker;
+                  if (!(typeof data130 == "number" && isFinite(data130)) && typeof data130 !== "string") {
+                    const err357 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.worker.type } };
+                    if (vErrors === null) {
+                      vErrors = [err357];
+                    } else {
+                      vErrors.push(err357);
+                    }
+                    errors++;
+                  }
+                  if (typeof data130 == "number" && isFinite(data130)) {
+                    if (data130 > 2073600 || isNaN(data130)) {
+                      const err358 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                      if (vErrors === null) {
+                        vErrors = [err358];
+                      } else {
+                        vErrors.push(err358);
+                      }
+                      errors++;
+                    }
+                    if (data130 < 0 || isNaN(data130)) {
+                      const err359 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+                      if (vErrors === null) {
+                        vErrors = [err359];
+                      } else {
+                        vErrors.push(err359);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (typeof data130 === "string") {
+                    if (!pattern6.test(data130)) {
+                      const err360 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                      if (vErrors === null) {
+                        vErrors = [err360];
+                      } else {
+                        vErrors.push(err360);
+                      }
+                      errors++;
+                    }
+                  }
+                }
+              } else {
+                const err361 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts", schemaPath: "#/properties/routes/items/properties/timeouts/type", keyword: "type", params: { type: "object" } };
+                if (vErrors === null) {
+                  vErrors = [err361];
+                } else {
+                  vErrors.push(err361);
+                }
+                errors++;
+              }
+            }
+            if (data88.keepAlive !== void 0) {
+              let data131 = data88.keepAlive;
+              if (data131 && typeof data131 == "object" && !Array.isArray(data131)) {
+                for (const key24 in data131) {
+                  if (!(key24 === "idle" || key24 === "maxRequests" || key24 === "maxAge")) {
+                    const err362 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive", schemaPath: "#/properties/routes/items/properties/keepAlive/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key24 } };
+                    if (vErrors === null) {
+                      vErrors = [err362];
+                    } else {
+                      vErrors.push(err362);
+                    }
+                    errors++;
+                  }
+                }
+                if (data131.idle !== void 0) {
+                  let data132 = data131.idle;
+                  if (!(typeof data132 == "number" && isFinite(data132)) && typeof data132 !== "string") {
+                    const err363 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.keepAlive.properties.idle.type } };
+                    if (vErrors === null) {
+                      vErrors = [err363];
+                    } else {
+                      vErrors.push(err363);
+                    }
+                    errors++;
+                  }
+                  if (typeof data132 == "number" && isFinite(data132)) {
+                    if (data132 > 2073600 || isNaN(data132)) {
+                      const err364 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                      if (vErrors === null) {
+                        vErrors = [err364];
+                      } else {
+                        vErrors.push(err364);
+                      }
+                      errors++;
+                    }
+                    if (data132 < 1e-3 || isNaN(data132)) {
+                      const err365 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+                      if (vErrors === null) {
+                        vErrors = [err365];
+                      } else {
+                        vErrors.push(err365);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (typeof data132 === "string") {
+                    if (!pattern6.test(data132)) {
+                      const err366 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                      if (vErrors === null) {
+                        vErrors = [err366];
+                      } else {
+                        vErrors.push(err366);
+                      }
+                      errors++;
+                    }
+                  }
+                }
+                if (data131.maxRequests !== void 0) {
+                  let data133 = data131.maxRequests;
+                  if (!(typeof data133 == "number" && (!(data133 % 1) && !isNaN(data133)) && isFinite(data133))) {
+                    const err367 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxRequests", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxRequests/type", keyword: "type", params: { type: "integer" } };
+                    if (vErrors === null) {
+                      vErrors = [err367];
+                    } else {
+                      vErrors.push(err367);
+                    }
+                    errors++;
+                  }
+                  if (typeof data133 == "number" && isFinite(data133)) {
+                    if (data133 > 1e9 || isNaN(data133)) {
+                      const err368 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxRequests", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxRequests/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+                      if (vErrors === null) {
+                        vErrors = [err368];
+                      } else {
+                        vErrors.push(err368);
+                      }
+                      errors++;
+                    }
+                    if (data133 < 1 || isNaN(data133)) {
+                      const err369 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxRequests", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxRequests/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                      if (vErrors === null) {
+                        vErrors = [err369];
+                      } else {
+                        vErrors.push(err369);
+                      }
+                      errors++;
+                    }
+                  }
+                }
+                if (data131.maxAge !== void 0) {
+                  let data134 = data131.maxAge;
+                  if (!(typeof data134 == "number" && isFinite(data134)) && typeof data134 !== "string") {
+                    const err370 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxAge", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxAge/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.keepAlive.properties.maxAge.type } };
+                    if (vErrors === null) {
+                      vErrors = [err370];
+                    } else {
+                      vErrors.push(err370);
+                    }
+                    errors++;
+                  }
+                  if (typeof data134 == "number" && isFinite(data134)) {
+                    if (data134 > 2073600 || isNaN(data134)) {
+                      const err371 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxAge", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxAge/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                      if (vErrors === null) {
+                        vErrors = [err371];
+                      } else {
+                        vErrors.push(err371);
+                      }
+                      errors++;
+                    }
+                    if (data134 < 1e-3 || isNaN(data134)) {
+                      const err372 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxAge", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxAge/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+                      if (vErrors === null) {
+                        vErrors = [err372];
+                      } else {
+                        vErrors.push(err372);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (typeof data134 === "string") {
+                    if (!pattern6.test(data134)) {
+                      const err373 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxAge", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxAge/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                      if (vErrors === null) {
+                        vErrors = [err373];
+                      } else {
+                        vErrors.push(err373);
+                      }
+                      errors++;
+                    }
+                  }
+                }
+              } else {
+                const err374 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive", schemaPath: "#/properties/routes/items/properties/keepAlive/type", keyword: "type", params: { type: "object" } };
+                if (vErrors === null) {
+                  vErrors = [err374];
+                } else {
+                  vErrors.push(err374);
+                }
+                errors++;
+              }
+            }
+            if (data88.clients !== void 0) {
+              let data135 = data88.clients;
+              if (data135 && typeof data135 == "object" && !Array.isArray(data135)) {
+                for (const key25 in data135) {
+                  if (!(key25 === "allow" || key25 === "deny")) {
+                    const err375 = { instancePath: instancePath + "/routes/" + i11 + "/clients", schemaPath: "#/properties/routes/items/properties/clients/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key25 } };
+                    if (vErrors === null) {
+                      vErrors = [err375];
+                    } else {
+                      vErrors.push(err375);
+                    }
+                    errors++;
+                  }
+                }
+                if (data135.allow !== void 0) {
+                  let data136 = data135.allow;
+                  if (Array.isArray(data136)) {
+                    if (data136.length > 1e5) {
+                      const err376 = { instancePath: instancePath + "/routes/" + i11 + "/clients/allow", schemaPath: "#/properties/routes/items/properties/clients/properties/allow/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
+                      if (vErrors === null) {
+                        vErrors = [err376];
+                      } else {
+                        vErrors.push(err376);
+                      }
+                      errors++;
+                    }
+                    const len10 = data136.length;
+                    for (let i18 = 0; i18 < len10; i18++) {
+                      let data137 = data136[i18];
+                      if (typeof data137 === "string") {
+                        if (func3(data137) > 64) {
+                          const err377 = { instancePath: instancePath + "/routes/" + i11 + "/clients/allow/" + i18, schemaPath: "#/properties/routes/items/properties/clients/properties/allow/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
+                          if (vErrors === null) {
+                            vErrors = [err377];
+                          } else {
+                            vErrors.push(err377);
+                          }
+                          errors++;
+                        }
+                      } else {
+                        const err378 = { instancePath: instancePath + "/routes/" + i11 + "/clients/allow/" + i18, schemaPath: "#/properties/routes/items/properties/clients/properties/allow/items/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err378];
+                        } else {
+                          vErrors.push(err378);
+                        }
+                        errors++;
+                      }
+                    }
+                    let i19 = data136.length;
+                    let j8;
+                    if (i19 > 1) {
+                      const indices8 = {};
+                      for (; i19--; ) {
+                        let item8 = data136[i19];
+                        if (typeof item8 !== "string") {
+                          continue;
+                        }
+                        if (typeof indices8[item8] == "number") {
+                          j8 = indices8[item8];
+                          const err379 = { instancePath: instancePath + "/routes/" + i11 + "/clients/allow", schemaPath: "#/properties/routes/items/properties/clients/properties/allow/uniqueItems", keyword: "uniqueItems", params: { i: i19, j: j8 } };
+                          if (vErrors === null) {
+                            vErrors = [err379];
+                          } else {
+                            vErrors.push(err379);
+                          }
+                          errors++;
+                          break;
+                        }
+                        indices8[item8] = i19;
+                      }
+                    }
+                  } else {
+                    const err380 = { instancePath: instancePath + "/routes/" + i11 + "/clients/allow", schemaPath: "#/properties/routes/items/properties/clients/properties/allow/type", keyword: "type", params: { type: "array" } };
+                    if (vErrors === null) {
+                      vErrors = [err380];
+                    } else {
+                      vErrors.push(err380);
+                    }
+                    errors++;
+                  }
+                }
+                if (data135.deny !== void 0) {
+                  let data138 = data135.deny;
+                  if (Array.isArray(data138)) {
+                    if (data138.length > 1e5) {
+                      const err381 = { instancePath: instancePath + "/routes/" + i11 + "/clients/deny", schemaPath: "#/properties/routes/items/properties/clients/properties/deny/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
+                      if (vErrors === null) {
+                        vErrors = [err381];
+                      } else {
+                        vErrors.push(err381);
+                      }
+                      errors++;
+                    }
+                    const len11 = data138.length;
+                    for (let i20 = 0; i20 < len11; i20++) {
+                      let data139 = data138[i20];
+                      if (typeof data139 === "string") {
+                        if (func3(data139) > 64) {
+                          const err382 = { instancePath: instancePath + "/routes/" + i11 + "/clients/deny/" + i20, schemaPath: "#/properties/routes/items/properties/clients/properties/deny/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
+                          if (vErrors === null) {
+                            vErrors = [err382];
+                          } else {
+                            vErrors.push(err382);
+                          }
+                          errors++;
+                        }
+                      } else {
+                        const err383 = { instancePath: instancePath + "/routes/" + i11 + "/clients/deny/" + i20, schemaPath: "#/properties/routes/items/properties/clients/properties/deny/items/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err383];
+                        } else {
+                          vErrors.push(err383);
+                        }
+                        errors++;
+                      }
+                    }
+                    let i21 = data138.length;
+                    let j9;
+                    if (i21 > 1) {
+                      const indices9 = {};
+                      for (; i21--; ) {
+                        let item9 = data138[i21];
+                        if (typeof item9 !== "string") {
+                          continue;
+                        }
+                        if (typeof indices9[item9] == "number") {
+                          j9 = indices9[item9];
+                          const err384 = { instancePath: instancePath + "/routes/" + i11 + "/clients/deny", schemaPath: "#/properties/routes/items/properties/clients/properties/deny/uniqueItems", keyword: "uniqueItems", params: { i: i21, j: j9 } };
+                          if (vErrors === null) {
+                            vErrors = [err384];
+                          } else {
+                            vErrors.push(err384);
+                          }
+                          errors++;
+                          break;
+                        }
+                        indices9[item9] = i21;
+                      }
+                    }
+                  } else {
+                    const err385 = { instancePath: instancePath + "/routes/" + i11 + "/clients/deny", schemaPath: "#/properties/routes/items/properties/clients/properties/deny/type", keyword: "type", params: { type: "array" } };
+                    if (vErrors === null) {
+                      vErrors = [err385];
+                    } else {
+                      vErrors.push(err385);
+                    }
+                    errors++;
+                  }
+                }
+              } else {
+                const err386 = { instancePath: instancePath + "/routes/" + i11 + "/clients", schemaPath: "#/properties/routes/items/properties/clients/type", keyword: "type", params: { type: "object" } };
+                if (vErrors === null) {
+                  vErrors = [err386];
+                } else {
+                  vErrors.push(err386);
+                }
+                errors++;
+              }
+            }
+            if (data88.rateLimits !== void 0) {
+              let data140 = data88.rateLimits;
+              if (Array.isArray(data140)) {
+                if (data140.length > 16) {
+                  const err387 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits", schemaPath: "#/properties/routes/items/properties/rateLimits/maxItems", keyword: "maxItems", params: { limit: 16 } };
+                  if (vErrors === null) {
+                    vErrors = [err387];
+                  } else {
+                    vErrors.push(err387);
+                  }
+                  errors++;
+                }
+                const len12 = data140.length;
+                for (let i22 = 0; i22 < len12; i22++) {
+                  let data141 = data140[i22];
+                  if (data141 && typeof data141 == "object" && !Array.isArray(data141)) {
+                    if (data141.name === void 0) {
+                      const err388 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22, schemaPath: "#/properties/routes/items/properties/rateLimits/items/required", keyword: "required", params: { missingProperty: "name" } };
+                      if (vErrors === null) {
+                        vErrors = [err388];
+                      } else {
+                        vErrors.push(err388);
+                      }
+                      errors++;
+                    }
+                    if (data141.requests === void 0) {
+                      const err389 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22, schemaPath: "#/properties/routes/items/properties/rateLimits/items/required", keyword: "required", params: { missingProperty: "requests" } };
+                      if (vErrors === null) {
+                        vErrors = [err389];
+                      } else {
+                        vErrors.push(err389);
+                      }
+                      errors++;
+                    }
+                    if (data141.per === void 0) {
+                      const err390 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22, schemaPath: "#/properties/routes/items/properties/rateLimits/items/required", keyword: "required", params: { missingProperty: "per" } };
+                      if (vErrors === null) {
+                        vErrors = [err390];
+                      } else {
+                        vErrors.push(err390);
+                      }
+                      errors++;
+                    }
+                    for (const key26 in data141) {
+                      if (!(key26 === "name" || key26 === "key" || key26 === "requests" || key26 === "per" || key26 === "burst" || key26 === "block" || key26 === "cost" || key26 === "accuracy")) {
+                        const err391 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22, schemaPath: "#/properties/routes/items/properties/rateLimits/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key26 } };
+                        if (vErrors === null) {
+                          vErrors = [err391];
+                        } else {
+                          vErrors.push(err391);
+                        }
+                        errors++;
+                      }
+                    }
+                    if (data141.name !== void 0) {
+                      let data142 = data141.name;
+                      if (typeof data142 === "string") {
+                        if (func3(data142) > 64) {
+                          const err392 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/name", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 64 } };
+                          if (vErrors === null) {
+                            vErrors = [err392];
+                          } else {
+                            vErrors.push(err392);
+                          }
+                          errors++;
+                        }
+                        if (!pattern17.test(data142)) {
+                          const err393 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/name", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/name/pattern", keyword: "pattern", params: { pattern: "^[a-z0-9-]{1,64}$" } };
+                          if (vErrors === null) {
+                            vErrors = [err393];
+                          } else {
+                            vErrors.push(err393);
+                          }
+                          errors++;
+                        }
+                      } else {
+                        const err394 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/name", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/name/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err394];
+                        } else {
+                          vErrors.push(err394);
+                        }
+                        errors++;
+                      }
+                    }
+                    if (data141.key !== void 0) {
+                      let data143 = data141.key;
+                      if (typeof data143 === "string") {
+                        if (func3(data143) > 80) {
+                          const err395 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/key", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/key/maxLength", keyword: "maxLength", params: { limit: 80 } };
+                          if (vErrors === null) {
+                            vErrors = [err395];
+                          } else {
+                            vErrors.push(err395);
+                          }
+                          errors++;
+                        }
+                        if (!pattern18.test(data143)) {
+                          const err396 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/key", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/key/pattern", keyword: "pattern", params: { pattern: "^(client|route|header:[A-Za-z0-9-]{1,64})$" } };
+                          if (vErrors === null) {
+                            vErrors = [err396];
+                          } else {
+                            vErrors.push(err396);
+                          }
+                          errors++;
+                        }
+                      } else {
+                        const err397 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/key", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/key/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err397];
+                        } else {
+                          vErrors.push(err397);
+                        }
+                        errors++;
+                      }
+                    }
+                    if (data141.requests !== void 0) {
+                      let data144 = data141.requests;
+                      if (!(typeof data144 == "number" && (!(data144 % 1) && !isNaN(data144)) && isFinite(data144))) {
+                        const err398 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/requests", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/requests/type", keyword: "type", params: { type: "integer" } };
+                        if (vErrors === null) {
+                          vErrors = [err398];
+                        } else {
+                          vErrors.push(err398);
+                        }
+                        errors++;
+                      }
+                      if (typeof data144 == "number" && isFinite(data144)) {
+                        if (data144 > 1e9 || isNaN(data144)) {
+                          const err399 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/requests", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/requests/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+                          if (vErrors === null) {
+                            vErrors = [err399];
+                          } else {
+                            vErrors.push(err399);
+                          }
+                          errors++;
+                        }
+                        if (data144 < 1 || isNaN(data144)) {
+                          const err400 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/requests", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/requests/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err400];
+                          } else {
+                            vErrors.push(err400);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                    if (data141.per !== void 0) {
+                      let data145 = data141.per;
+                      if (!(typeof data145 == "number" && isFinite(data145)) && typeof data145 !== "string") {
+                        const err401 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/per", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/per/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.rateLimits.items.properties.per.type } };
+                        if (vErrors === null) {
+                          vErrors = [err401];
+                        } else {
+                          vErrors.push(err401);
+                        }
+                        errors++;
+                      }
+                      if (typeof data145 == "number" && isFinite(data145)) {
+                        if (data145 > 2073600 || isNaN(data145)) {
+                          const err402 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/per", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/per/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                          if (vErrors === null) {
+                            vErrors = [err402];
+                          } else {
+                            vErrors.push(err402);
+                          }
+                          errors++;
+                        }
+                        if (data145 < 1 || isNaN(data145)) {
+                          const err403 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/per", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/per/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err403];
+                          } else {
+                            vErrors.push(err403);
+                          }
+                          errors++;
+                        }
+                      }
+                      if (typeof data145 === "string") {
+                        if (!pattern6.test(data145)) {
+                          const err404 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/per", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/per/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                          if (vErrors === null) {
+                            vErrors = [err404];
+                          } else {
+                            vErrors.push(err404);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                    if (data141.burst !== void 0) {
+                      let data146 = data141.burst;
+                      if (!(typeof data146 == "number" && (!(data146 % 1) && !isNaN(data146)) && isFinite(data146))) {
+                        const err405 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/burst", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/burst/type", keyword: "type", params: { type: "integer" } };
+                        if (vErrors === null) {
+                          vErrors = [err405];
+                        } else {
+                          vErrors.push(err405);
+                        }
+                        errors++;
+                      }
+                      if (typeof data146 == "number" && isFinite(data146)) {
+                        if (data146 > 1e9 || isNaN(data146)) {
+                          const err406 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/burst", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/burst/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+                          if (vErrors === null) {
+                            vErrors = [err406];
+                          } else {
+                            vErrors.push(err406);
+                          }
+                          errors++;
+                        }
+                        if (data146 < 1 || isNaN(data146)) {
+                          const err407 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/burst", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/burst/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err407];
+                          } else {
+                            vErrors.push(err407);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                    if (data141.block !== void 0) {
+                      let data147 = data141.block;
+                      if (!(typeof data147 == "number" && isFinite(data147)) && typeof data147 !== "string") {
+                        const err408 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/block", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/block/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.rateLimits.items.properties.block.type } };
+                        if (vErrors === null) {
+                          vErrors = [err408];
+                        } else {
+                          vErrors.push(err408);
+                        }
+                        errors++;
+                      }
+                      if (typeof data147 == "number" && isFinite(data147)) {
+                        if (data147 > 2073600 || isNaN(data147)) {
+                          const err409 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/block", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/block/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                          if (vErrors === null) {
+                            vErrors = [err409];
+                          } else {
+                            vErrors.push(err409);
+                          }
+                          errors++;
+                        }
+                        if (data147 < 1 || isNaN(data147)) {
+                          const err410 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/block", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/block/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err410];
+                          } else {
+                            vErrors.push(err410);
+                          }
+                          errors++;
+                        }
+                      }
+                      if (typeof data147 === "string") {
+                        if (!pattern6.test(data147)) {
+                          const err411 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/block", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/block/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                          if (vErrors === null) {
+                            vErrors = [err411];
+                          } else {
+                            vErrors.push(err411);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                    if (data141.cost !== void 0) {
+                      let data148 = data141.cost;
+                      if (!(typeof data148 == "number" && (!(data148 % 1) && !isNaN(data148)) && isFinite(data148))) {
+                        const err412 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/cost", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/cost/type", keyword: "type", params: { type: "integer" } };
+                        if (vErrors === null) {
+                          vErrors = [err412];
+                        } else {
+                          vErrors.push(err412);
+                        }
+                        errors++;
+                      }
+                      if (typeof data148 == "number" && isFinite(data148)) {
+                        if (data148 > 1e9 || isNaN(data148)) {
+                          const err413 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/cost", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/cost/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+                          if (vErrors === null) {
+                            vErrors = [err413];
+                          } else {
+                            vErrors.push(err413);
+                          }
+                          errors++;
+                        }
+                        if (data148 < 1 || isNaN(data148)) {
+                          const err414 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/cost", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/cost/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err414];
+                          } else {
+                            vErrors.push(err414);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                    if (data141.accuracy !== void 0) {
+                      let data149 = data141.accuracy;
+                      if (typeof data149 !== "string") {
+                        const err415 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/accuracy", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/accuracy/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err415];
+                        } else {
+                          vErrors.push(err415);
+                        }
+                        errors++;
+                      }
+                      if (!(data149 === "leased" || data149 === "exact")) {
+                        const err416 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/accuracy", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/accuracy/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rateLimits.items.properties.accuracy.enum } };
+                        if (vErrors === null) {
+                          vErrors = [err416];
+                        } else {
+                          vErrors.push(err416);
+                        }
+                        errors++;
+                      }
+                    }
+                  } else {
+                    const err417 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22, schemaPath: "#/properties/routes/items/properties/rateLimits/items/type", keyword: "type", params: { type: "object" } };
+                    if (vErrors === null) {
+                      vErrors = [err417];
+                    } else {
+                      vErrors.push(err417);
+                    }
+                    errors++;
+                  }
+                }
+              } else {
+                const err418 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits", schemaPath: "#/properties/routes/items/properties/rateLimits/type", keyword: "type", params: { type: "array" } };
+                if (vErrors === null) {
+                  vErrors = [err418];
+                } else {
+                  vErrors.push(err418);
                 }
                 errors++;
               }
             }
           } else {
-            const err290 = { instancePath: instancePath + "/tests/" + i19, schemaPath: "#/properties/tests/items/type", keyword: "type", params: { type: "object" } };
+            const err419 = { instancePath: instancePath + "/routes/" + i11, schemaPath: "#/properties/routes/items/type", keyword: "type", params: { type: "object" } };
             if (vErrors === null) {
-              vErrors = [err290];
+              vErrors = [err419];
             } else {
-              vErrors.push(err290);
+              vErrors.push(err419);
             }
             errors++;
           }
         }
       } else {
-        const err291 = { instancePath: instancePath + "/tests", schemaPath: "#/properties/tests/type", keyword: "type", params: { type: "array" } };
+        const err420 = { instancePath: instancePath + "/routes", schemaPath: "#/properties/routes/type", keyword: "type", params: { type: "array" } };
         if (vErrors === null) {
-          vErrors = [err291];
+          vErrors = [err420];
         } else {
-          vErrors.push(err291);
+          vErrors.push(err420);
+        }
+        errors++;
+      }
+    }
+    if (data.tests !== void 0) {
+      let data150 = data.tests;
+      if (Array.isArray(data150)) {
+        if (data150.length > 1e4) {
+          const err421 = { instancePath: instancePath + "/tests", schemaPath: "#/properties/tests/maxItems", keyword: "maxItems", params: { limit: 1e4 } };
+          if (vErrors === null) {
+            vErrors = [err421];
+          } else {
+            vErrors.push(err421);
+          }
+          errors++;
+        }
+        const len13 = data150.length;
+        for (let i23 = 0; i23 < len13; i23++) {
+          let data151 = data150[i23];
+          if (data151 && typeof data151 == "object" && !Array.isArray(data151)) {
+            if (data151.name === void 0) {
+              const err422 = { instancePath: instancePath + "/tests/" + i23, schemaPath: "#/properties/tests/items/required", keyword: "required", params: { missingProperty: "name" } };
+              if (vErrors === null) {
+                vErrors = [err422];
+              } else {
+                vErrors.push(err422);
+              }
+              errors++;
+            }
+            if (data151.request === void 0) {
+              const err423 = { instancePath: instancePath + "/tests/" + i23, schemaPath: "#/properties/tests/items/required", keyword: "required", params: { missingProperty: "request" } };
+              if (vErrors === null) {
+                vErrors = [err423];
+              } else {
+                vErrors.push(err423);
+              }
+              errors++;
+            }
+            if (data151.expect === void 0) {
+              const err424 = { instancePath: instancePath + "/tests/" + i23, schemaPath: "#/properties/tests/items/required", keyword: "required", params: { missingProperty: "expect" } };
+              if (vErrors === null) {
+                vErrors = [err424];
+              } else {
+                vErrors.push(err424);
+              }
+              errors++;
+            }
+            for (const key27 in data151) {
+              if (!(key27 === "name" || key27 === "request" || key27 === "from" || key27 === "expect")) {
+                const err425 = { instancePath: instancePath + "/tests/" + i23, schemaPath: "#/properties/tests/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key27 } };
+                if (vErrors === null) {
+                  vErrors = [err425];
+                } else {
+                  vErrors.push(err425);
+                }
+                errors++;
+              }
+            }
+            if (data151.name !== void 0) {
+              let data152 = data151.name;
+              if (typeof data152 === "string") {
+                if (func3(data152) > 200) {
+                  const err426 = { instancePath: instancePath + "/tests/" + i23 + "/name", schemaPath: "#/properties/tests/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 200 } };
+                  if (vErrors === null) {
+                    vErrors = [err426];
+                  } else {
+                    vErrors.push(err426);
+                  }
+                  errors++;
+                }
+              } else {
+                const err427 = { instancePath: instancePath + "/tests/" + i23 + "/name", schemaPath: "#/properties/tests/items/properties/name/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err427];
+                } else {
+                  vErrors.push(err427);
+                }
+                errors++;
+              }
+            }
+            if (data151.request !== void 0) {
+              let data153 = data151.request;
+              if (typeof data153 === "string") {
+                if (func3(data153) > 65536) {
+                  const err428 = { instancePath: instancePath + "/tests/" + i23 + "/request", schemaPath: "#/properties/tests/items/properties/request/maxLength", keyword: "maxLength", params: { limit: 65536 } };
+                  if (vErrors === null) {
+                    vErrors = [err428];
+                  } else {
+                    vErrors.push(err428);
+                  }
+                  errors++;
+                }
+              } else {
+                const err429 = { instancePath: instancePath + "/tests/" + i23 + "/request", schemaPath: "#/properties/tests/items/properties/request/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err429];
+                } else {
+                  vErrors.push(err429);
+                }
+                errors++;
+              }
+            }
+            if (data151.from !== void 0) {
+              let data154 = data151.from;
+              if (typeof data154 === "string") {
+                if (func3(data154) > 64) {
+                  const err430 = { instancePath: instancePath + "/tests/" + i23 + "/from", schemaPath: "#/properties/tests/items/properties/from/maxLength", keyword: "maxLength", params: { limit: 64 } };
+                  if (vErrors === null) {
+                    vErrors = [err430];
+                  } else {
+                    vErrors.push(err430);
+                  }
+                  errors++;
+                }
+              } else {
+                const err431 = { instancePath: instancePath + "/tests/" + i23 + "/from", schemaPath: "#/properties/tests/items/properties/from/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err431];
+                } else {
+                  vErrors.push(err431);
+                }
+                errors++;
+              }
+            }
+            if (data151.expect !== void 0) {
+              let data155 = data151.expect;
+              if (data155 && typeof data155 == "object" && !Array.isArray(data155)) {
+                if (Object.keys(data155).length < 1) {
+                  const err432 = { instancePath: instancePath + "/tests/" + i23 + "/expect", schemaPath: "#/properties/tests/items/properties/expect/minProperties", keyword: "minProperties", params: { limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err432];
+                  } else {
+                    vErrors.push(err432);
+                  }
+                  errors++;
+                }
+                for (const key28 in data155) {
+                  if (!(key28 === "verdict" || key28 === "rule" || key28 === "observed" || key28 === "status" || key28 === "route" || key28 === "environ")) {
+                    const err433 = { instancePath: instancePath + "/tests/" + i23 + "/expect", schemaPath: "#/properties/tests/items/properties/expect/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key28 } };
+                    if (vErrors === null) {
+                      vErrors = [err433];
+                    } else {
+                      vErrors.push(err433);
+                    }
+                    errors++;
+                  }
+                }
+                if (data155.verdict !== void 0) {
+                  let data156 = data155.verdict;
+                  if (typeof data156 !== "string") {
+                    const err434 = { instancePath: instancePath + "/tests/" + i23 + "/expect/verdict", schemaPath: "#/properties/tests/items/properties/expect/properties/verdict/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err434];
+                    } else {
+                      vErrors.push(err434);
+                    }
+                    errors++;
+                  }
+                  if (!(data156 === "pass" || data156 === "refuse")) {
+                    const err435 = { instancePath: instancePath + "/tests/" + i23 + "/expect/verdict", schemaPath: "#/properties/tests/items/properties/expect/properties/verdict/enum", keyword: "enum", params: { allowedValues: schema11.properties.tests.items.properties.expect.properties.verdict.enum } };
+                    if (vErrors === null) {
+                      vErrors = [err435];
+                    } else {
+                      vErrors.push(err435);
+                    }
+                    errors++;
+                  }
+                }
+                if (data155.rule !== void 0) {
+                  let data157 = data155.rule;
+                  if (typeof data157 !== "string") {
+                    const err436 = { instancePath: instancePath + "/tests/" + i23 + "/expect/rule", schemaPath: "#/properties/tests/items/properties/expect/properties/rule/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err436];
+                    } else {
+                      vErrors.push(err436);
+                    }
+                    errors++;
+                  }
+                  if (!(data157 === "request-line.too-long" || data157 === "request-line.malformed" || data157 === "version.unsupported" || data157 === "method.not-allowed" || data157 === "method.unknown" || data157 === "target.malformed" || data157 === "target.forbidden" || data157 === "target.not-mounted" || data157 === "host.missing" || data157 === "host.malformed" || data157 === "host.conflict" || data157 === "host.not-allowed" || data157 === "fields.too-many" || data157 === "field.too-large" || data157 === "fields.too-large" || data157 === "field.malformed" || data157 === "field.repeated" || data157 === "framing.conflict" || data157 === "framing.transfer-coding" || data157 === "framing.content-length" || data157 === "framing.chunk" || data157 === "trailer.forbidden" || data157 === "trailer.too-large" || data157 === "content.too-large" || data157 === "expect.unsupported" || data157 === "timeout.head" || data157 === "timeout.content" || data157 === "timeout.keep-alive" || data157 === "timeout.write" || data157 === "timeout.worker" || data157 === "timeout.queue" || data157 === "worker.failed" || data157 === "connections.too-many" || data157 === "overload.queue" || data157 === "client.denied" || data157 === "content.too-slow" || data157 === "response.too-slow" || data157 === "rate.exceeded" || data157 === "client.blocked" || data157 === "memory.exhausted" || data157 === "spool.full" || data157 === "proxy.malformed")) {
+                    const err437 = { instancePath: instancePath + "/tests/" + i23 + "/expect/rule", schemaPath: "#/properties/tests/items/properties/expect/properties/rule/enum", keyword: "enum", params: { allowedValues: schema11.properties.tests.items.properties.expect.properties.rule.enum } };
+                    if (vErrors === null) {
+                      vErrors = [err437];
+                    } else {
+                      vErrors.push(err437);
+                    }
+                    errors++;
+                  }
+                }
+                if (data155.observed !== void 0) {
+                  let data158 = data155.observed;
+                  if (typeof data158 !== "string") {
+                    const err438 = { instancePath: instancePath + "/tests/" + i23 + "/expect/observed", schemaPath: "#/properties/tests/items/properties/expect/properties/observed/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err438];
+                    } else {
+                      vErrors.push(err438);
+                    }
+                    errors++;
+                  }
+                  if (!(data158 === "client.denied" || data158 === "request-line.too-long" || data158 === "fields.too-many" || data158 === "field.too-large" || data158 === "target.forbidden" || data158 === "content.too-large" || data158 === "host.not-allowed" || data158 === "method.not-allowed" || data158 === "rate.exceeded")) {
+                    const err439 = { instancePath: instancePath + "/tests/" + i23 + "/expect/observed", schemaPath: "#/properties/tests/items/properties/expect/properties/observed/enum", keyword: "enum", params: { allowedValues: schema11.properties.tests.items.properties.expect.properties.observed.enum } };
+                    if (vErrors === null) {
+                      vErrors = [err439];
+                    } else {
+                      vErrors.push(err439);
+                    }
+                    errors++;
+                  }
+                }
+                if (data155.status !== void 0) {
+                  let data159 = data155.status;
+                  if (!(typeof data159 == "number" && (!(data159 % 1) && !isNaN(data159)) && isFinite(data159))) {
+                    const err440 = { instancePath: instancePath + "/tests/" + i23 + "/expect/status", schemaPath: "#/properties/tests/items/properties/expect/properties/status/type", keyword: "type", params: { type: "integer" } };
+                    if (vErrors === null) {
+                      vErrors = [err440];
+                    } else {
+                      vErrors.push(err440);
+                    }
+                    errors++;
+                  }
+                  if (typeof data159 == "number" && isFinite(data159)) {
+                    if (data159 > 599 || isNaN(data159)) {
+                      const err441 = { instancePath: instancePath + "/tests/" + i23 + "/expect/status", schemaPath: "#/properties/tests/items/properties/expect/properties/status/maximum", keyword: "maximum", params: { comparison: "<=", limit: 599 } };
+                      if (vErrors === null) {
+                        vErrors = [err441];
+                      } else {
+                        vErrors.push(err441);
+                      }
+                      errors++;
+                    }
+                    if (data159 < 100 || isNaN(data159)) {
+                      const err442 = { instancePath: instancePath + "/tests/" + i23 + "/expect/status", schemaPath: "#/properties/tests/items/properties/expect/properties/status/minimum", keyword: "minimum", params: { comparison: ">=", limit: 100 } };
+                      if (vErrors === null) {
+                        vErrors = [err442];
+                      } else {
+                        vErrors.push(err442);
+                      }
+                      errors++;
+                    }
+                  }
+                }
+                if (data155.route !== void 0) {
+                  let data160 = data155.route;
+                  if (typeof data160 === "string") {
+                    if (func3(data160) > 1400) {
+                      const err443 = { instancePath: instancePath + "/tests/" + i23 + "/expect/route", schemaPath: "#/properties/tests/items/properties/expect/properties/route/maxLength", keyword: "maxLength", params: { limit: 1400 } };
+                      if (vErrors === null) {
+                        vErrors = [err443];
+                      } else {
+                        vErrors.push(err443);
+                      }
+                      errors++;
+                    }
+                  } else {
+                    const err444 = { instancePath: instancePath + "/tests/" + i23 + "/expect/route", schemaPath: "#/properties/tests/items/properties/expect/properties/route/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err444];
+                    } else {
+                      vErrors.push(err444);
+                    }
+                    errors++;
+                  }
+                }
+                if (data155.environ !== void 0) {
+                  let data161 = data155.environ;
+                  if (data161 && typeof data161 == "object" && !Array.isArray(data161)) {
+                    if (Object.keys(data161).length > 100) {
+                      const err445 = { instancePath: instancePath + "/tests/" + i23 + "/expect/environ", schemaPath: "#/properties/tests/items/properties/expect/properties/environ/maxProperties", keyword: "maxProperties", params: { limit: 100 } };
+                      if (vErrors === null) {
+                        vErrors = [err445];
+                      } else {
+                        vErrors.push(err445);
+                      }
+                      errors++;
+                    }
+                    for (const key29 in data161) {
+                      let data162 = data161[key29];
+                      if (typeof data162 !== "string" && data162 !== null) {
+                        const err446 = { instancePath: instancePath + "/tests/" + i23 + "/expect/environ/" + key29.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/tests/items/properties/expect/properties/environ/additionalProperties/type", keyword: "type", params: { type: schema11.properties.tests.items.properties.expect.properties.environ.additionalProperties.type } };
+                        if (vErrors === null) {
+                          vErrors = [err446];
+                        } else {
+                          vErrors.push(err446);
+                        }
+                        errors++;
+                      }
+                    }
+                  } else {
+                    const err447 = { instancePath: instancePath + "/tests/" + i23 + "/expect/environ", schemaPath: "#/properties/tests/items/properties/expect/properties/environ/type", keyword: "type", params: { type: "object" } };
+                    if (vErrors === null) {
+                      vErrors = [err447];
+                    } else {
+                      vErrors.push(err447);
+                    }
+                    errors++;
+                  }
+                }
+              } else {
+                const err448 = { instancePath: instancePath + "/tests/" + i23 + "/expect", schemaPath: "#/properties/tests/items/properties/expect/type", keyword: "type", params: { type: "object" } };
+                if (vErrors === null) {
+                  vErrors = [err448];
+                } else {
+                  vErrors.push(err448);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err449 = { instancePath: instancePath + "/tests/" + i23, schemaPath: "#/properties/tests/items/type", keyword: "type", params: { type: "object" } };
+            if (vErrors === null) {
+              vErrors = [err449];
+            } else {
+              vErrors.push(err449);
+            }
+            errors++;
+          }
+        }
+      } else {
+        const err450 = { instancePath: instancePath + "/tests", schemaPath: "#/properties/tests/type", keyword: "type", params: { type: "array" } };
+        if (vErrors === null) {
+          vErrors = [err450];
+        } else {
+          vErrors.push(err450);
+        }
+        errors++;
+      }
+    }
+    if (data.memory !== void 0) {
+      let data163 = data.memory;
+      if (data163 && typeof data163 == "object" && !Array.isArray(data163)) {
+        for (const key30 in data163) {
+          if (!(key30 === "budgetBytes")) {
+            const err451 = { instancePath: instancePath + "/memory", schemaPath: "#/properties/memory/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key30 } };
+            if (vErrors === null) {
+              vErrors = [err451];
+            } else {
+              vErrors.push(err451);
+            }
+            errors++;
+          }
+        }
+        if (data163.budgetBytes !== void 0) {
+          let data164 = data163.budgetBytes;
+          if (!(typeof data164 == "number" && (!(data164 % 1) && !isNaN(data164)) && isFinite(data164)) && typeof data164 !== "string") {
+            const err452 = { instancePath: instancePath + "/memory/budgetBytes", schemaPath: "#/properties/memory/properties/budgetBytes/type", keyword: "type", params: { type: schema11.properties.memory.properties.budgetBytes.type } };
+            if (vErrors === null) {
+              vErrors = [err452];
+            } else {
+              vErrors.push(err452);
+            }
+            errors++;
+          }
+          if (typeof data164 == "number" && isFinite(data164)) {
+            if (data164 > 1099511627776 || isNaN(data164)) {
+              const err453 = { instancePath: instancePath + "/memory/budgetBytes", schemaPath: "#/properties/memory/properties/budgetBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
+              if (vErrors === null) {
+                vErrors = [err453];
+              } else {
+                vErrors.push(err453);
+              }
+              errors++;
+            }
+            if (data164 < 1048576 || isNaN(data164)) {
+              const err454 = { instancePath: instancePath + "/memory/budgetBytes", schemaPath: "#/properties/memory/properties/budgetBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1048576 } };
+              if (vErrors === null) {
+                vErrors = [err454];
+              } else {
+                vErrors.push(err454);
+              }
+              errors++;
+            }
+          }
+          if (typeof data164 === "string") {
+            if (!pattern0.test(data164)) {
+              const err455 = { instancePath: instancePath + "/memory/budgetBytes", schemaPath: "#/properties/memory/properties/budgetBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+              if (vErrors === null) {
+                vErrors = [err455];
+              } else {
+                vErrors.push(err455);
+              }
+              errors++;
+            }
+          }
+        }
+      } else {
+        const err456 = { instancePath: instancePath + "/memory", schemaPath: "#/properties/memory/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err456];
+        } else {
+          vErrors.push(err456);
+        }
+        errors++;
+      }
+    }
+    if (data.spool !== void 0) {
+      let data165 = data.spool;
+      if (data165 && typeof data165 == "object" && !Array.isArray(data165)) {
+        for (const key31 in data165) {
+          if (!(key31 === "maxBytes")) {
+            const err457 = { instancePath: instancePath + "/spool", schemaPath: "#/properties/spool/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key31 } };
+            if (vErrors === null) {
+              vErrors = [err457];
+            } else {
+              vErrors.push(err457);
+            }
+            errors++;
+          }
+        }
+        if (data165.maxBytes !== void 0) {
+          let data166 = data165.maxBytes;
+          if (!(typeof data166 == "number" && (!(data166 % 1) && !isNaN(data166)) && isFinite(data166)) && typeof data166 !== "string") {
+            const err458 = { instancePath: instancePath + "/spool/maxBytes", schemaPath: "#/properties/spool/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.spool.properties.maxBytes.type } };
+            if (vErrors === null) {
+              vErrors = [err458];
+            } else {
+              vErrors.push(err458);
+            }
+            errors++;
+          }
+          if (typeof data166 == "number" && isFinite(data166)) {
+            if (data166 > 1125899906842624 || isNaN(data166)) {
+              const err459 = { instancePath: instancePath + "/spool/maxBytes", schemaPath: "#/properties/spool/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1125899906842624 } };
+              if (vErrors === null) {
+                vErrors = [err459];
+              } else {
+                vErrors.push(err459);
+              }
+              errors++;
+            }
+            if (data166 < 1 || isNaN(data166)) {
+              const err460 = { instancePath: instancePath + "/spool/maxBytes", schemaPath: "#/properties/spool/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+              if (vErrors === null) {
+                vErrors = [err460];
+              } else {
+                vErrors.push(err460);
+              }
+              errors++;
+            }
+          }
+          if (typeof data166 === "string") {
+            if (!pattern0.test(data166)) {
+              const err461 = { instancePath: instancePath + "/spool/maxBytes", schemaPath: "#/properties/spool/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+              if (vErrors === null) {
+                vErrors = [err461];
+              } else {
+                vErrors.push(err461);
+              }
+              errors++;
+            }
+          }
+        }
+      } else {
+        const err462 = { instancePath: instancePath + "/spool", schemaPath: "#/properties/spool/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err462];
+        } else {
+          vErrors.push(err462);
         }
         errors++;
       }
     }
   } else {
-    const err292 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    const err463 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     if (vErrors === null) {
-      vErrors = [err292];
+      vErrors = [err463];
     } else {
-      vErrors.push(err292);
+      vErrors.push(err463);
     }
     errors++;
   }

@@ -27,6 +27,11 @@ export function parseDuration(text: string): number | undefined {
   return milliseconds === undefined ? undefined : (Number(digits) * milliseconds) / 1000;
 }
 
+/** Bytes a second of `"1KiB/s"`; undefined if it is no rate. */
+export function parseRate(text: string): number | undefined {
+  return text.endsWith('/s') ? parseSize(text.slice(0, -2)) : undefined;
+}
+
 /** What a text that is no quantity may have been meant as, as a policy file would have it. */
 type Guess = { readonly text: string; readonly number: number };
 
@@ -49,6 +54,12 @@ export function nearDurations(text: string): readonly Guess[] {
   return unit === undefined
     ? []
     : [{ text: `"${digits}${unit}"`, number: (Number(digits) * (millisecondsOf[unit] ?? 1)) / 1000 }];
+}
+
+/** `500`, `1KiB` and `1k/s`: what would be a size once the time is away. */
+export function nearRates(text: string): readonly Guess[] {
+  const sizes = nearSizes(text.replace(/ ?(\/s|\/sec|ps)$/i, ''));
+  return sizes.map(({ text: size, number }) => ({ text: size.replace(/"$/, '/s"'), number }));
 }
 
 function unitOfWord(word: string): string | undefined {
@@ -80,6 +91,12 @@ export function formatSize(bytes: number): string {
     if (bytes >= size && bytes % size === 0) return `${bytes / size}${unit}`;
   }
   return bytes === 1 ? '1 byte' : `${bytes} bytes`;
+}
+
+/** `1024` bytes a second as `1KiB/s`. */
+export function formatRate(bytesPerSecond: number): string {
+  const size = formatSize(bytesPerSecond);
+  return `${size.endsWith('B') ? size : `${bytesPerSecond}B`}/s`;
 }
 
 /** `0.5` seconds as `500ms`: in the largest unit that divides it. */

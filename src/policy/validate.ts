@@ -8,7 +8,8 @@ import { type Mistake, PolicyError } from './mistake.ts';
 import type { PolicyFile } from './policy-file.generated.ts';
 import { expectation, knownKeys, type PolicyKey } from './policy-key.ts';
 import { schemaErrors } from './policy-validator.generated.ts';
-import { nearCounts, nearDurations, nearSizes, parseDuration, parseSize } from './quantity.ts';
+import { nearCounts, nearDurations, nearRates, nearSizes, parseDuration, parseRate, parseSize } from './quantity.ts';
+import { rateLimitProblems } from './rate-limit-conflict.ts';
 import { type RepeatedKey, repeatedKeys } from './repeated-key.ts';
 import { routeProblems } from './route-conflict.ts';
 
@@ -35,7 +36,9 @@ export function validate(document: SourceDocument): PolicyFile {
   const errors = firstOfEachPlace(schemaErrors(file));
   const problems = [...formatProblems(document.root)];
   // Of routes that are not even routes there is nothing to compare.
-  if (errors.length + problems.length === 0) problems.push(...routeProblems(document, file as PolicyFile));
+  if (errors.length + problems.length === 0) {
+    problems.push(...routeProblems(document, file as PolicyFile), ...rateLimitProblems(file as PolicyFile));
+  }
   const count = repeated.length + errors.length + problems.length;
   if (count === 0) return file as PolicyFile;
   const mistakes = [
@@ -55,6 +58,7 @@ function withNumbers(node: SourceNode, pointer: string): unknown {
   }
   if (kind === 'size' && typeof value === 'string') return parseSize(value) ?? value;
   if (kind === 'duration' && typeof value === 'string') return parseDuration(value) ?? value;
+  if (kind === 'rate' && typeof value === 'string') return parseRate(value) ?? value;
   if (kind !== 'object' || node.members === undefined) return value;
   const object: Record<string, unknown> = Object.create(null);
   for (const { name, node: member } of node.members) {
@@ -124,7 +128,7 @@ function listOf(pointer: string): (PolicyKey & { readonly kind: 'list' }) | unde
 function nearestValue(pointer: string, value: unknown): string {
   const key = keyAt(pointer) ?? listOf(pointer);
   if (typeof value !== 'string') return '';
-  if (key?.kind === 'size' || key?.kind === 'duration' || key?.kind === 'count') return nearestQuantity(key, value);
+  if (key !== undefined && 'minimum' in key) return nearestQuantity(key, value);
   if (key?.kind !== 'choice' && key?.kind !== 'list') return '';
   const nearest = nearestTo(value, key.values);
   // Where the list itself is a string, it was to have one element.
@@ -132,12 +136,15 @@ function nearestValue(pointer: string, value: unknown): string {
   return nearest === undefined ? '' : `; did you mean ${isElement ? `"${nearest}"` : `["${nearest}"]`}?`;
 }
 
-type Quantity = PolicyKey & { readonly kind: 'size' | 'duration' | 'count' };
+type Quantity = Extract<PolicyKey, { readonly minimum: number }>;
+
+const guesses = { size: nearSizes, duration: nearDurations, rate: nearRates, count: nearCounts } as const;
 
 /** Only of what could stand there: a guess that is refused as well helps nobody. */
 function nearestQuantity({ kind, minimum, maximum }: Quantity, value: string): string {
-  const units = kind === 'size' ? nearSizes(value) : kind === 'duration' ? nearDurations(value) : nearCounts(value);
-  const meant = units.filter(({ number }) => number >= minimum && number <= maximum).map(({ text }) => text);
+  const meant = guesses[kind](value)
+    .filter(({ number }) => number >= minimum && number <= maximum)
+    .map(({ text }) => text);
   return meant.length === 0 ? '' : `; did you mean ${meant.join(' or ')}?`;
 }
 

@@ -1,8 +1,8 @@
 import { keyAt } from './key-at.ts';
-import type { Policy, Route } from './policy.ts';
+import type { Policy, RateLimit, Route } from './policy.ts';
 import type { PolicyKey } from './policy-key.ts';
 import { policyValue } from './policy-value.ts';
-import { formatDuration, formatSize } from './quantity.ts';
+import { formatDuration, formatRate, formatSize } from './quantity.ts';
 
 const mostElements = 20;
 
@@ -22,13 +22,23 @@ function textOf(value: unknown, pointer: string): string {
   if (typeof value === 'number') return numberText(value, keyAt(pointer)?.kind);
   if (!Array.isArray(value)) return typeof value === 'object' ? JSON.stringify(value) : String(value);
   if (value.length === 0) return 'empty';
-  const shown = value.slice(0, mostElements).join(', ');
+  const shown = value.slice(0, mostElements).map(elementText).join(', ');
   return value.length > mostElements ? `${shown} and ${value.length - mostElements} more` : shown;
+}
+
+/** `per-client (100 per 1s)`: of a rate limit what it allows, of anything else itself. */
+function elementText(element: unknown): string {
+  return typeof element === 'object' && element !== null ? limitText(element as RateLimit) : String(element);
+}
+
+function limitText({ name, requests, perMs }: RateLimit): string {
+  return `${name} (${requests} per ${formatDuration(perMs / 1000)})`;
 }
 
 /** Durations are milliseconds in a policy. */
 function numberText(value: number, kind: PolicyKey['kind'] | undefined): string {
   if (kind === 'size') return formatSize(value);
   if (kind === 'duration') return value === 0 ? 'no deadline' : formatDuration(value / 1000);
+  if (kind === 'rate') return value === 0 ? 'none' : formatRate(value);
   return String(value);
 }

@@ -136,6 +136,25 @@ export const catalogue: Readonly<Record<RuleId, RulePage>> = {
     example: get,
     policy: { clients: { deny: ['127.0.0.0/8'] } },
   },
+  'client.blocked': {
+    meaning:
+      'The client collected too many refusals and is blocked for a while (the jail). Nothing of what it sends is read; Retry-After says for how long.',
+    example: get,
+    policy: { jail: { maxScore: 10 } },
+    when: 'the client was refused by `framing.conflict` before',
+  },
+  'rate.exceeded': {
+    meaning:
+      'More requests than a rate limit lets pass. Retry-After says in how many seconds the next one may come, RateLimit and RateLimit-Policy which limit it was.',
+    example: `${get}${get}`,
+    policy: { rateLimits: [{ name: 'per-client', requests: 1, per: '1h' }] },
+  },
+  'proxy.malformed': {
+    meaning:
+      'A connection of a trusted proxy does not begin with a PROXY header of the version that the policy asks for. Whose connection it is cannot be known.',
+    example: get,
+    policy: { clients: { trustedProxies: ['127.0.0.0/8'], proxyProtocol: 'any' } },
+  },
   'expect.unsupported': {
     meaning: 'An Expect field with anything but `100-continue`.',
     example: 'GET / HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\n\r\n',
@@ -150,6 +169,11 @@ export const catalogue: Readonly<Record<RuleId, RulePage>> = {
     example: `${post}Content-Length: 5\r\n\r\nhel`,
     when: 'nothing more comes for as long as `/timeouts/content`',
   },
+  'content.too-slow': {
+    meaning: 'Content came, but on average too slowly: bytes that trickle in reset `/timeouts/content`, and not this.',
+    example: `${post}Content-Length: 1000000\r\n\r\nhel`,
+    when: 'a byte comes now and then, for longer than `/timeouts/rateGrace`',
+  },
   'timeout.keep-alive': {
     meaning: 'An idle connection was closed. No request is refused by it, and it is not logged.',
     example: get,
@@ -159,6 +183,11 @@ export const catalogue: Readonly<Record<RuleId, RulePage>> = {
     meaning: 'The client took no byte of the response for too long: the connection is closed, whatever was on its way.',
     example: get,
     when: 'the response is long and is not read for as long as `/timeouts/write`',
+  },
+  'response.too-slow': {
+    meaning: 'The client took the response too slowly, on average: the connection is closed, whatever was on its way.',
+    example: get,
+    when: 'the response is long and a few bytes of it are read now and then, for longer than `/timeouts/rateGrace`',
   },
   'timeout.worker': {
     meaning: 'The application did not begin its response, or did not go on with it, in time.',
@@ -182,6 +211,18 @@ export const catalogue: Readonly<Record<RuleId, RulePage>> = {
     policy: { connections: { max: 1 } },
     when: 'another connection is open',
     closesUnread: true,
+  },
+  'memory.exhausted': {
+    meaning:
+      'What all connections keep waiting fills the memory that they may have together, and this one kept most of it. A response that has begun is cut.',
+    example: `${post}Content-Length: 1048576\r\n\r\nhel`,
+    when: 'connections keep more than `/memory/budgetBytes` waiting, and this one most of it',
+  },
+  'spool.full': {
+    meaning:
+      'The content is more than memory may hold of it, and the files that would take it have reached their limit, or the disk is full. The log says which.',
+    example: `${post}Content-Length: 1048576\r\n\r\n{a*1048576}`,
+    policy: { spool: { maxBytes: '64KiB' } },
   },
   'overload.queue': {
     meaning: 'As many requests as the policy allows wait for a worker.',

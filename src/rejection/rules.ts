@@ -39,6 +39,10 @@ export const rules = {
   'trailer.forbidden': { status: 400, source: 'RFC 9110 section 6.5.1', pointer: '/request/trailers', ends: 'connection' },
   'trailer.too-large': { status: 431, source: 'RFC 6585 section 5', pointer: '/request/fields', ends: 'connection' },
   'content.too-large': { status: 413, source: 'RFC 9110 section 15.5.14', pointer: '/request/content/maxBytes', ends: 'connection', observable: true },
+  'content.too-slow': { status: 408, source: 'RFC 9110 section 15.5.9', pointer: '/timeouts/contentMinRate', ends: 'connection' },
+  'response.too-slow': { status: null, source: 'RFC 9112 section 9.5', pointer: '/timeouts/writeMinRate', ends: 'connection' },
+  'rate.exceeded': { status: 429, source: 'RFC 6585 section 4', pointer: '/rateLimits', ends: 'request', observable: true },
+  'client.blocked': { status: 429, source: 'RFC 6585 section 4', pointer: '/jail', ends: 'connection' },
   'client.denied': { status: 403, source: 'RFC 9110 section 15.5.4', pointer: '/clients', ends: 'connection', observable: true },
   'expect.unsupported': { status: 417, source: 'RFC 9110 section 10.1.1', pointer: null, ends: 'connection' },
   'timeout.head': { status: 408, source: 'RFC 9110 section 15.5.9', pointer: '/timeouts/head', ends: 'connection' },
@@ -49,6 +53,9 @@ export const rules = {
   'timeout.queue': { status: 503, source: 'RFC 9110 section 15.6.4', pointer: '/timeouts/queue', ends: 'request' },
   'worker.failed': { status: 502, source: 'RFC 9110 section 15.6.3', pointer: null, ends: 'request' },
   'connections.too-many': { status: 503, source: 'RFC 9110 section 15.6.4', pointer: '/connections/max', ends: 'connection' },
+  'proxy.malformed': { status: null, source: 'PROXY protocol section 2', pointer: '/clients/proxyProtocol', ends: 'connection' },
+  'memory.exhausted': { status: 503, source: 'RFC 9110 section 15.6.4', pointer: '/memory/budgetBytes', ends: 'connection' },
+  'spool.full': { status: 503, source: 'RFC 9110 section 15.6.4', pointer: '/spool/maxBytes', ends: 'connection' },
   'overload.queue': { status: 503, source: 'RFC 9110 section 15.6.4', pointer: '/queue/max', ends: 'request' },
 } as const satisfies Record<string, Rule>;
 
@@ -67,8 +74,9 @@ export const observableRules: readonly ObservableRule[] = (Object.keys(rules) as
 
 /** Why a rule cannot be observed, in words that follow it. */
 export function whyEnforced(rule: RuleId): string {
-  if (rule.startsWith('timeout.')) return 'it ends a wait that nothing else would end';
+  if (rule.startsWith('timeout.') || rule.endsWith('.too-slow')) return 'it ends a wait that nothing else would end';
   if (rule === 'fields.too-large' || rule === 'trailer.too-large') return 'it bounds the memory of a connection';
+  if (rule === 'client.blocked') return 'the request was not read';
   if (rules[rule].status === 503) return 'it keeps the server within its means';
   if (rule === 'target.not-mounted') return 'no application is there';
   if (rules[rule].status === 502) return 'there would be nothing to pass on';

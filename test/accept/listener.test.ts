@@ -22,7 +22,7 @@ async function turns(count = 10): Promise<void> {
 
 describe('a listener', () => {
   it('closes connections above the policy’s number, and says so', async () => {
-    await start((policy) => ({ ...policy, connections: { max: 2 } }));
+    await start((policy) => ({ ...policy, connections: { ...policy.connections, max: 2 } }));
     const clients = [await edge.client(), await edge.client()];
     const third = await edge.client();
     assert.equal(await third.receiveAll(), '');

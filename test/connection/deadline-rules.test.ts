@@ -9,7 +9,16 @@ const post = (length: number): string => `POST / HTTP/1.1\r\nHost: a\r\nContent-
 const ok = '200 OK\0';
 
 /** All different, so that a test sees which one it was. */
-const timeouts = { headMs: 3000, contentMs: 5000, writeMs: 7000, queueMs: 11_000, workerMs: 13_000 };
+const timeouts = {
+  headMs: 3000,
+  contentMs: 5000,
+  contentMinRate: 0,
+  writeMs: 7000,
+  writeMinRate: 0,
+  rateGraceMs: 10_000,
+  queueMs: 11_000,
+  workerMs: 13_000,
+};
 const idleMs = 2000;
 const withTimeouts = (policy: Policy): Policy => ({
   ...policy,
