@@ -1,10 +1,13 @@
+import { tmpdir } from 'node:os';
 import { Listener } from './accept/listener.ts';
 import { Arrival } from './connection/arrival.ts';
 import { createDateLine } from './connection/date-line.ts';
 import { Deadlines } from './connection/deadlines.ts';
 import type { Edge } from './connection/edge-context.ts';
+import { MemoryBudget } from './connection/memory-budget.ts';
 import { Observations } from './connection/observations.ts';
 import { RequestIds } from './connection/request-id.ts';
+import { Spool } from './connection/spool.ts';
 import { survivingCanary } from './http1/canary.ts';
 import { compileLlhttp } from './http1/llhttp/compile.ts';
 import { instantiateLlhttp, type Llhttp } from './http1/llhttp/instance.ts';
@@ -135,6 +138,8 @@ function createEdge(
     responseHead: new ResponseHead(),
     dispatcher,
     deadlines: new Deadlines(performance),
+    memory: new MemoryBudget(),
+    spool: new Spool(tmpdir()),
     log,
     observations: new Observations(),
     recorder: order.record === null ? null : new Recorder(order.record, log),

@@ -19,7 +19,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   inspect: ['http1', 'rejection'],
   // `inline` runs the same application code as a worker does.
   upstream: ['http1', 'inspect', 'link', 'rejection', 'telemetry', 'worker'],
-  connection: ['http1', 'inspect', 'policy', 'rejection', 'telemetry', 'upstream'],
+  connection: ['http1', 'inspect', 'link', 'policy', 'rejection', 'telemetry', 'upstream'],
   accept: ['connection', 'http1'],
   'edge.ts': ['accept', 'connection', 'http1', 'inspect', 'policy', 'process', 'telemetry', 'upstream', 'worker'],
   suggestion: [],
