@@ -29,7 +29,7 @@ export class HeldRequest implements DispatchedRequest {
   readonly environ: Readonly<Record<string, string>>;
   readonly hasContent: boolean;
   isAborted = false;
-  contentHasEnded = false;
+  contentHasEnded: boolean;
   acknowledged = 0;
   readonly #sink: ResponseSink;
   readonly #content: Buffer[] = [];
@@ -40,6 +40,7 @@ export class HeldRequest implements DispatchedRequest {
       texts.flatMap((key, index) => (index % 2 === 0 && key !== '' ? [[key, texts[index + 1] ?? '']] : [])),
     );
     this.hasContent = hasContent;
+    this.contentHasEnded = !hasContent;
     this.#sink = sink;
   }
 
