@@ -11,6 +11,8 @@ export type PolicyInForce = {
   readonly headLimits: RequestPolicy;
   /** What holds before the route is known, and where no route takes the request. */
   readonly general: EffectivePolicy;
+  /** Ids of all rate limits, those of routes among them. */
+  readonly rateLimits: ReadonlySet<string>;
   /** What holds for a request whose form was inspected. */
   for(head: RequestHead, inspection: Inspection): EffectivePolicy;
 };
@@ -24,7 +26,8 @@ export function putInForce(policy: Policy): PolicyInForce {
     base.parserLimits,
   );
   const general = { ...base, checksHeadLimits: isNarrower(base.request, headLimits) };
-  if (routed.length === 0) return { policy, headLimits, general, for: () => general };
+  const rateLimits = new Set([base, ...routed].flatMap((effective) => effective.rateLimits ?? []).map(({ id }) => id));
+  if (routed.length === 0) return { policy, headLimits, general, rateLimits, for: () => general };
   const routes = new RouteTable(
     policy.routes.map((route, index) => {
       const effective = routed[index] ?? base;
@@ -35,6 +38,7 @@ export function putInForce(policy: Policy): PolicyInForce {
     policy,
     headLimits,
     general,
+    rateLimits,
     for: (head, inspection) => routes.find(head, inspection) ?? general,
   };
 }
