@@ -95,8 +95,8 @@ function keyOf(schema) {
   if (form === '"integer"') return { kind: 'count', unit, minimum, maximum };
   if (form === '"string"' && schema.enum) return { kind: 'choice', values: schema.enum };
   if (form === '"string"') {
-    const item = schema.pattern === undefined ? undefined : schema.description;
-    return { kind: 'text', item, maxLength: schema.maxLength };
+    // Where not every text will do, the title says in words which.
+    return { kind: 'text', item: schema.title, maxLength: schema.maxLength };
   }
   if (form === '"array"' && schema.items.type === 'string') {
     return { kind: 'list', item: schema.items.description, values: schema.items.enum ?? [], minItems, maxItems };

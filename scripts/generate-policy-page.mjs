@@ -141,7 +141,7 @@ function typeText(part) {
   if (unit === 'seconds') return `a duration from ${minimum === 0 ? '0' : duration(minimum)} to ${duration(maximum)}`;
   if (type === 'integer') return `a whole number${unit ? ` of ${unit}` : ''} from ${minimum} to ${maximum}`;
   if (type === 'array') return `a list of ${part.minItems ? '1' : '0'} to ${part.maxItems}${elements(part.items)}`;
-  if (part.pattern) return part.description;
+  if (part.title) return part.title;
   if (type === 'object') return `an object of at most ${part.maxProperties} keys`;
   return `a string of at most ${part.maxLength} characters`;
 }
