@@ -110,6 +110,23 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    behaviour: 'explain names the rate limits that a request counts under, and does not judge them',
+    args: 'explain -P limited.json pass.http',
+    code: 0,
+    out: [
+      /^counted {3}\/rateLimits = per-client \(100 per 1s for each client, burst 200, block 1m\), all \(5000 per 1s for all together, exact\) {2}limited\.json:\d+:\d+\n {10}not judged here: that takes a clock/m,
+    ],
+  },
+  {
+    behaviour: 'explain names the rate limits of the route, and none of what has none or is refused',
+    args: 'explain -P limited.json login.http',
+    code: 1,
+    out: [
+      /^counted {3}\/routes\/0\/rateLimits = login \(5 per 1m for each client, cost 5\) /m,
+      /^(?!(.*\n)*counted(.*\n)*counted)/,
+    ],
+  },
+  {
     behaviour: 'explain says that no policy can allow it',
     args: 'explain framing.http',
     code: 1,
