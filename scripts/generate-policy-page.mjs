@@ -38,10 +38,15 @@ function leavesOf(part, pointer = '') {
   const { $schema, extends: base, tests, ...values } = part;
   return Object.entries(values).flatMap(([name, value]) => {
     const inner = pointer === '' ? name : `${pointer}.${name}`;
+    if (name === 'rateLimits') return value.length === 0 ? [] : [`\`${inner}\` ${value.map(limitText).join(', ')}`];
     if (Array.isArray(value))
       return [`\`${inner}\` ${value.length > 7 ? `(${value.length} of them)` : value.join(' ')}`];
     return typeof value === 'object' ? leavesOf(value, inner) : [`\`${inner}\` ${value}`];
   });
+}
+
+function limitText({ name, requests, per }) {
+  return `${name} (${requests} per ${per})`;
 }
 
 function observableTable(ids, rules) {

@@ -223,8 +223,9 @@ function fileOf(name: string): PolicyFile {
   return parse(textOf(name)) as PolicyFile;
 }
 
-/** What no bytes show, however they are chosen: it takes time, load, or an application that does not read. */
-const beyondTests = /^\/(timeouts|keepAlive|connections|queue|response)\/|^\/request\/content\/memoryBytes$/;
+/** What no bytes show, however they are chosen: it takes time, load, other requests, or an application that does not read. */
+const beyondTests =
+  /^\/(timeouts|keepAlive|connections|spool|rateLimits|jail|queue|response)(\/|$)|^\/request\/content\/(memoryBytes|delivery)$/;
 
 describe('the shipped policies', () => {
   it('are named as `extends` and -P have them, default first', () => {
