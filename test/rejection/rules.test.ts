@@ -126,7 +126,7 @@ describe('each rule', () => {
 
   it('names its source and, if a policy can allow it, the policy’s key', () => {
     for (const [id, { source, pointer }] of Object.entries(rules) as [RuleId, Rule][]) {
-      assert.match(source, /^RFC \d{4} section \d+(\.\d+)*$/, id);
+      assert.match(source, /^(RFC \d{4}|PROXY protocol) section \d+(\.\d+)*$/, id);
       if (pointer !== null) assert.ok(pointer in policyKeys, `${id}: ${pointer}`);
     }
   });
