@@ -20,7 +20,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // `inline` runs the same application code as a worker does.
   upstream: ['http1', 'inspect', 'link', 'rejection', 'telemetry', 'worker'],
   connection: ['http1', 'inspect', 'policy', 'rejection', 'telemetry', 'upstream'],
-  accept: ['connection', 'http1'],
+  accept: ['connection', 'http1', 'inspect'],
   'edge.ts': ['accept', 'connection', 'http1', 'inspect', 'policy', 'process', 'telemetry', 'upstream', 'worker'],
   suggestion: [],
   telemetry: [],
