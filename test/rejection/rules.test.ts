@@ -9,6 +9,7 @@ import { catalogue, type RulePage } from '../../src/rejection/catalogue.ts';
 import { reject } from '../../src/rejection/rejection.ts';
 import { type Rule, type RuleId, rules } from '../../src/rejection/rules.ts';
 import { mountAt } from '../../src/upstream/mount.ts';
+import { proxyCases } from '../accept/proxy-cases.ts';
 import { TestEdge } from '../connection/edge-harness.ts';
 import { parserCaseFiles, parserCases } from '../http1/parser-cases.ts';
 import { inspectCaseFiles, inspectCases } from '../inspect/inspect-cases.ts';
@@ -17,7 +18,7 @@ import type { RawClient } from '../support/raw-client.ts';
 import { NodeHarness } from '../upstream/node-harness.ts';
 
 const ids = Object.keys(rules) as RuleId[];
-const rowsOfCases = [...parserCaseFiles.flatMap(parserCases), ...inspectCaseFiles.flatMap(inspectCases)];
+const rowsOfCases = [...parserCaseFiles.flatMap(parserCases), ...inspectCaseFiles.flatMap(inspectCases), ...proxyCases];
 const fromCases = rowsOfCases.flatMap(({ rejected }) => (rejected === undefined ? [] : [rejected]));
 
 let edge: TestEdge;
@@ -123,7 +124,7 @@ describe('each rule', () => {
 
   it('names its source and, if a policy can allow it, the policy’s key', () => {
     for (const [id, { source, pointer }] of Object.entries(rules) as [RuleId, Rule][]) {
-      assert.match(source, /^RFC \d{4} section \d+(\.\d+)*$/, id);
+      assert.match(source, /^(RFC \d{4}|PROXY protocol) section \d+(\.\d+)*$/, id);
       if (pointer !== null) assert.ok(pointer in policyKeys, `${id}: ${pointer}`);
     }
   });
