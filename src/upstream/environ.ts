@@ -23,6 +23,9 @@ const neverPassed =
   fieldSet('content-length') |
   allForwardingFields;
 
+/** Two fields of this id may well have two names, and do so behind most proxies. */
+const manyNames = fieldSet('x-forwarded-');
+
 /** Upper case of a name's byte in a key; 0 for a byte that drops the field. */
 const keyByte = new Uint8Array(256);
 for (const c of 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789') keyByte[c.charCodeAt(0)] = c.charCodeAt(0);
@@ -144,11 +147,11 @@ export class EnvironEncoder {
    * over bytes without calls: this is a tenth of what a request costs.
    */
   private putFields(head: RequestHead, inspection: Inspection): boolean {
-    if (head.repeated !== 0 || nominatedFields(head).length > 0) return false;
+    const dropped = neverPassed & ~inspection.passedForwarding;
+    if ((head.repeated & ~dropped & ~manyNames) !== 0 || nominatedFields(head).length > 0) return false;
     const { bytes, base, fieldCount } = head;
     const { bytes: out, marks } = this;
     const absolute = inspection.target.form === 'absolute';
-    const dropped = neverPassed & ~inspection.passedForwarding;
     let at = this.at;
     let kept = 0;
     for (let index = 0; index < fieldCount; index++) {
