@@ -3,6 +3,7 @@ import type { Arrival } from '../connection/arrival.ts';
 import { Connection } from '../connection/connection.ts';
 import type { Edge } from '../connection/edge-context.ts';
 import { PrefixViews } from '../http1/prefix-views.ts';
+import { preambleFrom } from './proxy-preamble.ts';
 
 /** One socket that the master has bound, and how its requests are named in environs. */
 export type BoundSocket = { readonly descriptor: number; readonly arrival: Arrival };
@@ -79,7 +80,9 @@ export class Listener {
     }
     handle.setNoDelay?.(true);
     const socket = new ClientSocket(handle, this.onread);
-    socket.connection = new Connection(this.edge, socket, arrival, this.onClosed);
+    const { proxies, policy } = this.edge.policy;
+    const preamble = preambleFrom(socket, policy.proxies.protocol, proxies);
+    socket.connection = new Connection(this.edge, socket, arrival, preamble, this.onClosed);
     this.connections.add(socket.connection);
   }
 

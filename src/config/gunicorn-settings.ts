@@ -97,12 +97,12 @@ export const gunicornSettings = {
   initgroups: later('a service manager can set the groups', ['--initgroups'], false),
   tmp_upload_dir: none('TMPDIR says where temporary files go', [], null),
   secure_scheme_headers: none(
-    'a header of the client decides nothing; trusted proxies will be named in the policy, /clients/trustedProxies',
+    'X-Forwarded-Proto of a trusted proxy says the scheme; the policy names those proxies, /clients/trustedProxies',
     [],
     { 'X-FORWARDED-PROTOCOL': 'ssl', 'X-FORWARDED-PROTO': 'https', 'X-FORWARDED-SSL': 'on' },
   ),
-  forwarded_allow_ips: later(
-    'trusted proxies will be named in the policy, /clients/trustedProxies; until then forwarding fields are removed',
+  forwarded_allow_ips: none(
+    'the policy names trusted proxies, /clients/trustedProxies; from others forwarding fields are removed',
     ['--forwarded-allow-ips <addresses>'],
     '127.0.0.1,::1',
   ),
@@ -177,8 +177,12 @@ export const gunicornSettings = {
   nworkers_changed: hook('master'),
   on_exit: hook('master'),
   ssl_context: later(tls, [], null),
-  proxy_protocol: later('', ['--proxy-protocol [mode]'], 'off'),
-  proxy_allow_ips: later('', ['--proxy-allow-from <addresses>'], '127.0.0.1,::1'),
+  proxy_protocol: none('the policy says which version, /clients/proxyProtocol', ['--proxy-protocol [mode]'], 'off'),
+  proxy_allow_ips: none(
+    'the policy names trusted proxies, /clients/trustedProxies',
+    ['--proxy-allow-from <addresses>'],
+    '127.0.0.1,::1',
+  ),
   protocol: none(uwsgiListener, ['--protocol <protocol>'], 'http'),
   uwsgi_allow_ips: none(uwsgiListener, ['--uwsgi-allow-from <addresses>'], '127.0.0.1,::1'),
   keyfile: later(tls, ['--keyfile <file>'], null),

@@ -2,18 +2,19 @@ import type { Socket } from 'node:net';
 import type { RequestHead } from '../http1/request-head.ts';
 import { type ParserHandler, RequestParser } from '../http1/request-parser.ts';
 import { CONTINUE_RESPONSE } from '../http1/response-writer.ts';
-import { type ClientAddress, parseAddress } from '../inspect/client-address.ts';
 import type { EffectivePolicy } from '../policy/effective.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
 import { type Rejection, reject } from '../rejection/rejection.ts';
 import { rules } from '../rejection/rules.ts';
-import { type Arrival, clientAddressOf } from './arrival.ts';
+import type { Arrival } from './arrival.ts';
+import { Client } from './client.ts';
 import { Waiting } from './deadlines.ts';
 import type { Edge } from './edge-context.ts';
 import { Exchange, type ExchangeOwner } from './exchange.ts';
 import type { MemoryHolder } from './memory-budget.ts';
 import { Outbox, type OutboxOwner } from './outbox.ts';
 import { Patience } from './patience.ts';
+import type { Preamble } from './preamble.ts';
 import { ReceivedRequest, type Sender } from './received-request.ts';
 import { refusal } from './refusal.ts';
 import { type Input, nextState, type State } from './state.ts';
@@ -27,7 +28,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   heldBytes = 0;
   private readonly edge: Edge;
   private readonly socket: Socket;
-  private readonly arrival: Arrival;
+  private readonly client: Client;
   private readonly onClosed: (connection: Connection) => void;
   private readonly parser: RequestParser;
   private readonly outbox: Outbox;
@@ -37,10 +38,10 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   private policy: PolicyInForce;
   /** What holds for the request that runs, or ran last. */
   private effective: EffectivePolicy;
-  private clientAddress: ClientAddress | undefined;
+  /** Null once it has come, or where there is none. */
+  private preamble: Preamble | null;
   private state: State = 'idle';
   private exchange: Exchange | undefined;
-  private pairs: Uint8Array | undefined;
   private requests = 0;
   /** Bytes of declared content that have not come; Infinity for chunks, whose sum is not known. */
   private contentLeft = 0;
@@ -53,11 +54,18 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   private clientCloses = false;
   private isDraining = false;
 
-  constructor(edge: Edge, socket: Socket, arrival: Arrival, onClosed: (connection: Connection) => void) {
+  constructor(
+    edge: Edge,
+    socket: Socket,
+    arrival: Arrival,
+    preamble: Preamble | null,
+    onClosed: (connection: Connection) => void,
+  ) {
     super();
     this.edge = edge;
     this.socket = socket;
-    this.arrival = arrival;
+    this.client = new Client(socket, arrival, edge.policy);
+    this.preamble = preamble;
     this.onClosed = onClosed;
     this.policy = edge.policy;
     this.effective = edge.policy.general;
@@ -78,7 +86,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
       if (this.state === 'idle') this.firstByte();
       // RFC 9112 section 2.2: an empty line, which may have come long before, is no byte of the request behind it.
       else if (this.state === 'receiving-head' && this.parser.isBetweenRequests) this.adoptPolicy();
-      this.parser.receive(bytes);
+      const ofRequests = this.preamble === null ? bytes : this.receivePreamble(bytes, this.preamble);
+      if (ofRequests !== undefined) this.parser.receive(ofRequests);
     } catch (error) {
       this.fault(error);
     }
@@ -120,6 +129,13 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.clientCloses = !head.keepAlive;
     this.patience.beginRequest();
     this.received?.keepHead(head);
+    if (!this.client.takeRequest(head, this.edge.inspection)) {
+      this.edge.log.limited(
+        'forwarded',
+        `${this.peer} is a trusted proxy and sent no address of its client`,
+        'warning',
+      );
+    }
     this.exchange = new Exchange(this.edge, this, head);
     this.exchange.begin(head);
     this.progress();
@@ -153,7 +169,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.effective = effective;
     if (effective.route !== null) this.received?.takeRoute(this.policy.policy.routes[effective.route]?.label ?? null);
     this.parser.limits = effective.parserLimits;
-    if (effective.allow !== null || effective.deny !== null) inspection.client = this.client;
+    if (effective.allow !== null || effective.deny !== null) inspection.client = this.client.address;
     return effective;
   }
 
@@ -163,8 +179,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   }
 
   get connectionPairs(): Uint8Array {
-    this.pairs ??= this.arrival.connectionPairs(this.socket, this.policy.policy.name);
-    return this.pairs;
+    return this.client.pairs;
   }
 
   get clientHasEnded(): boolean {
@@ -332,9 +347,23 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
 
   /** A connection that was idle has waited under the policy of its last request. */
   private firstByte(): void {
+    this.client.forgetRequest();
     this.adoptPolicy();
     this.enter('first-byte');
     this.wait('head');
+  }
+
+  /** The bytes behind it; its own fall under the deadline of the first head. Undefined: there are none yet, or never. */
+  private receivePreamble(bytes: Uint8Array, preamble: Preamble): Uint8Array | undefined {
+    const reading = preamble.receive(bytes);
+    if (reading.type === 'incomplete') return undefined;
+    this.preamble = null;
+    if (reading.type === 'malformed') {
+      this.refuse(reject('proxy.malformed', reading.fault));
+      return undefined;
+    }
+    this.client.takeSource(reading.source);
+    return reading.rest.length === 0 ? undefined : reading.rest;
   }
 
   private afterReceiving(): void {
@@ -395,7 +424,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     if (this.policy !== this.edge.policy) {
       this.policy = this.edge.policy;
       this.effective = this.policy.general;
-      this.pairs = undefined;
+      this.client.adopt(this.policy);
     }
     this.parser.limits = this.policy.headLimits;
   }
@@ -458,22 +487,11 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.socket.resume();
   }
 
-  /**
-   * Undefined on a Unix socket, which has no addresses at all; null where the kernel has forgotten who it was, or the socket,
-   * whose addresses go with its handle.
-   */
-  private get client(): ClientAddress | null | undefined {
-    const { remoteAddress, localAddress, destroyed } = this.socket;
-    if (remoteAddress === undefined) return localAddress === undefined && !destroyed ? undefined : null;
-    this.clientAddress ??= parseAddress(remoteAddress);
-    return this.clientAddress ?? null;
-  }
-
   private get sender(): Sender {
-    return { client: clientAddressOf(this.socket), policy: this.policy.policy.name };
+    return { client: this.client.remote.address, policy: this.policy.policy.name };
   }
 
   private get peer(): string {
-    return this.socket.remoteAddress ?? 'a client';
+    return this.client.remote.address || 'a client';
   }
 }

@@ -96,7 +96,7 @@ function explainAll(sent: readonly Sent[], mount: Mount, inForce: PolicyInForce)
       const isCut = explanation.verdict === 'incomplete' && recorded?.isCut === true;
       if (explanation.verdict !== 'pass' && !isCut) isFine = false;
       if (shown.length === mostShown) continue;
-      const sender = { text: client, address: arriving.client };
+      const sender = { text: client, address: arriving.peer };
       shown.push(explainedRequest(explanation, bytes, sender, recorded, inForce));
     }
   }

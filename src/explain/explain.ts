@@ -1,6 +1,7 @@
 import { fieldId } from '../http1/known-field.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { type ParserContext, type ParserHandler, RequestParser } from '../http1/request-parser.ts';
+import { type Forwarded, forwardingFields, readForwarded } from '../inspect/forwarded.ts';
 import { Inspection, inspect, inspectForm } from '../inspect/inspect.ts';
 import type { EffectivePolicy } from '../policy/effective.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
@@ -21,6 +22,8 @@ export type Explanation = {
   readonly effective: EffectivePolicy;
   /** `GET /path`, as sent, in latin1; null where there is no whole head: then the parser has refused it, if anybody. */
   readonly requestLine: string | null;
+  /** What its peer says of it; null where the peer is not trusted to. */
+  readonly forwarded: Forwarded | null;
   /** As the Host field has it. */
   readonly host: string | null;
   /** What the application would get; null where it would get nothing. */
@@ -111,11 +114,13 @@ class Reader implements ParserHandler {
     draft.host = head.value(hostField) ?? null;
     this.#contentBytes = 0;
     this.#isChunked = head.framing === 'chunked';
+    draft.forwarded = this.#readForwarded(head);
     draft.rejection = this.#inspect(head) ?? null;
     draft.observed = [...this.#inspection.observed];
     draft.closes = !head.keepAlive || this.#requests >= draft.effective.values.keepAlive.maxRequests;
     if (draft.rejection === null) {
-      draft.environ = pairsOf(this.#encoder.encode(head, this.#inspection, this.#arriving.pairs, this.#requests));
+      const pairs = this.#arriving.pairs(draft.forwarded);
+      draft.environ = pairsOf(this.#encoder.encode(head, this.#inspection, pairs, this.#requests));
     } else {
       this.#refuse(draft.rejection);
       if (rules[draft.rejection.rule].ends === 'connection') this.#parser.stop();
@@ -149,20 +154,35 @@ class Reader implements ParserHandler {
     draft.closes ||= rules[rejection.rule].ends === 'connection';
   }
 
+  #readForwarded(head: RequestHead): Forwarded | null {
+    const { proxies } = this.#policy;
+    const { peer } = this.#arriving;
+    const isTrusted = peer !== undefined && proxies?.addresses.has(peer) === true;
+    this.#inspection.passedForwarding = isTrusted ? forwardingFields[proxies.fields] : 0;
+    return isTrusted ? readForwarded(head, proxies) : null;
+  }
+
   #inspect(head: RequestHead): Rejection | undefined {
     const malformed = inspectForm(head, this.#inspection);
     if (malformed !== undefined) return malformed;
     const effective = this.#policy.for(head, this.#inspection);
     this.#draft.effective = effective;
     this.#parser.limits = effective.parserLimits;
-    this.#inspection.client = this.#arriving.client;
+    this.#inspection.client = this.#draft.forwarded?.client?.address ?? this.#arriving.peer;
     const rejection = inspect(head, effective, this.#inspection);
     if (rejection !== undefined || isBelow(this.#inspection, this.#arriving.mount)) return rejection;
     return reject('target.not-mounted', `not below ${this.#arriving.mount.scriptName}`);
   }
 
   #begin(start: number): Draft {
-    const nothingKnown = { rejection: null, observed: [], requestLine: null, host: null, environ: null };
+    const nothingKnown = {
+      rejection: null,
+      observed: [],
+      requestLine: null,
+      forwarded: null,
+      host: null,
+      environ: null,
+    };
     return {
       verdict: 'incomplete',
       ...nothingKnown,

@@ -1,3 +1,4 @@
+import { addressText } from '../inspect/address-text.ts';
 import type { ClientAddress } from '../inspect/client-address.ts';
 import { originOf } from '../policy/origin.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -31,6 +32,8 @@ export type ExplainedRequest = {
   readonly host: string | null;
   /** Empty for a Unix socket. */
   readonly client: string;
+  /** The trusted proxy that says so; null: the client is whoever sent it. */
+  readonly proxy: string | null;
   readonly verdict: Explanation['verdict'];
   readonly rejection: ExplainedRejection | null;
   readonly observed: readonly ExplainedRejection[];
@@ -60,12 +63,13 @@ export function explainedRequest(
 ): ExplainedRequest {
   const { policy } = inForce;
   const { effective, host, closes, environ, verdict, requestLine, start } = explanation;
+  const named = explanation.forwarded?.client?.address ?? null;
   const own = bytes.subarray(start, start + mostHeadBytes);
   const explainRejection = (rejection: Rejection): ExplainedRejection => ({
     ...rejection,
     source: rules[rejection.rule].source,
     meaning: catalogue[rejection.rule].meaning,
-    decided: decidingValues(rejection, explanation, inForce, sender.address),
+    decided: decidingValues(rejection, explanation, inForce, named ?? sender.address),
     mode: isObservable(rejection.rule) ? modeOf(rejection.rule, effective, policy) : null,
   });
   const pointer = `/routes/${effective.route}`;
@@ -74,7 +78,8 @@ export function explainedRequest(
     request: requestLine ?? firstLine(own),
     hasHead: requestLine !== null,
     host,
-    client: sender.text,
+    client: named === null ? sender.text : addressText(named),
+    proxy: named === null ? null : sender.text,
     verdict,
     rejection: explanation.rejection === null ? null : explainRejection(explanation.rejection),
     observed: explanation.observed.map(explainRejection),

@@ -46,9 +46,10 @@ function routeText({ route, hasHead }: ExplainedRequest, paint: Paint): string {
   return hasHead ? 'none' : 'not known: there is no whole head';
 }
 
-function requestText({ request, host, client }: ExplainedRequest): string {
+function requestText({ request, host, client, proxy }: ExplainedRequest): string {
   const named = host === null ? '' : ` of ${cut(host)}`;
-  return `${request === '' ? 'nothing' : cut(request)}${named} from ${client === '' ? 'a Unix socket' : excerpt(client)}`;
+  const teller = proxy === null ? '' : `, as the trusted proxy ${excerpt(proxy)} says`;
+  return `${request === '' ? 'nothing' : cut(request)}${named} from ${client === '' ? 'a Unix socket' : excerpt(client)}${teller}`;
 }
 
 function verdictText({ verdict, rejection, recorded }: ExplainedRequest, paint: Paint): string {

@@ -73,7 +73,8 @@ function readAddress(text: string): ClientAddress | undefined {
   return words === undefined ? undefined : addressOf(words);
 }
 
-function addressOf(words: Uint32Array): ClientAddress {
+/** One word is IPv4, four are IPv6, or IPv4 that is mapped into it. */
+export function addressOf(words: Uint32Array): ClientAddress {
   const isMapped = words.length === 4 && words[0] === 0 && words[1] === 0 && words[2] === 0xffff;
   return withFamily(isMapped ? oneWord(words[3] ?? 0) : words);
 }

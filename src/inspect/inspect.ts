@@ -46,6 +46,8 @@ export class Inspection {
   pathEnd = 0;
   /** Of the client; undefined where it has none (a Unix socket), null where it is not known any more. */
   client: ClientAddress | null | undefined;
+  /** Set of `fieldId`s: forwarding fields that the application gets, because a trusted proxy wrote them. */
+  passedForwarding = 0;
   /** What would have been refused, were it not only observed. */
   readonly observed: Rejection[] = [];
 }

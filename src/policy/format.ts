@@ -1,3 +1,4 @@
+import { addressText } from '../inspect/address-text.ts';
 import { type AddressBlock, parseAddress, parseBlock } from '../inspect/client-address.ts';
 import { patternProblem } from '../inspect/path-pattern.ts';
 import { excerpt } from './excerpt.ts';
@@ -50,14 +51,8 @@ function blockProblem(text: string): string | undefined {
   return `expected a block whose address ends where its prefix does, found "${excerpt(text)}"; did you mean "${formatBlock(block)}" or "${text.slice(0, text.indexOf('/'))}"?`;
 }
 
-/** IPv6 as RFC 5952 has it. */
-function formatBlock({ first: { words }, prefixLength }: AddressBlock): string {
-  const groups = [...words].flatMap((word) => [word >>> 16, word & 0xffff]);
-  const address =
-    words.length === 1
-      ? groups.flatMap((group) => [group >>> 8, group & 0xff]).join('.')
-      : new URL(`http://[${groups.map((group) => group.toString(16)).join(':')}]`).hostname.slice(1, -1);
-  return `${address}/${prefixLength}`;
+function formatBlock({ first, prefixLength }: AddressBlock): string {
+  return `${addressText(first)}/${prefixLength}`;
 }
 
 function addressProblem(text: string): string | undefined {

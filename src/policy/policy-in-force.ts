@@ -1,12 +1,16 @@
 import type { RequestHead } from '../http1/request-head.ts';
+import { AddressSet } from '../inspect/address-set.ts';
+import type { TrustedProxies } from '../inspect/forwarded.ts';
 import type { Inspection } from '../inspect/inspect.ts';
 import { type EffectivePolicy, effectivePolicy, withValues } from './effective.ts';
-import type { Policy, RequestPolicy } from './policy.ts';
+import type { Policy, ProxyPolicy, RequestPolicy } from './policy.ts';
 import { RouteTable } from './route-table.ts';
 
 /** A policy made ready for requests: every table of it is built, nothing of it is computed again. */
 export type PolicyInForce = {
   readonly policy: Policy;
+  /** Null: nobody is trusted to speak for others. */
+  readonly proxies: TrustedProxies | null;
   /** What the parser holds a head to while its route cannot be known: of each limit the highest of all routes. */
   readonly headLimits: RequestPolicy;
   /** What holds before the route is known, and where no route takes the request. */
@@ -20,6 +24,7 @@ export type PolicyInForce = {
 /** `policy` is valid. Ten thousand hosts, addresses and routes take some tens of milliseconds. */
 export function putInForce(policy: Policy): PolicyInForce {
   const base = effectivePolicy(null, policy);
+  const proxies = trustedProxies(policy.proxies);
   const routed = policy.routes.map(({ values }, index) => effectivePolicy(index, withValues(policy, values), base));
   const headLimits = highest(
     routed.map(({ parserLimits }) => parserLimits),
@@ -27,7 +32,7 @@ export function putInForce(policy: Policy): PolicyInForce {
   );
   const general = { ...base, checksHeadLimits: isNarrower(base.request, headLimits) };
   const rateLimits = new Set([base, ...routed].flatMap((effective) => effective.rateLimits ?? []).map(({ id }) => id));
-  if (routed.length === 0) return { policy, headLimits, general, rateLimits, for: () => general };
+  if (routed.length === 0) return { policy, proxies, headLimits, general, rateLimits, for: () => general };
   const routes = new RouteTable(
     policy.routes.map((route, index) => {
       const effective = routed[index] ?? base;
@@ -36,11 +41,16 @@ export function putInForce(policy: Policy): PolicyInForce {
   );
   return {
     policy,
+    proxies,
     headLimits,
     general,
     rateLimits,
     for: (head, inspection) => routes.find(head, inspection) ?? general,
   };
+}
+
+function trustedProxies({ trusted, hops, fields }: ProxyPolicy): TrustedProxies | null {
+  return trusted.length === 0 ? null : { addresses: new AddressSet(trusted), hops, fields };
 }
 
 function highest(limits: readonly RequestPolicy[], base: RequestPolicy): RequestPolicy {

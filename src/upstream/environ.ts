@@ -2,6 +2,7 @@ import { nominatedFields } from '../http1/connection-options.ts';
 import { fieldId, fieldSet, OTHER } from '../http1/known-field.ts';
 import { PrefixViews } from '../http1/prefix-views.ts';
 import type { RequestHead } from '../http1/request-head.ts';
+import { allForwardingFields } from '../inspect/forwarded.ts';
 import type { Inspection } from '../inspect/inspect.ts';
 import { type Mount, mountAt } from './mount.ts';
 
@@ -15,12 +16,15 @@ const contentTypeField = fieldId('content-type');
 const contentLengthField = fieldId('content-length');
 const cookieField = fieldId('cookie');
 
-/** Never reaches an application: this hop's own business, httpoxy's `Proxy`, and what only a trusted proxy may say. */
+/** Never reaches an application: this hop's own business, httpoxy's `Proxy`, and what only a trusted proxy has said. */
 const neverPassed =
   fieldSet('connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade') |
   fieldSet('proxy', 'proxy-authenticate', 'proxy-authorization', 'http2-settings') |
-  fieldSet('forwarded', 'x-forwarded-', 'x-real-ip', 'x-client-ip') |
-  fieldSet('content-length');
+  fieldSet('content-length') |
+  allForwardingFields;
+
+/** Two fields of this id may well have two names, and do so behind most proxies. */
+const manyNames = fieldSet('x-forwarded-');
 
 /** Upper case of a name's byte in a key; 0 for a byte that drops the field. */
 const keyByte = new Uint8Array(256);
@@ -143,7 +147,8 @@ export class EnvironEncoder {
    * over bytes without calls: this is a tenth of what a request costs.
    */
   private putFields(head: RequestHead, inspection: Inspection): boolean {
-    if (head.repeated !== 0 || nominatedFields(head).length > 0) return false;
+    const dropped = neverPassed & ~inspection.passedForwarding;
+    if ((head.repeated & ~dropped & ~manyNames) !== 0 || nominatedFields(head).length > 0) return false;
     const { bytes, base, fieldCount } = head;
     const { bytes: out, marks } = this;
     const absolute = inspection.target.form === 'absolute';
@@ -151,7 +156,7 @@ export class EnvironEncoder {
     let kept = 0;
     for (let index = 0; index < fieldCount; index++) {
       const id = head.id(index);
-      if (id !== OTHER && (neverPassed & (1 << id)) !== 0) continue;
+      if (id !== OTHER && (dropped & (1 << id)) !== 0) continue;
       const before = at;
       if (id !== contentTypeField) {
         out[at] = 0x48;
@@ -200,13 +205,14 @@ export class EnvironEncoder {
 
   /** List fields that came more than once are joined in order, Cookie with `; ` (RFC 9110 section 5.3, RFC 6265). */
   private putFieldsJoined(head: RequestHead, inspection: Inspection): void {
-    const dropped = new Set(nominatedFields(head));
+    const dropped = neverPassed & ~inspection.passedForwarding;
+    const nominated = new Set(nominatedFields(head));
     const joined = new Map<string, string>();
     for (let index = 0; index < head.fieldCount; index++) {
       const id = head.id(index);
       const name = head.latin1(head.nameStart(index), head.nameEnd(index));
-      if ((id !== 0 && (neverPassed & (1 << id)) !== 0) || !/^[A-Za-z0-9-]+$/.test(name)) continue;
-      if (dropped.has(name.toLowerCase()) && id !== hostField && id !== contentTypeField) continue;
+      if ((id !== OTHER && (dropped & (1 << id)) !== 0) || !/^[A-Za-z0-9-]+$/.test(name)) continue;
+      if (nominated.has(name.toLowerCase()) && id !== hostField && id !== contentTypeField) continue;
       const key = name.toUpperCase().replaceAll('-', '_');
       const before = joined.get(key);
       const value = head.latin1(head.valueStart(index), head.valueEnd(index));

@@ -44,7 +44,7 @@ function explainCase({ policy: file, from = nobody, mount = '', request }: Case)
   const bytes = bytesOf(request);
   const arriving = arrivalFrom(from, policy.policy.name, mountAt(mount));
   return [...explain(bytes, policy, arriving, parserContext())].map((explanation) => {
-    const sender = { text: from, address: arriving.client };
+    const sender = { text: from, address: arriving.peer };
     return { ...explanation, explained: explainedRequest(explanation, bytes, sender, null, policy) };
   });
 }

@@ -9,6 +9,7 @@ import { catalogue, type RulePage } from '../../src/rejection/catalogue.ts';
 import { reject } from '../../src/rejection/rejection.ts';
 import { type Rule, type RuleId, rules } from '../../src/rejection/rules.ts';
 import { mountAt } from '../../src/upstream/mount.ts';
+import { proxyCases } from '../accept/proxy-cases.ts';
 import { TestEdge } from '../connection/edge-harness.ts';
 import { parserCaseFiles, parserCases } from '../http1/parser-cases.ts';
 import { inspectCaseFiles, inspectCases } from '../inspect/inspect-cases.ts';
@@ -17,7 +18,7 @@ import type { RawClient } from '../support/raw-client.ts';
 import { NodeHarness } from '../upstream/node-harness.ts';
 
 const ids = Object.keys(rules) as RuleId[];
-const rowsOfCases = [...parserCaseFiles.flatMap(parserCases), ...inspectCaseFiles.flatMap(inspectCases)];
+const rowsOfCases = [...parserCaseFiles.flatMap(parserCases), ...inspectCaseFiles.flatMap(inspectCases), ...proxyCases];
 const fromCases = rowsOfCases.flatMap(({ rejected }) => (rejected === undefined ? [] : [rejected]));
 
 let edge: TestEdge;

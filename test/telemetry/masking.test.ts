@@ -20,7 +20,7 @@ type Case = {
 
 const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
 const policy = putInForce(loadPolicy(null));
-const arriving = { client: undefined, mount: mountAt(''), pairs: Buffer.alloc(0) };
+const arriving = { peer: undefined, mount: mountAt(''), pairs: () => Buffer.alloc(0) };
 
 describe('a masked request', () => {
   for (const { behaviour, names = [], request, masked } of readCases<Case>('masking.cases.json', import.meta.url)) {

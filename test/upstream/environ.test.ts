@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { plainFields } from '../../fuzz/plain-environ.ts';
+import { type ForwardedFamily, forwardingFields } from '../../src/inspect/forwarded.ts';
 import { Inspection, type InspectPolicy, inspect, inspectForm } from '../../src/inspect/inspect.ts';
 import { loadPolicy } from '../../src/policy/load.ts';
 import { putInForce } from '../../src/policy/policy-in-force.ts';
@@ -22,6 +23,8 @@ type EnvironCase = {
   readonly environ?: Readonly<Record<string, string>>;
   /** Where the application lives; everywhere if left out. */
   readonly mount?: string;
+  /** A trusted proxy wrote the fields of this family. */
+  readonly passes?: ForwardedFamily;
   /** The path lies outside of that. */
   readonly notMounted?: true;
 };
@@ -68,7 +71,8 @@ function pairsOf(block: Buffer): [string, string][] {
 }
 
 /** Each key once, or it fails: the second would win or lose, as the reader likes. */
-function environOf(request: Uint8Array, mount = mountAt('')): Record<string, string> {
+function environOf(request: Uint8Array, mount = mountAt(''), passes?: ForwardedFamily): Record<string, string> {
+  inspection.passedForwarding = passes === undefined ? 0 : forwardingFields[passes];
   const encodedBy = mount.scriptName === '' ? encoder : new EnvironEncoder(requestIdPrefix, mount);
   const pairs = pairsOf(encode(request, 7, encodedBy));
   const keys = pairs.map(([key]) => key);
@@ -87,7 +91,7 @@ describe('an environ', () => {
       const mount = mountAt(row.mount ?? '');
       assert.equal(isMounted(bytesOf(row.request), mount), row.notMounted !== true);
       if (row.notMounted === true) return;
-      const environ = environOf(bytesOf(row.request), mount);
+      const environ = environOf(bytesOf(row.request), mount, row.passes);
       if (row.fields !== undefined) assert.deepEqual(fieldsIn(environ), expandAll(row.fields));
       for (const [key, value] of Object.entries(row.environ ?? {})) assert.equal(environ[key], value, key);
     });
