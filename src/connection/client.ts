@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { clientKey } from '../admit/client-key.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { addressText } from '../inspect/address-text.ts';
 import { type ClientAddress, parseAddress } from '../inspect/client-address.ts';
@@ -25,7 +26,9 @@ export class Client {
   private isTrusted: boolean | undefined;
   /** Of the last request whose head came; null where nobody may speak for others. */
   private forwarded: Forwarded | null = null;
-  /** Of all requests for which nobody else is named. */
+  /** Of all requests for which nobody else is named; undefined while nobody has asked. */
+  private ownKey: string | null | undefined;
+  /** Of the same. */
   private ownPairs: Uint8Array | undefined;
 
   constructor(socket: Socket, arrival: Arrival, policy: PolicyInForce) {
@@ -38,6 +41,7 @@ export class Client {
     this.policy = policy;
     this.isTrusted = undefined;
     this.ownPairs = undefined;
+    this.ownKey = undefined;
   }
 
   /** What a PROXY header said; null: the peer speaks for itself. Before the first request. */
@@ -45,6 +49,7 @@ export class Client {
     this.source = source;
     this.isTrusted = undefined;
     this.ownPairs = undefined;
+    this.ownKey = undefined;
   }
 
   /** Bytes of another request come: what was said of the last one holds no more. */
@@ -68,6 +73,20 @@ export class Client {
    */
   get address(): ClientAddress | null | undefined {
     return this.forwarded?.client?.address ?? this.ownAddress;
+  }
+
+  /**
+   * Under which it is counted and blocked; null: it has no address, or nobody knows it, or it is a trusted proxy that names
+   * nobody, and what passes through it is not its own.
+   */
+  get key(): string | null {
+    if (this.forwarded !== null && this.forwarded.client !== null) return this.keyOf(this.forwarded.client.address);
+    if (this.ownKey === undefined) this.ownKey = this.speaksForOthers() ? null : this.keyOf(this.ownAddress);
+    return this.ownKey;
+  }
+
+  private keyOf(address: ClientAddress | null | undefined): string | null {
+    return address == null ? null : clientKey(address, this.policy.policy.proxies.ipv6Prefix);
   }
 
   /** For environs and logs. */

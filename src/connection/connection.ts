@@ -6,8 +6,7 @@ import type { EffectivePolicy } from '../policy/effective.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
 import { type Rejection, reject } from '../rejection/rejection.ts';
 import { rules } from '../rejection/rules.ts';
-import type { Arrival } from './arrival.ts';
-import { Client } from './client.ts';
+import type { Client } from './client.ts';
 import { Waiting } from './deadlines.ts';
 import type { Edge } from './edge-context.ts';
 import { Exchange, type ExchangeOwner } from './exchange.ts';
@@ -57,14 +56,14 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   constructor(
     edge: Edge,
     socket: Socket,
-    arrival: Arrival,
+    client: Client,
     preamble: Preamble | null,
     onClosed: (connection: Connection) => void,
   ) {
     super();
     this.edge = edge;
     this.socket = socket;
-    this.client = new Client(socket, arrival, edge.policy);
+    this.client = client;
     this.preamble = preamble;
     this.onClosed = onClosed;
     this.policy = edge.policy;
@@ -136,6 +135,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
         'warning',
       );
     }
+    if (this.isBlocked()) return;
     this.exchange = new Exchange(this.edge, this, head);
     this.exchange.begin(head);
     this.progress();
@@ -176,6 +176,10 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   get isLastRequest(): boolean {
     const { maxRequests, maxAgeMs } = this.effective.values.keepAlive;
     return this.isDraining || this.requests >= maxRequests || this.patience.ageMs >= maxAgeMs;
+  }
+
+  get clientKey(): string | null {
+    return this.client.key;
   }
 
   get connectionPairs(): Uint8Array {
@@ -229,6 +233,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     const rule = rules[rejection.rule];
     this.edge.log.limited(rejection.rule, `Refused ${this.peer}: ${rejection.rule} (${rejection.detail})`);
     this.received?.record(rejection, this.sender, false);
+    if (this.client.key !== null) this.edge.offences.refused(this.client.key, rejection);
     exchange?.abort();
     if (rejection.status === null) return this.cut();
     if (this.responseIsOut) return this.endBehindResponse();
@@ -326,6 +331,13 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.account();
   }
 
+  /** Where others have no room: a connection without a request gives up its own. */
+  closeIfIdle(): boolean {
+    if (this.patience.waitingFor !== 'keep-alive' || this.state !== 'idle') return false;
+    this.destroy();
+    return true;
+  }
+
   /** The edge drains: idle ones end now, the others with the response that they wait for. */
   drain(): void {
     this.isDraining = true;
@@ -351,6 +363,16 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.adoptPolicy();
     this.enter('first-byte');
     this.wait('head');
+    this.isBlocked();
+  }
+
+  /** Asked before a byte is read; and once more of each head, which may name another client. True: it is refused. */
+  private isBlocked(): boolean {
+    const { blocked } = this.edge;
+    if (blocked.size === 0 || this.client.key === null) return false;
+    const rejection = blocked.refusalOf(this.client.key);
+    if (rejection !== null) this.refuse(rejection);
+    return rejection !== null;
   }
 
   /** The bytes behind it; its own fall under the deadline of the first head. Undefined: there are none yet, or never. */
