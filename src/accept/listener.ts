@@ -82,6 +82,10 @@ export class Listener {
     const socket = new ClientSocket(handle, this.onread);
     const { proxies, policy } = this.edge.policy;
     const preamble = preambleFrom(socket, policy.proxies.protocol, proxies);
+    if (preamble === undefined) {
+      socket.destroy();
+      return;
+    }
     socket.connection = new Connection(this.edge, socket, arrival, preamble, this.onClosed);
     this.connections.add(socket.connection);
   }
