@@ -3,7 +3,7 @@ import { patternProblem } from '../src/inspect/path-pattern.ts';
 import { policyFrom } from '../src/policy/load.ts';
 import { escapeSegment, type SourceNode } from '../src/policy/locate.ts';
 import { PolicyError } from '../src/policy/mistake.ts';
-import type { PartialValues, Policy, Route } from '../src/policy/policy.ts';
+import type { PartialValues, Policy, RateLimit, Route } from '../src/policy/policy.ts';
 import { type PolicyPointer, policyKeys } from '../src/policy/policy-file.generated.ts';
 import { type PolicyInForce, putInForce } from '../src/policy/policy-in-force.ts';
 import { type PolicyKey, schemaPointer } from '../src/policy/policy-key.ts';
@@ -140,12 +140,31 @@ const quantities: readonly (readonly [pointer: PolicyPointer, part: string, name
   ['/request/content/memoryBytes', 'request', 'contentMemoryBytes'],
   ['/timeouts/head', 'timeouts', 'headMs'],
   ['/timeouts/content', 'timeouts', 'contentMs'],
+  ['/timeouts/contentMinRate', 'timeouts', 'contentMinRate'],
   ['/timeouts/write', 'timeouts', 'writeMs'],
+  ['/timeouts/writeMinRate', 'timeouts', 'writeMinRate'],
+  ['/timeouts/rateGrace', 'timeouts', 'rateGraceMs'],
   ['/timeouts/queue', 'timeouts', 'queueMs'],
   ['/timeouts/worker', 'timeouts', 'workerMs'],
   ['/keepAlive/idle', 'keepAlive', 'idleMs'],
   ['/keepAlive/maxRequests', 'keepAlive', 'maxRequests'],
+  ['/keepAlive/maxAge', 'keepAlive', 'maxAgeMs'],
   ['/connections/max', 'connections', 'max'],
+  ['/connections/maxPerClient', 'connections', 'maxPerClient'],
+  ['/memory/budgetBytes', 'memory', 'budgetBytes'],
+  ['/spool/maxBytes', 'spool', 'maxBytes'],
+  ['/clients/ipv6Prefix', 'proxies', 'ipv6Prefix'],
+  ['/clients/trustedHops', 'proxies', 'hops'],
+  ['/rateLimitStore/timeout', 'rateLimitStore', 'timeoutMs'],
+  ['/rateLimitStore/maxKeys', 'rateLimitStore', 'maxKeys'],
+  ['/jail/maxScore', 'jail', 'maxScore'],
+  ['/jail/decay', 'jail', 'decayMs'],
+  ['/jail/block', 'jail', 'blockMs'],
+  ['/jail/malformedScore', 'jail', 'malformedScore'],
+  ['/jail/forbiddenScore', 'jail', 'forbiddenScore'],
+  ['/jail/tooLargeScore', 'jail', 'tooLargeScore'],
+  ['/jail/tooSlowScore', 'jail', 'tooSlowScore'],
+  ['/jail/tooManyScore', 'jail', 'tooManyScore'],
   ['/queue/max', 'queue', 'max'],
   ['/response/bufferBytes', 'response', 'bufferBytes'],
 ];
@@ -157,9 +176,14 @@ const asWritten: readonly (readonly [pointer: PolicyPointer, part: string, name:
   ['/request/target/dotSegments', 'request', 'dotSegments'],
   ['/request/target/encodedSlash', 'request', 'encodedSlash'],
   ['/request/fields/underscores', 'request', 'underscores'],
+  ['/request/content/delivery', 'request', 'delivery'],
   ['/request/trailers', 'request', 'trailers'],
   ['/clients/allow', 'clients', 'allow'],
   ['/clients/deny', 'clients', 'deny'],
+  ['/clients/trustedProxies', 'proxies', 'trusted'],
+  ['/clients/forwardedFields', 'proxies', 'fields'],
+  ['/clients/proxyProtocol', 'proxies', 'protocol'],
+  ['/rateLimitStore/outage', 'rateLimitStore', 'outage'],
 ];
 
 function valueIn(values: object, part: string, name: string): unknown {
@@ -174,6 +198,7 @@ const block = /^[0-9a-f.:]+(?:\/(?:0|[1-9][0-9]{0,2}))?$/i;
 
 function checkRanges(policy: Policy): void {
   checkValues(policy, '');
+  checkRateLimits(policy);
   if (policy.name !== 'site') throw new Violation('sane-values', `the name is ${policy.name}`);
   for (const [index, { hosts, path, methods, values }] of policy.routes.entries()) {
     const pointer = `/routes/${index}`;
@@ -198,6 +223,38 @@ function checkValues(values: PartialValues, pointer: string): void {
   if (!modes.every((mode) => mode === 'enforce' || mode === 'observe')) {
     throw new Violation('sane-values', `${pointer} has the modes ${modes}`);
   }
+}
+
+/** Each limit within the ranges of the schema; a name is one limit in the whole policy, and once in each list. */
+function checkRateLimits({ rateLimits, routes }: Policy): void {
+  const named = new Map<string, RateLimit>();
+  for (const limits of [rateLimits, ...routes.map(({ values }) => values.rateLimits ?? [])]) {
+    if (new Set(limits.map(({ name }) => name)).size < limits.length || limits.length > 16) {
+      throw new Violation('sane-values', `rate limits ${JSON.stringify(limits)}`);
+    }
+    for (const limit of limits) {
+      const same = named.get(limit.name) ?? limit;
+      if (!isSaneLimit(limit) || !isDeepStrictEqual(same, limit)) {
+        throw new Violation('sane-values', `a rate limit ${JSON.stringify(limit)}, and ${JSON.stringify(same)}`);
+      }
+      named.set(limit.name, limit);
+    }
+  }
+}
+
+function isSaneLimit({ name, key, accuracy, requests, perMs, burst, blockMs, cost }: RateLimit): boolean {
+  const numbers = { requests, per: perMs, burst, block: blockMs === 0 ? 1000 : blockMs, cost };
+  return (
+    /^[a-z0-9-]{1,64}$/.test(name) &&
+    /^(?:client|route|header:[a-z0-9-]{1,64})$/.test(key) &&
+    ['leased', 'exact'].includes(accuracy) &&
+    Object.entries(numbers).every(([part, value]) => isSane(keyOfLimit(part), value, part)) &&
+    cost <= burst
+  );
+}
+
+function keyOfLimit(name: string): PolicyKey {
+  return policyKeys[`/rateLimits/*/${name}` as PolicyPointer];
 }
 
 function isSane(key: PolicyKey, value: unknown, name: string): boolean {
@@ -278,6 +335,7 @@ function partialFileOf(values: PartialValues): object {
   const file: Record<string, unknown> = {};
   if (values.mode !== undefined) file['mode'] = values.mode;
   if (values.rules !== undefined) file['rules'] = values.rules;
+  if (values.rateLimits !== undefined) file['rateLimits'] = values.rateLimits.map(limitFileOf);
   for (const [pointer, part, name] of [...quantities, ...asWritten]) {
     const value = valueIn(values, part, name);
     if (value === undefined) continue;
@@ -285,6 +343,11 @@ function partialFileOf(values: PartialValues): object {
     put(file, pointer, typeof value === 'number' ? value / unit : value);
   }
   return file;
+}
+
+function limitFileOf({ perMs, blockMs, ...said }: RateLimit): object {
+  // A file says that there is no block by leaving it out.
+  return { ...said, per: perMs / 1000, ...(blockMs === 0 ? {} : { block: blockMs / 1000 }) };
 }
 
 function put(file: Record<string, unknown>, pointer: string, value: unknown): void {

@@ -93,10 +93,10 @@ function keyOf(schema) {
   if (form === '["number","string"]' && unit === 'seconds') return { kind: 'duration', minimum, maximum };
   if (form === '["integer","string"]' && unit === 'bytes a second') return { kind: 'rate', minimum, maximum };
   if (form === '"integer"') return { kind: 'count', unit, minimum, maximum };
-  if (form === '"string"' && schema.enum) return { kind: 'choice', values: schema.enum };
+  if (form === '"string"' && schema.enum) return { kind: 'choice', item: schema.title, values: schema.enum };
   if (form === '"string"') {
-    const item = schema.pattern === undefined ? undefined : schema.description;
-    return { kind: 'text', item, maxLength: schema.maxLength };
+    // Where not every text will do, the title says in words which.
+    return { kind: 'text', item: schema.title, maxLength: schema.maxLength };
   }
   if (form === '"array"' && schema.items.type === 'string') {
     return { kind: 'list', item: schema.items.description, values: schema.items.enum ?? [], minItems, maxItems };

@@ -38,10 +38,15 @@ function leavesOf(part, pointer = '') {
   const { $schema, extends: base, tests, ...values } = part;
   return Object.entries(values).flatMap(([name, value]) => {
     const inner = pointer === '' ? name : `${pointer}.${name}`;
+    if (name === 'rateLimits') return value.length === 0 ? [] : [`\`${inner}\` ${value.map(limitText).join(', ')}`];
     if (Array.isArray(value))
       return [`\`${inner}\` ${value.length > 7 ? `(${value.length} of them)` : value.join(' ')}`];
     return typeof value === 'object' ? leavesOf(value, inner) : [`\`${inner}\` ${value}`];
   });
+}
+
+function limitText({ name, requests, per }) {
+  return `${name} (${requests} per ${per})`;
 }
 
 function observableTable(ids, rules) {
@@ -132,8 +137,8 @@ function members(prefix, keys, isOwn) {
 
 function typeText(part) {
   const { type, unit, minimum, maximum } = part;
+  if (part.title) return part.title;
   if (part.properties !== undefined) return `an object of rules, each ${typeText(Object.values(part.properties)[0])}`;
-  if (part.enum?.length > 12) return 'the id of a rule';
   if (part.enum?.length > 4) return 'the id of a rule that can be observed';
   if (part.enum) return part.enum.map((value) => `\`${value}\``).join(' or ');
   if (unit === 'bytes') return `a size from ${size(minimum)} to ${size(maximum)}`;
@@ -141,7 +146,6 @@ function typeText(part) {
   if (unit === 'seconds') return `a duration from ${minimum === 0 ? '0' : duration(minimum)} to ${duration(maximum)}`;
   if (type === 'integer') return `a whole number${unit ? ` of ${unit}` : ''} from ${minimum} to ${maximum}`;
   if (type === 'array') return `a list of ${part.minItems ? '1' : '0'} to ${part.maxItems}${elements(part.items)}`;
-  if (part.pattern) return part.description;
   if (type === 'object') return `an object of at most ${part.maxProperties} keys`;
   return `a string of at most ${part.maxLength} characters`;
 }

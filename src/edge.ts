@@ -1,16 +1,24 @@
+import { tmpdir } from 'node:os';
 import { Listener } from './accept/listener.ts';
+import { Admission, type AdmissionPolicy } from './admit/admission.ts';
+import { BlockedClients } from './admit/blocked-clients.ts';
+import { systemClock } from './admit/clock.ts';
+import { Offences } from './admit/offences.ts';
 import { Arrival } from './connection/arrival.ts';
 import { createDateLine } from './connection/date-line.ts';
 import { Deadlines } from './connection/deadlines.ts';
 import type { Edge } from './connection/edge-context.ts';
+import { MemoryBudget } from './connection/memory-budget.ts';
 import { Observations } from './connection/observations.ts';
 import { RequestIds } from './connection/request-id.ts';
+import { Spool } from './connection/spool.ts';
 import { survivingCanary } from './http1/canary.ts';
 import { compileLlhttp } from './http1/llhttp/compile.ts';
 import { instantiateLlhttp, type Llhttp } from './http1/llhttp/instance.ts';
 import { createParserContext } from './http1/request-parser.ts';
 import { ResponseHead } from './http1/response-head.ts';
 import { Inspection } from './inspect/inspect.ts';
+import type { Policy } from './policy/policy.ts';
 import { type PolicyInForce, putInForce } from './policy/policy-in-force.ts';
 import { bootChild } from './process/child.ts';
 import type { EdgeStart, EdgeToMaster, MasterToEdge, PolicyOrder } from './process/control-messages.ts';
@@ -30,7 +38,12 @@ const EXIT_FAILED = 1;
 const CRASH_MS = 5_000;
 
 type OwnDispatcher = NodeDispatcher | InlineDispatcher;
-type OwnEdge = Edge & { readonly dispatcher: OwnDispatcher };
+type OwnEdge = Edge & {
+  readonly dispatcher: OwnDispatcher;
+  readonly admission: Admission;
+  readonly offences: Offences;
+  readonly blocked: BlockedClients;
+};
 
 let listener: Listener | undefined;
 let edge: OwnEdge | undefined;
@@ -49,6 +62,12 @@ function receive(message: MasterToEdge): void {
     case 'policy':
       if (edge === undefined) policyAtStart = message;
       else adopt(edge, message);
+      return;
+    case 'tokens':
+      edge?.admission.answer(message.batch, message.answers);
+      return;
+    case 'blocked':
+      edge?.blocked.apply(message.clients);
       return;
     case 'drain':
       drain();
@@ -82,6 +101,9 @@ async function start(order: EdgeStart): Promise<void> {
 function adopt(edge: OwnEdge, { policy, version }: PolicyOrder): void {
   edge.policy = putInForce(policy);
   edge.dispatcher.adopt(boundsOf(edge.policy));
+  edge.admission.adopt(admissionPolicy(policy), edge.policy.rateLimits);
+  edge.offences.adopt(policy.jail);
+  edge.blocked.adopt(policy.rateLimitStore.maxKeys);
   master.send({ type: 'policy-in-force', version });
 }
 
@@ -134,13 +156,27 @@ function createEdge(
     environ: new EnvironEncoder(requestIds.prefix, mount),
     responseHead: new ResponseHead(),
     dispatcher,
+    admission: new Admission(
+      admissionPolicy(order.policy),
+      systemClock,
+      (batch, takes) => master.send({ type: 'take-tokens', batch, takes }),
+      log,
+    ),
+    offences: new Offences(order.policy.jail, systemClock, (clients) => master.send({ type: 'offences', clients })),
+    blocked: new BlockedClients(order.policy.rateLimitStore.maxKeys, systemClock),
     deadlines: new Deadlines(performance),
+    memory: new MemoryBudget(),
+    spool: new Spool(tmpdir()),
     log,
     observations: new Observations(),
     recorder: order.record === null ? null : new Recorder(order.record, log),
     dateLine: createDateLine(Date.now),
     requestIds,
   };
+}
+
+function admissionPolicy({ rateLimitStore, connections }: Policy): AdmissionPolicy {
+  return { ...rateLimitStore, maxWaiting: connections.max };
 }
 
 /** With an application inside, its mistakes are as in a worker: a promise costs a log line, an exception the process. */

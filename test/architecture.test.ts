@@ -10,23 +10,36 @@ const files = readdirSync(source, { recursive: true })
   .filter((name) => name.endsWith('.ts'));
 
 /**
- * What each folder of `src/` may import. Imports point inward: rejection ← http1 ← inspect ← upstream ← connection ←
+ * What each folder of `src/` may import. Imports point inward: rejection ← http1 ← inspect ← admit ← upstream ← connection ←
  * accept ← the edge; config ← master ← the program. The others stand beside the chain.
  */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   rejection: [],
   http1: ['rejection'],
   inspect: ['http1', 'rejection'],
+  // What the other requests did, and what the policy makes of it.
+  admit: ['http1', 'inspect', 'rejection'],
   // `inline` runs the same application code as a worker does.
   upstream: ['http1', 'inspect', 'link', 'rejection', 'telemetry', 'worker'],
-  connection: ['http1', 'inspect', 'policy', 'rejection', 'telemetry', 'upstream'],
-  accept: ['connection', 'http1', 'inspect'],
-  'edge.ts': ['accept', 'connection', 'http1', 'inspect', 'policy', 'process', 'telemetry', 'upstream', 'worker'],
+  connection: ['admit', 'http1', 'inspect', 'link', 'policy', 'rejection', 'telemetry', 'upstream'],
+  accept: ['admit', 'connection', 'http1', 'inspect'],
+  'edge.ts': [
+    'accept',
+    'admit',
+    'connection',
+    'http1',
+    'inspect',
+    'policy',
+    'process',
+    'telemetry',
+    'upstream',
+    'worker',
+  ],
   suggestion: [],
   telemetry: [],
   link: [],
   // Its tables are those that the checks ask.
-  policy: ['http1', 'inspect', 'rejection', 'suggestion'],
+  policy: ['admit', 'http1', 'inspect', 'rejection', 'suggestion'],
   // The parts of the server that judge a request, put together without a connection.
   explain: ['command-line', 'http1', 'inspect', 'policy', 'rejection', 'upstream'],
   // What stands on command lines and may be quoted.
@@ -34,7 +47,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   process: ['policy', 'telemetry', 'worker'],
   worker: ['link', 'process', 'suggestion', 'telemetry'],
   config: ['command-line', 'explain', 'policy', 'suggestion', 'telemetry', 'upstream', 'worker'],
-  master: ['config', 'policy', 'process', 'telemetry', 'worker'],
+  master: ['admit', 'config', 'policy', 'process', 'telemetry', 'worker'],
   'cli.ts': ['config', 'explain', 'master', 'policy', 'telemetry'],
 };
 const sansIo = ['rejection', 'http1', 'inspect'];

@@ -95,12 +95,34 @@ const routed: readonly unknown[] = [
   },
 ];
 
+/** Rate limits that agree with each other, that do not, and that none could keep. */
+const limited: readonly unknown[] = [
+  {
+    extends: 'strict',
+    clients: { trustedProxies: ['10.0.0.0/8', '::1'], forwardedFields: 'forwarded', proxyProtocol: 'any' },
+    rateLimits: [
+      { name: 'per-client', requests: 100, per: '1s', burst: 200, block: '1m' },
+      { name: 'per-key', key: 'header:X-Api-Key', requests: 1000, per: '1h', accuracy: 'exact' },
+    ],
+    routes: [
+      { path: '/login', rateLimits: [{ name: 'login', requests: 5, per: '1m', block: '10m' }] },
+      { path: '/search', rateLimits: [{ name: 'per-client', requests: 100, per: 1, burst: 200, block: 60, cost: 1 }] },
+      { path: '/free', rateLimits: [] },
+    ],
+    jail: { maxScore: 100, decay: '1m', block: '10m', malformedScore: 0 },
+  },
+  { extends: 'strict', routes: [{ path: '/a', rateLimits: [{ name: 'per-client', requests: 1, per: 1 }] }] },
+  { rateLimits: [1, 2].map((requests) => ({ name: 'a', requests, per: 1 })) },
+  { routes: ['/a', '/b'].map((path, cost) => ({ path, rateLimits: [{ name: 'a', requests: 9, per: 1, cost }] })) },
+  { rateLimits: [{ name: 'a', requests: 1, burst: 2, cost: 3, per: 1 }] },
+];
+
 /** The shipped default, a file for each key and value, and files that are none. */
 export function seeds(): Seed[] {
   const files = Object.entries(policyKeys).flatMap(([pointer, key]) =>
     valuesOf(key).map((value) => fileWith(pointer, value)),
   );
-  const values = [...files, ...routed];
+  const values = [...files, ...routed, ...limited];
   const whole = readFileSync(new URL('../../policies/default.json', import.meta.url));
   const short = whole.toString().replace(/^\s*\/\/.*\n/gm, '');
   return [
@@ -133,17 +155,20 @@ function fileWith(pointer: string, value: unknown): unknown {
     .split('/')
     .slice(1)
     .map((name) => name.replaceAll('~1', '/'));
-  const list = names[0] ?? '';
-  if (names[1] !== '*' || names.length === 2) return nested(names, value);
-  return { [list]: [{ ...wholeElements[list], ...nested(names.slice(2), value) }] };
+  return nested(names, value);
 }
 
-function nested(names: readonly string[], value: unknown): object {
-  return names.reduceRight<unknown>((inner, name) => (name === '*' ? [inner] : { [name]: inner }), value) as object;
+/** An element of a list has what it needs beside the key that this is about. */
+function nested([name, ...rest]: readonly string[], value: unknown): unknown {
+  if (name === undefined) return value;
+  if (rest[0] !== '*') return { [name]: nested(rest, value) };
+  const element = nested(rest.slice(1), value);
+  return { [name]: [rest.length === 1 ? element : { ...wholeElements[name], ...(element as object) }] };
 }
 
 /** What an element of a list has to have, so that it is more than its one key that is wrong with it. */
 const wholeElements: Readonly<Record<string, object>> = {
   routes: { path: '/a/*' },
+  rateLimits: { name: 'a', requests: 2, per: 1 },
   tests: { name: 'a', request: 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', expect: { status: 404 } },
 };

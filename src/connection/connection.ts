@@ -11,24 +11,28 @@ import { Client } from './client.ts';
 import { Waiting } from './deadlines.ts';
 import type { Edge } from './edge-context.ts';
 import { Exchange, type ExchangeOwner } from './exchange.ts';
+import type { MemoryHolder } from './memory-budget.ts';
 import { Outbox, type OutboxOwner } from './outbox.ts';
+import { Patience } from './patience.ts';
 import type { Preamble } from './preamble.ts';
 import { ReceivedRequest, type Sender } from './received-request.ts';
 import { refusal } from './refusal.ts';
 import { type Input, nextState, type State } from './state.ts';
-import { deadlineMs, expiryOf, type WaitingFor } from './waiting-for.ts';
+import type { WaitingFor } from './waiting-for.ts';
 
 /**
  * One client, from accept to close: the only holder of its socket. Bytes go to the parser, requests to an exchange,
  * responses to the outbox; what is decided here is when to read, when to go on and when to end.
  */
-export class Connection extends Waiting implements ParserHandler, ExchangeOwner, OutboxOwner {
+export class Connection extends Waiting implements ParserHandler, ExchangeOwner, OutboxOwner, MemoryHolder {
+  heldBytes = 0;
   private readonly edge: Edge;
   private readonly socket: Socket;
   private readonly client: Client;
   private readonly onClosed: (connection: Connection) => void;
   private readonly parser: RequestParser;
   private readonly outbox: Outbox;
+  private readonly patience: Patience;
   /** Null: refusals are not recorded. */
   private readonly received: ReceivedRequest | null;
   private policy: PolicyInForce;
@@ -37,7 +41,6 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   /** Null once it has come, or where there is none. */
   private preamble: Preamble | null;
   private state: State = 'idle';
-  private waitingFor: WaitingFor = 'first-byte';
   private exchange: Exchange | undefined;
   private requests = 0;
   /** Bytes of declared content that have not come; Infinity for chunks, whose sum is not known. */
@@ -68,6 +71,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.effective = edge.policy.general;
     this.parser = new RequestParser(edge.parsers, edge.policy.headLimits, this);
     this.outbox = new Outbox(socket, this);
+    this.patience = new Patience(edge.deadlines, this);
     this.received = edge.recorder === null ? null : new ReceivedRequest(edge.recorder, this.parser);
     this.wait('first-byte');
   }
@@ -89,6 +93,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     }
     this.isReceiving = false;
     this.afterReceiving();
+    this.account();
     return !this.isPaused;
   }
 
@@ -99,6 +104,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     if (sentNothing || this.state === 'lingering' || this.state === 'idle') return this.destroy();
     try {
       this.parser.receiveEnd();
+      this.exchange?.clientEnded();
     } catch (error) {
       this.fault(error);
     }
@@ -106,9 +112,10 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
 
   closed(): void {
     this.state = 'closed';
-    this.edge.deadlines.clear(this);
+    this.patience.end();
     this.exchange?.abort();
     this.parser.free();
+    this.account();
     this.onClosed(this);
   }
 
@@ -120,6 +127,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.contentLeft = head.framing === 'none' ? 0 : head.framing === 'chunked' ? Infinity : head.contentLength;
     this.responseIsOut = false;
     this.clientCloses = !head.keepAlive;
+    this.patience.beginRequest();
     this.received?.keepHead(head);
     if (!this.client.takeRequest(head, this.edge.inspection)) {
       this.edge.log.limited(
@@ -135,6 +143,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
 
   onContent(bytes: Uint8Array): void {
     this.contentLeft -= bytes.length;
+    const tooSlow = this.patience.contentMoved(bytes.length, this.effective.values);
+    if (tooSlow !== undefined && this.contentLeft > 0) return this.refuse(tooSlow);
     this.exchange?.receiveContent(bytes);
     this.progress();
   }
@@ -164,15 +174,21 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   }
 
   get isLastRequest(): boolean {
-    return this.isDraining || this.requests >= this.effective.values.keepAlive.maxRequests;
+    const { maxRequests, maxAgeMs } = this.effective.values.keepAlive;
+    return this.isDraining || this.requests >= maxRequests || this.patience.ageMs >= maxAgeMs;
   }
 
   get connectionPairs(): Uint8Array {
     return this.client.pairs;
   }
 
+  get clientHasEnded(): boolean {
+    return this.peerEnded;
+  }
+
   send(bytes: Buffer): void {
     this.outbox.send(bytes);
+    this.account();
   }
 
   get pendingBytes(): number {
@@ -250,15 +266,25 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.destroy();
   }
 
+  /** Nobody waits for an answer, or none can be sent any more. */
+  private closeSilently({ rule, detail }: Rejection, level: 'debug' | 'warning' = 'debug'): void {
+    this.edge.log.limited(rule, `Closed a connection of ${this.peer}: ${rule} (${detail})`, level);
+    this.destroy();
+  }
+
   // From the outbox and the deadlines.
 
-  onDrained(): void {
+  onDrained(bytes: number): void {
     if (this.state === 'closed') return;
     try {
-      if (this.outbox.pendingBytes > 0) return this.progress();
+      if (this.outbox.pendingBytes > 0) {
+        const tooSlow = this.patience.responseMoved(bytes, this.effective.values);
+        return tooSlow === undefined ? this.progress() : this.refuse(tooSlow);
+      }
       this.exchange?.acknowledgeDrained();
       if (this.responseIsOut && !this.isReceiving) this.settle();
-      else if (this.waitingFor === 'write') this.progress();
+      else if (this.patience.waitingFor === 'write') this.progress();
+      this.account();
     } catch (error) {
       this.fault(error);
     }
@@ -268,10 +294,10 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     try {
       // A refusal that the client does not read is no reason for another one.
       if (this.state === 'refusing') return this.destroy();
-      const expiry = expiryOf(this.waitingFor);
-      const sentNothing = this.waitingFor === 'head' && this.parser.isBetweenRequests;
-      if (expiry === undefined || sentNothing) return this.destroy();
-      this.refuse(reject(expiry, `no progress for ${deadlineMs(this.waitingFor, this.effective.values)} ms`));
+      const expired = this.patience.expired(this.effective.values);
+      if (expired === undefined) return this.destroy();
+      if (this.parser.isBetweenRequests && this.exchange === undefined) return this.closeSilently(expired);
+      this.refuse(expired);
     } catch (error) {
       this.fault(error);
     }
@@ -283,7 +309,21 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     if (this.outbox.pendingBytes > 0) return this.wait('write');
     if (this.state !== 'receiving-content' && this.state !== 'responding') return;
     const party = this.responseIsOut ? 'content' : (this.exchange?.waitsFor() ?? 'content');
-    if (party !== 'queue' || this.waitingFor !== 'queue') this.wait(party);
+    if (party !== 'queue' || this.patience.waitingFor !== 'queue') this.wait(party);
+  }
+
+  shed(usedBytes: number): void {
+    const { budgetBytes } = this.policy.policy.memory;
+    const detail = `${this.heldBytes} bytes of ${usedBytes} that all keep waiting, at most ${budgetBytes}`;
+    const rejection = reject('memory.exhausted', detail);
+    try {
+      // A response on its way takes the memory until the last byte of it has left.
+      if (this.outbox.pendingBytes === 0) this.refuse(rejection);
+      else this.closeSilently(rejection, 'warning');
+    } catch (error) {
+      this.fault(error);
+    }
+    this.account();
   }
 
   /** The edge drains: idle ones end now, the others with the response that they wait for. */
@@ -342,6 +382,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
       this.enter('response-sent');
       this.exchange = undefined;
       this.responseIsOut = false;
+      this.account();
       if (!this.isReceiving) this.goOn();
     } else {
       this.progress();
@@ -410,6 +451,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   private destroy(): void {
     if (this.state === 'closed') return;
     this.state = nextState(this.state, 'destroyed');
+    this.account();
     // The parser may be in the middle of telling.
     this.parser.stop();
     this.socket.destroy();
@@ -420,10 +462,17 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   }
 
   private wait(waitingFor: WaitingFor): void {
-    this.waitingFor = waitingFor;
-    const afterMs = deadlineMs(waitingFor, this.effective.values);
-    if (afterMs > 0) this.edge.deadlines.set(this, afterMs);
-    else this.edge.deadlines.clear(this);
+    this.patience.wait(waitingFor, this.effective.values);
+  }
+
+  /** What this connection keeps waiting, after whatever may have changed it. */
+  private account(): void {
+    const { heldBytes: before } = this;
+    const after =
+      this.state === 'closed' ? 0 : this.outbox.pendingBytes + this.parser.heldBytes + (this.exchange?.heldBytes ?? 0);
+    if (after === before) return;
+    this.heldBytes = after;
+    this.edge.memory.change(this, before, after, this.policy.policy.memory.budgetBytes);
   }
 
   private pause(): void {

@@ -48,6 +48,11 @@ export class Deadlines {
     this.repeat = repeat;
   }
 
+  /** Milliseconds in which this process ran, in steps of a tick, while anything waits. */
+  get nowMs(): number {
+    return this.tick * TICK_MS;
+  }
+
   /** `waiting` expires `afterMs` from now, whatever was set before. */
   set(waiting: Waiting, afterMs: number): void {
     if (this.stopTimer === undefined) this.start();

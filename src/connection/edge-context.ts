@@ -8,8 +8,10 @@ import type { Dispatcher } from '../upstream/dispatch.ts';
 import type { EnvironEncoder } from '../upstream/environ.ts';
 import type { Mount } from '../upstream/mount.ts';
 import type { Deadlines } from './deadlines.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import type { Observations } from './observations.ts';
 import type { RequestIds } from './request-id.ts';
+import type { Spool } from './spool.ts';
 
 /** What all connections of an edge share. The scratch objects are safe to share because each is used within one call. */
 export type Edge = {
@@ -23,6 +25,8 @@ export type Edge = {
   readonly responseHead: ResponseHead;
   readonly dispatcher: Dispatcher;
   readonly deadlines: Deadlines;
+  readonly memory: MemoryBudget;
+  readonly spool: Spool;
   readonly log: Log;
   readonly observations: Observations;
   /** Null: refused requests are not recorded. */

@@ -6,7 +6,10 @@ import type { EffectivePolicy } from '../policy/effective.ts';
 import { type Rejection, reject } from '../rejection/rejection.ts';
 import type { DispatchedRequest, ResponseSink } from '../upstream/dispatch.ts';
 import { isBelow } from '../upstream/mount.ts';
+import { CompleteContent } from './complete-content.ts';
+import type { ContentOwner, ContentPath } from './content-path.ts';
 import type { Edge } from './edge-context.ts';
+import { StreamedContent } from './streamed-content.ts';
 
 /** What an exchange asks of the connection that it belongs to. */
 export interface ExchangeOwner {
@@ -14,6 +17,8 @@ export interface ExchangeOwner {
   /** What holds for a request whose form was inspected; from now on it holds for the connection. */
   policyFor(head: RequestHead): EffectivePolicy;
   readonly isLastRequest: boolean;
+  /** The client has ended its side, or is gone. */
+  readonly clientHasEnded: boolean;
   send(bytes: Buffer): void;
   /** Of what was sent, bytes that have not left. */
   readonly pendingBytes: number;
@@ -35,16 +40,20 @@ export interface ExchangeOwner {
   fault(error: unknown): void;
 }
 
-const NOTHING = Buffer.alloc(0);
-
 /** Whom a request waits for: each has its deadline in the policy. */
 export type Party = 'queue' | 'content' | 'worker';
 
 /**
- * One request and its response, station by station: inspect, environ, dispatch, content in, response out. Read this
- * first. It holds no socket: bytes come from the parser and go to the connection.
+ * `collecting`: its content comes, and goes to the application once all of it is here. `queued`: handed over, and no worker
+ * has it. `dispatched`: a worker has it.
  */
-export class Exchange implements ResponseSink {
+type Stage = 'collecting' | 'queued' | 'dispatched';
+
+/**
+ * One request and its response, station by station: inspect, environ, content in, dispatch, response out. Read this first. It
+ * holds no socket: bytes come from the parser and go to the connection.
+ */
+export class Exchange implements ResponseSink, ContentOwner {
   readonly isHead: boolean;
   /** An answer of the edge may leave the connection open. */
   mayKeepAlive: boolean;
@@ -52,17 +61,15 @@ export class Exchange implements ResponseSink {
   private readonly edge: Edge;
   private readonly owner: ExchangeOwner;
   private readonly writer: ResponseWriter;
+  private stage: Stage = 'collecting';
+  /** A copy, where the request has to wait for its content. */
+  private environ: Buffer | undefined;
+  private isChunked = false;
+  private content: ContentPath | undefined;
   private request: DispatchedRequest | undefined;
-  private isQueued = true;
-  /** Content bytes that may be handed over; what came beyond waits in `held`. */
-  private credit: number;
-  private held: Uint8Array | undefined;
   private contentReceived = 0;
   /** Beyond so many bytes an observed limit is passed. */
   private observedContentBytes = Number.POSITIVE_INFINITY;
-  private isPumping = false;
-  private contentEnded = false;
-  private endIsSent = false;
   private responseBegun = false;
   private ended = false;
   private unacknowledged = 0;
@@ -75,7 +82,6 @@ export class Exchange implements ResponseSink {
     this.isHead = head.method === 'HEAD';
     // Refused instead of told to continue, a client may send its content or not: nobody could tell what comes next.
     this.mayKeepAlive = head.keepAlive && head.minorVersion === 1 && !expectsContinue(head);
-    this.credit = edge.policy.general.request.contentMemoryBytes;
     const { minorVersion, keepAlive } = head;
     this.writer = new ResponseWriter({ isHead: this.isHead, minorVersion, keepAlive });
   }
@@ -84,7 +90,7 @@ export class Exchange implements ResponseSink {
     return `${this.edge.requestIds.prefix}${this.number}`;
   }
 
-  /** Form, route, inspect, environ, dispatch. */
+  /** Form, route, inspect, environ; and dispatch, unless the content has to be here first. */
   begin(head: RequestHead): void {
     const { edge, owner } = this;
     const malformed = inspectForm(head, edge.inspection);
@@ -99,17 +105,38 @@ export class Exchange implements ResponseSink {
     }
     if (expectsContinue(head)) owner.sendContinue();
     const environ = edge.environ.encode(head, edge.inspection, owner.connectionPairs, this.number);
-    const request = edge.dispatcher.dispatch(environ, head.framing !== 'none', this);
-    // Answered, or refused, before this returned: then the dispatcher may have to be told.
-    if (this.ended) return request.abort();
-    this.request = request;
-    if (owner.pendingBytes === 0) this.acknowledgeDrained();
+    const isComplete = head.framing === 'none' || policy.request.delivery === 'stream';
+    if (head.framing !== 'none') this.content = this.contentPath(head, policy);
+    if (isComplete) this.dispatch(environ);
+    else this.environ = Buffer.from(environ);
   }
 
   private observe(head: RequestHead, { observed, request }: EffectivePolicy): void {
     for (const rejection of this.edge.inspection.observed) this.owner.observe(rejection);
     const isCounted = head.framing === 'chunked' && observed?.has('content.too-large') === true;
     if (isCounted) this.observedContentBytes = request.contentBytes;
+  }
+
+  private contentPath({ framing }: RequestHead, { request }: EffectivePolicy): ContentPath {
+    this.isChunked = framing === 'chunked';
+    if (request.delivery === 'stream') return new StreamedContent(this);
+    const { maxBytes } = this.edge.policy.policy.spool;
+    return new CompleteContent(this, this.edge.spool, request.contentMemoryBytes, maxBytes);
+  }
+
+  /** `environ` is read before this returns. */
+  private dispatch(environ: Uint8Array): void {
+    const { edge, owner, content } = this;
+    this.stage = 'queued';
+    // As the dispatcher has it for requests that come now.
+    const windowBytes = edge.policy.general.request.contentMemoryBytes;
+    const request = edge.dispatcher.dispatch(environ, content !== undefined, this);
+    // Answered, or refused, before this returned: then the dispatcher may have to be told.
+    if (this.ended) return request.abort();
+    this.request = request;
+    content?.flowTo(request, windowBytes);
+    if (owner.pendingBytes === 0) this.acknowledgeDrained();
+    if (owner.clientHasEnded) this.clientEnded();
   }
 
   // Content, from the client to the application.
@@ -121,53 +148,64 @@ export class Exchange implements ResponseSink {
       this.owner.observe(reject('content.too-large', `more than ${this.observedContentBytes} bytes`));
       this.observedContentBytes = Number.POSITIVE_INFINITY;
     }
-    if (this.held === undefined && bytes.length <= this.credit) {
-      this.credit -= bytes.length;
-      this.request?.sendContent(bytes);
-      return;
-    }
-    this.held = Buffer.concat([this.held ?? NOTHING, bytes]);
-    this.pump();
+    this.content?.receive(bytes);
   }
 
   endContent(): void {
-    this.contentEnded = true;
-    this.pump();
+    if (!this.ended) this.content?.end();
+  }
+
+  /** Its length is known now, whatever the transfer coding: the application is told, as if the client had. */
+  contentIsComplete(length: number): void {
+    const { environ } = this;
+    if (this.ended || environ === undefined) return;
+    this.environ = undefined;
+    this.dispatch(this.isChunked ? Buffer.concat([environ, contentLengthPair(length)]) : environ);
+    this.owner.progress();
   }
 
   grantContent(bytes: number): void {
     try {
-      this.credit += bytes;
-      this.pump();
+      if (!this.ended) this.content?.grant(bytes);
     } catch (error) {
       this.owner.fault(error);
     }
   }
 
-  /** Hands over what the credit allows. More may be granted meanwhile: an application in the edge reads at once. */
-  private pump(): void {
-    if (this.isPumping || this.ended) return;
-    this.isPumping = true;
-    while (this.held !== undefined && this.credit > 0 && !this.ended) {
-      const piece: Uint8Array = this.held.subarray(0, this.credit);
-      this.held = piece.length === this.held.length ? undefined : this.held.subarray(piece.length);
-      this.credit -= piece.length;
-      this.request?.sendContent(piece);
-    }
-    this.isPumping = false;
-    if (this.ended) return;
-    if (this.held !== undefined) return this.owner.pauseContent();
-    if (this.contentEnded && !this.endIsSent) {
-      this.endIsSent = true;
-      this.request?.endContent();
-    }
-    this.owner.resumeContent();
+  pauseContent(): void {
+    if (!this.ended) this.owner.pauseContent();
+  }
+
+  resumeContent(): void {
+    if (!this.ended) this.owner.resumeContent();
+  }
+
+  refuse(rejection: Rejection): void {
+    if (!this.ended) this.owner.refuse(rejection);
+  }
+
+  fault(error: unknown): void {
+    this.owner.fault(error);
+  }
+
+  /** Bytes that wait here for somebody. */
+  get heldBytes(): number {
+    return (this.content?.heldBytes ?? 0) + (this.environ?.length ?? 0);
+  }
+
+  /**
+   * The client has ended its side. Most of those that do are gone, and one that waits for its response all the same can be told
+   * so: while others wait for a worker too, none is spent on it. nginx gives up such requests wherever they are.
+   */
+  clientEnded(): void {
+    if (this.ended || this.stage !== 'queued') return;
+    this.owner.refuse(reject('overload.queue', 'the client ended its side while the request waited for a worker'));
   }
 
   // The response, from the application to the client.
 
   dispatched(): void {
-    this.isQueued = false;
+    this.stage = 'dispatched';
     if (!this.ended) this.owner.progress();
   }
 
@@ -212,6 +250,7 @@ export class Exchange implements ResponseSink {
     if (end) {
       this.ended = true;
       this.request = undefined;
+      this.content?.abort();
     }
     if (bytes.length > 0) owner.send(bytes);
     else this.acknowledgeDrained();
@@ -271,6 +310,8 @@ export class Exchange implements ResponseSink {
     this.ended = true;
     const { request } = this;
     this.request = undefined;
+    this.environ = undefined;
+    this.content?.abort();
     request?.abort();
   }
 
@@ -285,7 +326,12 @@ export class Exchange implements ResponseSink {
   }
 
   waitsFor(): Party {
-    if (this.isQueued) return 'queue';
-    return this.contentEnded || this.held !== undefined ? 'worker' : 'content';
+    const content = this.content?.waitsForClient === true;
+    if (this.stage === 'dispatched') return content ? 'content' : 'worker';
+    return this.stage === 'collecting' && content ? 'content' : 'queue';
   }
+}
+
+function contentLengthPair(length: number): Buffer {
+  return Buffer.from(`CONTENT_LENGTH\0${length}\0`);
 }

@@ -13,8 +13,11 @@ export function refusal(
   isHead: boolean,
 ): Buffer {
   const status = rejection.status ?? 400;
-  let fields = '';
-  if (status === 405) fields = `Allow: ${methods.join(', ')}\r\n`;
-  else if (status === 503) fields = RETRY_AFTER;
+  const fields = rejection.fields ?? fieldsOf(status, methods);
   return refusalResponse(status, rejection.rule, { keepAlive, isHead, fields }, dateLine);
+}
+
+function fieldsOf(status: number, methods: readonly string[]): string {
+  if (status === 405) return `Allow: ${methods.join(', ')}\r\n`;
+  return status === 503 ? RETRY_AFTER : '';
 }

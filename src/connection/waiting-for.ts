@@ -25,9 +25,10 @@ export function deadlineMs(waitingFor: WaitingFor, { timeouts, keepAlive }: Poli
   }
 }
 
-/** The rule that ends the wait; none where the connection is only closed. */
+/** The rule that ends the wait; none for a client that has its response and only does not close. */
 export function expiryOf(waitingFor: WaitingFor): RuleId | undefined {
   switch (waitingFor) {
+    case 'first-byte':
     case 'head':
       return 'timeout.head';
     case 'content':
@@ -38,7 +39,30 @@ export function expiryOf(waitingFor: WaitingFor): RuleId | undefined {
       return 'timeout.worker';
     case 'write':
       return 'timeout.write';
-    default:
+    case 'keep-alive':
+      return 'timeout.keep-alive';
+    case 'lingering':
       return undefined;
+  }
+}
+
+/** What was waited for, and for how long. */
+export function expiryDetail(waitingFor: WaitingFor, values: PolicyValues): string {
+  const afterMs = deadlineMs(waitingFor, values);
+  switch (waitingFor) {
+    case 'first-byte':
+      return `no byte within ${afterMs} ms`;
+    case 'head':
+      return `not complete ${afterMs} ms after its first byte`;
+    case 'keep-alive':
+      return `no further request within ${afterMs} ms`;
+    case 'write':
+      return `no byte was taken for ${afterMs} ms`;
+    case 'content':
+      return `no byte came for ${afterMs} ms`;
+    case 'queue':
+      return `not dispatched within ${afterMs} ms`;
+    default:
+      return `no progress for ${afterMs} ms`;
   }
 }

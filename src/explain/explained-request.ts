@@ -1,12 +1,13 @@
 import { addressText } from '../inspect/address-text.ts';
 import type { ClientAddress } from '../inspect/client-address.ts';
 import { originOf } from '../policy/origin.ts';
+import type { Policy } from '../policy/policy.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
 import { catalogue } from '../rejection/catalogue.ts';
 import type { Rejection } from '../rejection/rejection.ts';
 import { isObservable, rules } from '../rejection/rules.ts';
 import { decidingValues, modeOf } from './decision.ts';
-import { type EffectiveValue, effectiveValues } from './effective-value.ts';
+import { type EffectiveValue, effectiveValue, effectiveValues } from './effective-value.ts';
 import type { Explanation } from './explain.ts';
 import { hasBareLineFeeds } from './line-ends.ts';
 import type { RecordedRequest } from './recorded-requests.ts';
@@ -38,6 +39,8 @@ export type ExplainedRequest = {
   readonly observed: readonly ExplainedRejection[];
   readonly route: { readonly label: string; readonly pointer: string; readonly origin: string } | null;
   readonly closes: boolean;
+  /** The rate limits that a server would count it under; null where it is refused before, or there are none. */
+  readonly countedBy: EffectiveValue | null;
   readonly effective: readonly EffectiveValue[];
   readonly environ: Explanation['environ'];
   readonly hint: string | null;
@@ -82,11 +85,20 @@ export function explainedRequest(
     observed: explanation.observed.map(explainRejection),
     route: label === undefined ? null : { label, pointer, origin: originOf(policy, pointer) },
     closes,
+    countedBy: countedBy(explanation, policy),
     effective: effectiveValues(effective, policy),
     environ,
     hint: recorded === null ? hintFor(explanation, own) : null,
     recorded,
   };
+}
+
+/** They are not judged: how many requests came before, and when, is not in the bytes. */
+function countedBy({ environ, effective }: Explanation, policy: Policy): EffectiveValue | null {
+  // What has an environ has passed all that is decided on its head.
+  return environ === null || effective.values.rateLimits.length === 0
+    ? null
+    : effectiveValue('/rateLimits', effective, policy);
 }
 
 function firstLine(bytes: Uint8Array): string {

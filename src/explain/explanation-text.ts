@@ -10,7 +10,7 @@ const labelWidth = 10;
 
 /** One request for people, a few labelled lines and two tables. */
 export function explanationLines(explained: ExplainedRequest, paint: Paint): readonly string[] {
-  const { rejection, observed, closes, effective, environ, hint, recorded } = explained;
+  const { rejection, observed, closes, countedBy, effective, environ, hint, recorded } = explained;
   const line = (label: string, text: string): string => paint.strong(label.padEnd(labelWidth)) + text;
   const lines = [line('request', requestText(explained)), line('verdict', verdictText(explained, paint))];
   if (rejection !== null)
@@ -23,6 +23,10 @@ export function explanationLines(explained: ExplainedRequest, paint: Paint): rea
     lines.push(...decisionLines(one, paint).map((text) => line('', text)));
   }
   lines.push(line('route', routeText(explained, paint)));
+  if (countedBy !== null) {
+    lines.push(line('counted', valueLine(countedBy, paint)));
+    lines.push(line('', paint.faint('not judged here: that takes a clock, and the requests before this one')));
+  }
   if (closes) lines.push(line('then', 'the connection ends: nothing behind it is read'));
   lines.push(paint.strong('limits'));
   lines.push(

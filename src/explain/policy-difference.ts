@@ -5,6 +5,7 @@ import type { Policy, Route } from '../policy/policy.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
 import { valuePointers } from '../policy/policy-value.ts';
 import { labelOf } from '../policy/route.ts';
+import { elementText } from '../policy/value-text.ts';
 import { observableRules } from '../rejection/rules.ts';
 import { modeOf } from './decision.ts';
 import { type EffectiveValue, effectiveValue, type Holding } from './effective-value.ts';
@@ -91,7 +92,7 @@ function valueChange(pointer: string, old: EffectiveValue | null, now: Effective
 /** What is compared, by what it means; a value that is no list is its own element. */
 function elementsOf(value: unknown): ReadonlyMap<string, string> {
   const elements: readonly unknown[] = Array.isArray(value) ? value : value === undefined ? [] : [value];
-  return new Map(elements.map((element) => [meaningOf(element), textOf(element)]));
+  return new Map(elements.map((element) => [meaningOf(element), elementText(element)]));
 }
 
 /** One address in two spellings is one address. */
@@ -99,10 +100,6 @@ function meaningOf(element: unknown): string {
   const block = typeof element === 'string' ? parseBlock(element) : undefined;
   if (block !== undefined) return `${block.first.words.join('.')}/${block.prefixLength}`;
   return JSON.stringify(element, sortedKeys);
-}
-
-function textOf(element: unknown): string {
-  return typeof element === 'object' ? JSON.stringify(element) : String(element);
 }
 
 function sortedKeys(_: string, value: unknown): unknown {

@@ -40,6 +40,11 @@ export class HeadReader {
   private inName = false;
   private inValue = false;
 
+  /** Bytes of the head that are kept in a buffer of its own. */
+  get heldBytes(): number {
+    return this.buffered;
+  }
+
   /** The head begins at `bytes[start]`. */
   begin(limits: HeadLimits, bytes: Uint8Array, start: number): void {
     this.limits = limits;

@@ -107,6 +107,11 @@ export class RequestParser implements LlhttpReceiver {
     return this.waiting.length;
   }
 
+  /** Bytes that are kept, for `resume` or because a head is not complete. */
+  get heldBytes(): number {
+    return this.waiting.length + (this.reader?.heldBytes ?? 0);
+  }
+
   /** Nothing of a request has arrived yet. */
   get isBetweenRequests(): boolean {
     return this.phase === 'between';

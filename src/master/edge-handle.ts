@@ -9,6 +9,8 @@ export type EdgeEvents = PoolChildEvents & {
   linkReady(worker: number, link: Link): void;
   /** No request begins under an older policy any more. */
   policyInForce(version: number): void;
+  /** What clients of this edge were refused for, in points. */
+  offences(clients: readonly (readonly [client: string, score: number])[]): void;
 };
 
 /** An edge process as its master sees it. */
@@ -24,6 +26,8 @@ export class EdgeHandle implements PoolChild {
           events.linkReady(worker, { path, token, startedPath });
         } else if (message.type === 'policy-in-force') {
           events.policyInForce(message.version);
+        } else if (message.type === 'offences') {
+          events.offences(message.clients);
         } else {
           this.#child.kill(`sent the master an unknown message (${message.type})`);
         }
@@ -48,6 +52,11 @@ export class EdgeHandle implements PoolChild {
   /** It answers with `policyInForce`; also while it boots. */
   adopt(version: number, policy: Policy): void {
     this.#child.send({ type: 'policy', version, policy: withoutOrigins(policy) });
+  }
+
+  /** Each for so long; 0: no longer. Not before it serves. */
+  block(clients: readonly (readonly [client: string, forMs: number])[]): void {
+    if (clients.length > 0) this.#child.send({ type: 'blocked', clients });
   }
 
   drain(milliseconds: number): void {

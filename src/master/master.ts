@@ -3,6 +3,7 @@ import type { Log } from '../telemetry/error-log.ts';
 import { type BootFailure, logFailure } from './child-end.ts';
 import { ChildPool } from './child-pool.ts';
 import type { EdgeHandle } from './edge-handle.ts';
+import { Jail } from './jail.ts';
 import { BindError, bindListeners, type Listener } from './listeners.ts';
 import { PolicyOfEdges } from './policy-of-edges.ts';
 import { makePrivateDirectory } from './private-directory.ts';
@@ -49,6 +50,7 @@ class Master {
   readonly #config: Config;
   readonly #log: Log;
   readonly #policy: PolicyOfEdges;
+  readonly #jail: Jail;
   readonly #reload: Reload;
   readonly #listeners: readonly Listener[];
   readonly #edges: ChildPool<EdgeHandle>;
@@ -71,8 +73,14 @@ class Master {
     this.#log = log;
     this.#listeners = listeners;
     this.#policy = new PolicyOfEdges(config.policy);
+    this.#jail = new Jail(config.policy, performance, log, (clients) => {
+      for (const edge of this.#edges.serving) edge.block(clients);
+    });
     this.#reload = new Reload(config, log, reread, {
-      replacePolicy: (next) => this.#policy.replace(next, this.#edges.staying),
+      replacePolicy: (next) => {
+        this.#jail.adopt(next);
+        return this.#policy.replace(next, this.#edges.staying);
+      },
       resize: (before, after) => this.#resize(before, after),
     });
     const policy = () => this.#policy.policy;
@@ -89,6 +97,7 @@ class Master {
             ...events,
             linkReady: (id, link) => this.#workers.serving.find((worker) => worker.id === id)?.connect(link),
             policyInForce: (version) => this.#policy.adopted(edge, version),
+            offences: (clients) => this.#jail.note(clients),
             gone: (exit) => {
               this.#policy.gone(edge);
               events.gone(exit);
@@ -100,6 +109,7 @@ class Master {
       },
       {
         serving: (edge) => {
+          edge.block(this.#jail.blocked);
           for (const worker of this.#workers.serving) edge.expectWorker(worker);
         },
         booted: () => this.#edgesBooted(),

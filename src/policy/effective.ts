@@ -1,3 +1,4 @@
+import { type LimitInForce, limitsInForce } from '../admit/limit-in-force.ts';
 import { AddressSet } from '../inspect/address-set.ts';
 import { HostTable } from '../inspect/host-table.ts';
 import type { InspectPolicy } from '../inspect/inspect.ts';
@@ -13,6 +14,8 @@ export type EffectivePolicy = InspectPolicy & {
   readonly request: RequestPolicy;
   /** As the parser takes them: a limit that is only observed is out of its way. */
   readonly parserLimits: RequestPolicy;
+  /** Null: requests are not counted. */
+  readonly rateLimits: readonly LimitInForce[] | null;
 };
 
 /** The tables of a policy are made once; routes share those that they do not change. */
@@ -20,6 +23,7 @@ export function effectivePolicy(route: number | null, values: PolicyValues, base
   const { request, clients } = values;
   const observed = observedRules(values);
   const parserLimits = observed === null ? request : withoutObserved(request, observed);
+  const sameRateLimits = base !== undefined && base.values.rateLimits === values.rateLimits;
   const sameClients = base !== undefined && base.values.clients === clients;
   return {
     route,
@@ -31,6 +35,7 @@ export function effectivePolicy(route: number | null, values: PolicyValues, base
     allow: sameClients ? base.allow : addressSet(clients.allow),
     deny: sameClients ? base.deny : addressSet(clients.deny),
     observed,
+    rateLimits: sameRateLimits ? base.rateLimits : limitsInForce(values.rateLimits),
   };
 }
 

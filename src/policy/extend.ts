@@ -5,10 +5,11 @@ import { excerpt } from './excerpt.ts';
 import { locate, positionAt, positionsIn, type SourceDocument } from './locate.ts';
 import { PolicyError } from './mistake.ts';
 import type { PolicyFile } from './policy-file.generated.ts';
+import { type RateLimitLists, rateLimitConflicts } from './rate-limit-conflict.ts';
 import { readPolicyFile, readRealFile, realPathOf } from './read.ts';
 import { defaultName, shippedNames, shippedPath } from './shipped.ts';
 import { parseDocument } from './source-document.ts';
-import { validate } from './validate.ts';
+import { refusalOf, validate } from './validate.ts';
 
 /**
  * A site, its team and its company make three. People have to follow a chain to know what holds, so it is short; and it
@@ -72,6 +73,7 @@ function chainFrom(first: Link, path: string | null, onFile: (path: string) => v
     checkChain(chain, last, source);
     chain.push(read(last, source));
   }
+  checkRateLimits(chain);
   return {
     layers: [...chain.map(layer), shippedDefault()],
     files: path === null ? [] : chain.flatMap(({ file, isShipped }) => (isShipped ? [] : [file])),
@@ -153,6 +155,20 @@ function checkChain(chain: readonly Link[], link: Link, next: Source): void {
     throw refusal(link, `expected a chain that ends, found ${names}`);
   }
   if (chain.length === maxFiles) throw refusal(link, `expected a chain of at most ${maxFiles} files, found ${names}`);
+}
+
+/** Each file is right by itself; here the general limits of one meet the routes of another. */
+function checkRateLimits(chain: readonly Link[]): void {
+  const general = chain.find(({ values }) => values.rateLimits !== undefined);
+  const routed = chain.find(({ values }) => values.routes !== undefined);
+  if (general === undefined || routed === undefined || general === routed) return;
+  const ofGeneral: RateLimitLists = { rateLimits: general.values.rateLimits ?? [] };
+  const ofRoutes: RateLimitLists = { routes: routed.values.routes ?? [] };
+  const isGeneralNearer = chain.indexOf(general) < chain.indexOf(routed);
+  const problems = isGeneralNearer
+    ? [...rateLimitConflicts(ofGeneral, ofRoutes, layer(routed).originOf)]
+    : [...rateLimitConflicts(ofRoutes, ofGeneral, layer(general).originOf)];
+  if (problems.length > 0) throw refusalOf((isGeneralNearer ? general : routed).document, problems);
 }
 
 function read(link: Link, source: Source): Link {

@@ -10,3 +10,8 @@ export function originOf({ origins }: Policy, pointer: string): string {
   const inner = Object.keys(origins).filter((candidate) => candidate.startsWith(`${pointer}/`));
   return [...new Set(inner.map((candidate) => origins[candidate]))].join(', ');
 }
+
+/** The first of these that a file says which is no shipped one: a place, where all else has a name. */
+export function saidPointer({ origins }: Policy, pointers: readonly string[]): string | undefined {
+  return pointers.find((pointer) => origins[pointer]?.includes(':') === true);
+}

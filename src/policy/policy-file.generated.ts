@@ -18,7 +18,7 @@ export type PolicyFile = {
   readonly extends?: string;
   /** `enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing. */
   readonly mode?: 'enforce' | 'observe';
-  /** The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`. */
+  /** The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`. A rate limit that is only observed counts, and blocks nobody. */
   readonly rules?: {
     /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
     readonly 'client.denied'?: 'enforce' | 'observe';
@@ -115,6 +115,16 @@ export type PolicyFile = {
     /** Connections of one client open at once in one edge process, the next one is closed: of an IPv4 address, or of an IPv6 prefix (`clients.ipv6Prefix`). A browser opens 6 to a host; a whole office behind one address may need hundreds. Trusted proxies and Unix sockets have no such limit. */
     readonly maxPerClient?: number;
   };
+  /** Memory of one edge process. */
+  readonly memory?: {
+    /** What all connections together may keep waiting: heads, content and responses that a client has yet to take. Where it is used up, the connections that hold most of it are ended until there is room again. It leaves out what an idle connection costs, some 4 KiB each. */
+    readonly budgetBytes?: Size;
+  };
+  /** Content that waits in files, which have no name and end with the process. They are in the directory that TMPDIR names, else in /tmp. */
+  readonly spool?: {
+    /** What all of them together may take in one edge process; a request that needs more gets 503. Where /tmp is in memory this is memory. */
+    readonly maxBytes?: Size;
+  };
   /** Clients by their address. A client on a Unix socket has no address and passes. */
   readonly clients?: {
     /** Addresses and CIDR blocks that may send requests; all others get 403. Empty: everybody may. */
@@ -144,19 +154,19 @@ export type PolicyFile = {
   };
   /** How many requests may come: more get 429, with Retry-After. Each limit counts by its `key`: `client` (its address), `route` (all requests under the limit together) or `header:NAME` (the value of that field; by address where it is missing). All limits of a list have to let a request pass. The list of a route stands in the place of the general one, like any of its values. None by default: a limit that nobody knows of would surprise. */
   readonly rateLimits?: readonly {
-    /** a name of lower case letters, digits and hyphens, such as "per-client". Two limits of one name, on two routes, are one limit that counts for both, and have to say the same. */
+    /** What logs, metrics and the RateLimit field call this limit. In two places one name is one limit that counts for both, and both have to say the same. */
     readonly name: string;
-    /** "client", "route" or "header:NAME", such as "header:X-Api-Key" */
+    /** Whom it counts: `client`, an address; `route`, all requests under it together; `header:NAME`, the value of a field, or the address where it is missing. */
     readonly key?: string;
     /** Requests that pass in `per`, in the long run. */
     readonly requests: number;
-    /** The time that `requests` is about. */
+    /** The time in which `requests` more may come: 100 per "1s" are one each 10 ms. */
     readonly per: Duration;
     /** Requests that may come at once, by who has been quiet for long enough. Left out: as many as `requests`. */
     readonly burst?: number;
     /** For so long nothing passes once there was one request too many. Left out: only until the next request is allowed. */
     readonly block?: Duration;
-    /** What one request counts. Left out: 1. */
+    /** How many requests one of these counts for: a search that costs as much as ten pages has 10. Left out: 1. */
     readonly cost?: number;
     /** `leased`: an edge takes a sixteenth of `burst` at a time from where all of them count, so that few requests have to ask; a limit below 32 is exact in any case. `exact`: each request asks. */
     readonly accuracy?: 'leased' | 'exact';
@@ -201,7 +211,7 @@ export type PolicyFile = {
     readonly methods?: readonly ('GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS' | 'QUERY' | 'SEARCH' | 'PROPFIND' | 'PROPPATCH' | 'MKCOL' | 'COPY' | 'MOVE' | 'LOCK' | 'UNLOCK' | 'REPORT' | 'ACL' | 'BIND' | 'REBIND' | 'UNBIND' | 'LINK' | 'UNLINK' | 'MKACTIVITY' | 'CHECKOUT' | 'MERGE' | 'MKCALENDAR' | 'NOTIFY' | 'SUBSCRIBE' | 'UNSUBSCRIBE' | 'M-SEARCH' | 'PURGE')[];
     /** `enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing. */
     readonly mode?: 'enforce' | 'observe';
-    /** The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`. */
+    /** The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`. A rate limit that is only observed counts, and blocks nobody. */
     readonly rules?: {
       /** `enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says. */
       readonly 'client.denied'?: 'enforce' | 'observe';
@@ -294,19 +304,19 @@ export type PolicyFile = {
     };
     /** How many requests may come: more get 429, with Retry-After. Each limit counts by its `key`: `client` (its address), `route` (all requests under the limit together) or `header:NAME` (the value of that field; by address where it is missing). All limits of a list have to let a request pass. The list of a route stands in the place of the general one, like any of its values. None by default: a limit that nobody knows of would surprise. */
     readonly rateLimits?: readonly {
-      /** a name of lower case letters, digits and hyphens, such as "per-client". Two limits of one name, on two routes, are one limit that counts for both, and have to say the same. */
+      /** What logs, metrics and the RateLimit field call this limit. In two places one name is one limit that counts for both, and both have to say the same. */
       readonly name: string;
-      /** "client", "route" or "header:NAME", such as "header:X-Api-Key" */
+      /** Whom it counts: `client`, an address; `route`, all requests under it together; `header:NAME`, the value of a field, or the address where it is missing. */
       readonly key?: string;
       /** Requests that pass in `per`, in the long run. */
       readonly requests: number;
-      /** The time that `requests` is about. */
+      /** The time in which `requests` more may come: 100 per "1s" are one each 10 ms. */
       readonly per: Duration;
       /** Requests that may come at once, by who has been quiet for long enough. Left out: as many as `requests`. */
       readonly burst?: number;
       /** For so long nothing passes once there was one request too many. Left out: only until the next request is allowed. */
       readonly block?: Duration;
-      /** What one request counts. Left out: 1. */
+      /** How many requests one of these counts for: a search that costs as much as ten pages has 10. Left out: 1. */
       readonly cost?: number;
       /** `leased`: an edge takes a sixteenth of `burst` at a time from where all of them count, so that few requests have to ask; a limit below 32 is exact in any case. `exact`: each request asks. */
       readonly accuracy?: 'leased' | 'exact';
@@ -324,7 +334,7 @@ export type PolicyFile = {
     readonly expect: {
       /** `pass`: the application gets the request; `refuse`: it is answered or closed by the edge. */
       readonly verdict?: 'pass' | 'refuse';
-      /** The rule that has to refuse the request, by its id (docs/rules.md). */
+      /** The rule that has to refuse the request, by its id. */
       readonly rule?: 'request-line.too-long' | 'request-line.malformed' | 'version.unsupported' | 'method.not-allowed' | 'method.unknown' | 'target.malformed' | 'target.forbidden' | 'target.not-mounted' | 'host.missing' | 'host.malformed' | 'host.conflict' | 'host.not-allowed' | 'fields.too-many' | 'field.too-large' | 'fields.too-large' | 'field.malformed' | 'field.repeated' | 'framing.conflict' | 'framing.transfer-coding' | 'framing.content-length' | 'framing.chunk' | 'trailer.forbidden' | 'trailer.too-large' | 'content.too-large' | 'expect.unsupported' | 'timeout.head' | 'timeout.content' | 'timeout.keep-alive' | 'timeout.write' | 'timeout.worker' | 'timeout.queue' | 'worker.failed' | 'connections.too-many' | 'overload.queue' | 'client.denied' | 'content.too-slow' | 'response.too-slow' | 'rate.exceeded' | 'client.blocked' | 'memory.exhausted' | 'spool.full' | 'proxy.malformed';
       /** A rule that would have refused the request, were it not only observed (`mode`, `rules`). */
       readonly observed?: 'client.denied' | 'request-line.too-long' | 'fields.too-many' | 'field.too-large' | 'target.forbidden' | 'content.too-large' | 'host.not-allowed' | 'method.not-allowed' | 'rate.exceeded';
@@ -336,16 +346,6 @@ export type PolicyFile = {
       readonly environ?: Readonly<Record<string, string | null>>;
     };
   }[];
-  /** Memory of one edge process. */
-  readonly memory?: {
-    /** What all connections together may keep waiting: heads, content and responses that a client has yet to take. Where it is used up, the connections that hold most of it are ended until there is room again. It leaves out what an idle connection costs, some 4 KiB each. */
-    readonly budgetBytes?: Size;
-  };
-  /** Content that waits in files, which have no name and end with the process. They are in the directory that TMPDIR names, else in /tmp. */
-  readonly spool?: {
-    /** What all of them together may take in one edge process; a request that needs more gets 503. Where /tmp is in memory this is memory. */
-    readonly maxBytes?: Size;
-  };
 };
 
 /** Every key of a policy file, as a JSON pointer. `*` is any element of a list. */
@@ -398,6 +398,10 @@ export type PolicyPointer =
   | '/connections'
   | '/connections/max'
   | '/connections/maxPerClient'
+  | '/memory'
+  | '/memory/budgetBytes'
+  | '/spool'
+  | '/spool/maxBytes'
   | '/clients'
   | '/clients/allow'
   | '/clients/deny'
@@ -502,14 +506,10 @@ export type PolicyPointer =
   | '/tests/*/expect/observed'
   | '/tests/*/expect/status'
   | '/tests/*/expect/route'
-  | '/tests/*/expect/environ'
-  | '/memory'
-  | '/memory/budgetBytes'
-  | '/spool'
-  | '/spool/maxBytes';
+  | '/tests/*/expect/environ';
 
 export const policyKeys: Readonly<Record<PolicyPointer, PolicyKey>> = {
-  '': {"kind":"object","keys":["$schema","extends","mode","rules","request","timeouts","keepAlive","connections","clients","queue","response","rateLimits","rateLimitStore","jail","routes","tests","memory","spool"]},
+  '': {"kind":"object","keys":["$schema","extends","mode","rules","request","timeouts","keepAlive","connections","memory","spool","clients","queue","response","rateLimits","rateLimitStore","jail","routes","tests"]},
   '/$schema': {"kind":"text","maxLength":2048},
   '/extends': {"kind":"text","maxLength":1024},
   '/mode': {"kind":"choice","values":["enforce","observe"]},
@@ -557,6 +557,10 @@ export const policyKeys: Readonly<Record<PolicyPointer, PolicyKey>> = {
   '/connections': {"kind":"object","keys":["max","maxPerClient"]},
   '/connections/max': {"kind":"count","unit":"connections","minimum":1,"maximum":1048576},
   '/connections/maxPerClient': {"kind":"count","unit":"connections","minimum":1,"maximum":1048576},
+  '/memory': {"kind":"object","keys":["budgetBytes"]},
+  '/memory/budgetBytes': {"kind":"size","minimum":1048576,"maximum":1099511627776},
+  '/spool': {"kind":"object","keys":["maxBytes"]},
+  '/spool/maxBytes': {"kind":"size","minimum":1,"maximum":1125899906842624},
   '/clients': {"kind":"object","keys":["allow","deny","ipv6Prefix","trustedProxies","trustedHops","forwardedFields","proxyProtocol"]},
   '/clients/allow': {"kind":"list","item":"an address (\"192.0.2.1\", \"2001:db8::1\") or a block of them (\"192.0.2.0/24\", \"2001:db8::/32\")","values":[],"minItems":0,"maxItems":100000},
   '/clients/deny': {"kind":"list","item":"an address (\"192.0.2.1\", \"2001:db8::1\") or a block of them (\"192.0.2.0/24\", \"2001:db8::/32\")","values":[],"minItems":0,"maxItems":100000},
@@ -571,7 +575,7 @@ export const policyKeys: Readonly<Record<PolicyPointer, PolicyKey>> = {
   '/response/bufferBytes': {"kind":"size","minimum":4096,"maximum":1073741824},
   '/rateLimits': {"kind":"objects","item":"a rate limit","maxItems":16},
   '/rateLimits/*': {"kind":"object","keys":["name","key","requests","per","burst","block","cost","accuracy"]},
-  '/rateLimits/*/name': {"kind":"text","item":"a name of lower case letters, digits and hyphens, such as \"per-client\". Two limits of one name, on two routes, are one limit that counts for both, and have to say the same.","maxLength":64},
+  '/rateLimits/*/name': {"kind":"text","item":"a name of lower case letters, digits and hyphens, such as \"per-client\"","maxLength":64},
   '/rateLimits/*/key': {"kind":"text","item":"\"client\", \"route\" or \"header:NAME\", such as \"header:X-Api-Key\"","maxLength":80},
   '/rateLimits/*/requests': {"kind":"count","unit":"requests","minimum":1,"maximum":1000000000},
   '/rateLimits/*/per': {"kind":"duration","minimum":1,"maximum":2073600},
@@ -642,7 +646,7 @@ export const policyKeys: Readonly<Record<PolicyPointer, PolicyKey>> = {
   '/routes/*/clients/deny': {"kind":"list","item":"an address (\"192.0.2.1\", \"2001:db8::1\") or a block of them (\"192.0.2.0/24\", \"2001:db8::/32\")","values":[],"minItems":0,"maxItems":100000},
   '/routes/*/rateLimits': {"kind":"objects","item":"a rate limit","maxItems":16},
   '/routes/*/rateLimits/*': {"kind":"object","keys":["name","key","requests","per","burst","block","cost","accuracy"]},
-  '/routes/*/rateLimits/*/name': {"kind":"text","item":"a name of lower case letters, digits and hyphens, such as \"per-client\". Two limits of one name, on two routes, are one limit that counts for both, and have to say the same.","maxLength":64},
+  '/routes/*/rateLimits/*/name': {"kind":"text","item":"a name of lower case letters, digits and hyphens, such as \"per-client\"","maxLength":64},
   '/routes/*/rateLimits/*/key': {"kind":"text","item":"\"client\", \"route\" or \"header:NAME\", such as \"header:X-Api-Key\"","maxLength":80},
   '/routes/*/rateLimits/*/requests': {"kind":"count","unit":"requests","minimum":1,"maximum":1000000000},
   '/routes/*/rateLimits/*/per': {"kind":"duration","minimum":1,"maximum":2073600},
@@ -657,13 +661,9 @@ export const policyKeys: Readonly<Record<PolicyPointer, PolicyKey>> = {
   '/tests/*/from': {"kind":"text","maxLength":64},
   '/tests/*/expect': {"kind":"object","keys":["verdict","rule","observed","status","route","environ"]},
   '/tests/*/expect/verdict': {"kind":"choice","values":["pass","refuse"]},
-  '/tests/*/expect/rule': {"kind":"choice","values":["request-line.too-long","request-line.malformed","version.unsupported","method.not-allowed","method.unknown","target.malformed","target.forbidden","target.not-mounted","host.missing","host.malformed","host.conflict","host.not-allowed","fields.too-many","field.too-large","fields.too-large","field.malformed","field.repeated","framing.conflict","framing.transfer-coding","framing.content-length","framing.chunk","trailer.forbidden","trailer.too-large","content.too-large","expect.unsupported","timeout.head","timeout.content","timeout.keep-alive","timeout.write","timeout.worker","timeout.queue","worker.failed","connections.too-many","overload.queue","client.denied","content.too-slow","response.too-slow","rate.exceeded","client.blocked","memory.exhausted","spool.full","proxy.malformed"]},
+  '/tests/*/expect/rule': {"kind":"choice","item":"the id of a rule, such as \"host.not-allowed\" (docs/rules.md)","values":["request-line.too-long","request-line.malformed","version.unsupported","method.not-allowed","method.unknown","target.malformed","target.forbidden","target.not-mounted","host.missing","host.malformed","host.conflict","host.not-allowed","fields.too-many","field.too-large","fields.too-large","field.malformed","field.repeated","framing.conflict","framing.transfer-coding","framing.content-length","framing.chunk","trailer.forbidden","trailer.too-large","content.too-large","expect.unsupported","timeout.head","timeout.content","timeout.keep-alive","timeout.write","timeout.worker","timeout.queue","worker.failed","connections.too-many","overload.queue","client.denied","content.too-slow","response.too-slow","rate.exceeded","client.blocked","memory.exhausted","spool.full","proxy.malformed"]},
   '/tests/*/expect/observed': {"kind":"choice","values":["client.denied","request-line.too-long","fields.too-many","field.too-large","target.forbidden","content.too-large","host.not-allowed","method.not-allowed","rate.exceeded"]},
   '/tests/*/expect/status': {"kind":"count","minimum":100,"maximum":599},
   '/tests/*/expect/route': {"kind":"text","maxLength":1400},
   '/tests/*/expect/environ': {"kind":"map","item":"keys of the environ, such as PATH_INFO or HTTP_COOKIE, each with the value that the application has to get, or null where it must not be there","maxItems":100},
-  '/memory': {"kind":"object","keys":["budgetBytes"]},
-  '/memory/budgetBytes': {"kind":"size","minimum":1048576,"maximum":1099511627776},
-  '/spool': {"kind":"object","keys":["maxBytes"]},
-  '/spool/maxBytes': {"kind":"size","minimum":1,"maximum":1125899906842624},
 };

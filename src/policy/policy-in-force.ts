@@ -15,6 +15,8 @@ export type PolicyInForce = {
   readonly headLimits: RequestPolicy;
   /** What holds before the route is known, and where no route takes the request. */
   readonly general: EffectivePolicy;
+  /** Ids of all rate limits, those of routes among them. */
+  readonly rateLimits: ReadonlySet<string>;
   /** What holds for a request whose form was inspected. */
   for(head: RequestHead, inspection: Inspection): EffectivePolicy;
 };
@@ -29,7 +31,8 @@ export function putInForce(policy: Policy): PolicyInForce {
     base.parserLimits,
   );
   const general = { ...base, checksHeadLimits: isNarrower(base.request, headLimits) };
-  if (routed.length === 0) return { policy, proxies, headLimits, general, for: () => general };
+  const rateLimits = new Set([base, ...routed].flatMap((effective) => effective.rateLimits ?? []).map(({ id }) => id));
+  if (routed.length === 0) return { policy, proxies, headLimits, general, rateLimits, for: () => general };
   const routes = new RouteTable(
     policy.routes.map((route, index) => {
       const effective = routed[index] ?? base;
@@ -41,6 +44,7 @@ export function putInForce(policy: Policy): PolicyInForce {
     proxies,
     headLimits,
     general,
+    rateLimits,
     for: (head, inspection) => routes.find(head, inspection) ?? general,
   };
 }

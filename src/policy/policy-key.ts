@@ -8,7 +8,8 @@ export type PolicyKey =
   /** Bytes a second; 0: none. */
   | { readonly kind: 'rate'; readonly minimum: number; readonly maximum: number }
   | { readonly kind: 'count'; readonly unit?: string; readonly minimum: number; readonly maximum: number }
-  | { readonly kind: 'choice'; readonly values: readonly string[] }
+  /** `item`: in words, where there are too many values to list. */
+  | { readonly kind: 'choice'; readonly item?: string; readonly values: readonly string[] }
   | {
       readonly kind: 'list';
       /** One element in words. */
@@ -41,7 +42,7 @@ export function expectation(key: PolicyKey): string {
     case 'count':
       return `a whole number${key.unit === undefined ? '' : ` of ${key.unit}`} from ${key.minimum} to ${key.maximum}`;
     case 'choice':
-      return key.values.map((value) => `"${value}"`).join(' or ');
+      return key.item ?? key.values.map((value) => `"${value}"`).join(' or ');
     case 'list':
       return `a list of ${key.minItems} to ${key.maxItems} elements, each ${key.item}`;
     case 'objects':

@@ -40,15 +40,15 @@ var require_ucs2length = __commonJS({
 // <stdin>
 var validate = validate10;
 var stdin_default = validate10;
-var schema11 = { "$schema": "http://json-schema.org/draft-07/schema#", "title": "Portcullis policy", "description": "What this server lets in, how much of it and for how long. A file may leave out any key: the policy that it extends says the rest, in the end policies/default.json.", "type": "object", "additionalProperties": false, "properties": { "$schema": { "description": "Where this schema is, for editors. The server does not read it.", "type": "string", "maxLength": 2048 }, "extends": { "description": "The policy that says what this file leaves out: the name of a shipped one, or the path of another file (`./base.json`, also YAML), relative to this file and, with all links resolved, inside the folder of the file that the server was given. The nearest file that has a value wins; a list is one value. At most 8 files.", "type": "string", "maxLength": 1024, "default": "default" }, "mode": { "description": "`enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing.", "type": "string", "enum": ["enforce", "observe"], "default": "enforce" }, "rules": { "description": "The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`.", "type": "object", "properties": { "client.denied": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "request-line.too-long": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "fields.too-many": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "field.too-large": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "target.forbidden": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "content.too-large": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "host.not-allowed": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "method.not-allowed": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "rate.exceeded": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] } }, "additionalProperties": false }, "request": { "description": "What a request may look like.", "type": "object", "properties": { "line": { "description": "The request line: method, target and version.", "type": "object", "properties": { "maxBytes": { "description": "Longest request line, its CRLF not counted. Gunicorn's figure; Apache httpd has 8190, nginx a buffer of 8 KiB. The ceiling of 64 KiB holds whatever is asked for.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 65536, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 4094 } }, "additionalProperties": false }, "methods": { "description": "Methods that reach the application; others get 405. The default is what web applications use. CONNECT and TRACE cannot be listed: the one asks for a tunnel, the other sends credentials back.", "type": "array", "items": { "description": "a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)", "type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "SEARCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL", "BIND", "REBIND", "UNBIND", "LINK", "UNLINK", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH", "PURGE"] }, "minItems": 1, "maxItems": 32, "uniqueItems": true, "default": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] }, "target": { "description": "The path of the request target.", "type": "object", "properties": { "dotSegments": { "description": "Segments `.` and `..`, plain or percent-encoded. Browsers remove them before they send, so what arrives looks for files outside; nginx resolves them silently, which hides the attempt. `keep` leaves them to the application.", "type": "string", "enum": ["reject", "keep"], "default": "reject" }, "encodedSlash": { "description": "%2F and %5C in the path. Decoded, they move the borders between segments after the checks; Apache httpd refuses them by default too (AllowEncodedSlashes). `decode` gives the application a plain slash.", "type": "string", "enum": ["reject", "decode"], "default": "reject" } }, "additionalProperties": false }, "hosts": { "description": "Hosts that are served; another one gets 421. `*.example.com` stands for every name below example.com, at any depth. Empty: any host, because a server cannot guess its names; a public site lists them, against cache poisoning and DNS rebinding.", "type": "array", "items": { "description": 'a host name ("example.com"), a wildcard ("*.example.com") or an IP address ("192.0.2.1", "[2001:db8::1]"), without a port', "type": "string", "maxLength": 253, "pattern": "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" }, "maxItems": 1e4, "uniqueItems": true, "default": [] }, "fields": { "description": "The field section (headers). Trailers count under the same limits.", "type": "object", "properties": { "maxCount": { "description": "Most field lines of one request. Gunicorn and Apache httpd have 100; browsers send about 20.", "type": "integer", "unit": "field lines", "minimum": 1, "maximum": 32768, "default": 100 }, "maxFieldBytes": { "description": "Longest field line as received, its CRLF not counted. Gunicorn's and Apache httpd's figure; nginx has a buffer of 8 KiB. Cookies are what comes near it.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 8190 }, "maxTotalBytes": { "description": "All field lines of one request together, each with its CRLF. Without it 100 fields of 8190 bytes may cost 800 kB of memory a connection. nginx allows 32 KiB, Node 16 KiB, Go 1 MiB.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "underscores": { "description": "Field names with an underscore or any byte outside A-Z, a-z, 0-9 and hyphen, which could pass for another field once they are environ keys (CVE-2024-45614). nginx and Gunicorn drop them. `reject` answers 400, by the rule `field.malformed`.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "content": { "description": "The content of a request.", "type": "object", "properties": { "maxBytes": { "description": "Most content (body) of one request, chunked or not, transfer coding removed; more gets 413. nginx's client_max_body_size, which is 1 MiB too; Gunicorn has no limit.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" }, "memoryBytes": { "description": "Content of one request that may wait in memory: with `delivery: complete` beyond it a file takes it (`spool`); with `stream` the client is read no further until the application takes some. nginx keeps 16 KiB and writes the rest to disk.", "type": ["integer", "string"], "unit": "bytes", "minimum": 4096, "maximum": 1073741824, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "delivery": { "description": "When the application gets the request. `complete`: when all of its content is there, so that a client that sends slowly occupies no worker; what `memoryBytes` does not hold waits in a file without a name (`spool`). `stream`: when the head is checked; the application reads the content as it arrives.", "type": "string", "enum": ["complete", "stream"], "default": "complete" } }, "additionalProperties": false }, "trailers": { "description": "Trailer sections. Applications do not read them and merging them into the field section lets a client smuggle fields past the checks (RFC 9110 section 6.5.1), so they are read, checked and dropped, as in nginx. `reject` answers 400.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "timeouts": { "description": "How long each station of a request may take.", "type": "object", "properties": { "head": { "description": "From the first byte of a request head to its end, absolute, so that dribbled bytes reset nothing (Slowloris). nginx and Node allow 60 s, Apache httpd 20 to 40 s; a head fits in a few packets, even on a bad line.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "content": { "description": "Longest time without a byte of content. nginx allows 60 s, Apache httpd 20 s; 15 s outlasts four retransmissions of TCP (1, 2, 4 and 8 s).", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "15s" }, "contentMinRate": { "description": "Least average rate of content from the first wait for it on, once `rateGrace` is over: a byte now and then resets `content`, but not this. Below 500 B/s nobody uploads; Apache httpd (mod_reqtimeout) and IIS ask for 500 and 240 bytes a second. 0: none.", "type": ["integer", "string"], "unit": "bytes a second", "minimum": 0, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$", "default": "500B/s" }, "write": { "description": "Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" }, "writeMinRate": { "description": "Least average rate at which a client takes a response, once `rateGrace` is over, while there is something for it to take. IIS asks for 240 bytes a second; 1 KiB/s is less than a telephone line has. 0: none.", "type": ["integer", "string"], "unit": "bytes a second", "minimum": 0, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$", "default": "1KiB/s" }, "rateGrace": { "description": "For so long neither of the two rates counts: a slow start of TCP, a lost packet or a sleeping phone is no attack.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "queue": { "description": "How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "worker": { "description": "How long the application may take from dispatch to its response head, and then from one piece of the response to the next; after that 504, or a cut connection. It does not count while the server waits for content of the client. Gunicorn's timeout. 0: no deadline.", "type": ["number", "string"], "unit": "seconds", "minimum": 0, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" } }, "additionalProperties": false }, "keepAlive": { "description": "Connections that stay open between requests.", "type": "object", "properties": { "idle": { "description": "How long an idle connection is kept. Node and Apache httpd have 5 s, Gunicorn 2 s, nginx 75 s; 5 s keeps a page with its parts on one connection and frees it soon after.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "5s" }, "maxRequests": { "description": "Requests of one connection before it is closed, so that no client stays on one edge for ever. nginx's keepalive_requests.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9, "default": 1e3 }, "maxAge": { "description": "How old a connection gets before the response that it waits for is its last one, so that clients spread anew over edges, machines and policies. nginx's keepalive_time.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "1h" } }, "additionalProperties": false }, "connections": { "description": "Client connections.", "type": "object", "properties": { "max": { "description": "Connections open at once in one edge process; the next one gets 503. Gunicorn allows 1000 a worker, nginx 512; an idle connection costs little here. Has to stay below the limit of open files (ulimit -n). 1048576 is the kernel's own ceiling for one process.", "type": "integer", "unit": "connections", "minimum": 1, "maximum": 1048576, "default": 1e4 }, "maxPerClient": { "description": "Connections of one client open at once in one edge process, the next one is closed: of an IPv4 address, or of an IPv6 prefix (`clients.ipv6Prefix`). A browser opens 6 to a host; a whole office behind one address may need hundreds. Trusted proxies and Unix sockets have no such limit.", "type": "integer", "unit": "connections", "minimum": 1, "maximum": 1048576, "default": 256 } }, "additionalProperties": false }, "clients": { "description": "Clients by their address. A client on a Unix socket has no address and passes.", "type": "object", "properties": { "allow": { "description": "Addresses and CIDR blocks that may send requests; all others get 403. Empty: everybody may.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] }, "deny": { "description": "Addresses and CIDR blocks that get 403. It goes before `allow`: an address in both is denied.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] }, "ipv6Prefix": { "description": "So many leading bits of an IPv6 address are one client, where clients are counted, limited or blocked: a home has 2^64 addresses and more. 64 is what every provider gives to one customer at least.", "type": "integer", "unit": "bits", "minimum": 32, "maximum": 128, "default": 64 }, "trustedProxies": { "description": "Addresses and CIDR blocks of proxies in front of this server. Only what they say of a client counts (`forwardedFields`, `proxyProtocol`); from anybody else Forwarded, X-Forwarded-*, X-Real-IP and X-Client-IP are removed. An address that clients can have, too, lets them choose who they are.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] }, "trustedHops": { "description": "How many trusted proxies a request may have passed: so many entries of the forwarding field count at most, from the right.", "type": "integer", "unit": "proxies", "minimum": 1, "maximum": 32, "default": 1 }, "forwardedFields": { "description": "The fields that the trusted proxies set: `x-forwarded` (X-Forwarded-For and X-Forwarded-Proto) or `forwarded` (RFC 7239). Only those of one kind are read, because a proxy passes those of the other kind through as the client sent them.", "type": "string", "enum": ["x-forwarded", "forwarded"], "default": "x-forwarded" }, "proxyProtocol": { "description": "Whether a connection from a trusted proxy begins with a PROXY header, and of which version. It has to be there then; a connection of anybody else never has one.", "type": "string", "enum": ["off", "v1", "v2", "any"], "default": "off" } }, "additionalProperties": false }, "queue": { "description": "Requests that wait for a worker.", "type": "object", "properties": { "max": { "description": "Requests that wait for a worker in one edge process; the next one gets 503. As many as the backlog: with Gunicorn alone they would wait in the kernel's queue of connections, which holds 2048 there too.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1048576, "default": 2048 } }, "additionalProperties": false }, "response": { "description": "What the application answers.", "type": "object", "properties": { "bufferBytes": { "description": "Content of one response that may wait in memory for its client; beyond it the application is held back. nginx has 64 KiB and then a file; 1 MiB frees the worker at once from nearly every page, and there is no file.", "type": ["integer", "string"], "unit": "bytes", "minimum": 4096, "maximum": 1073741824, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" } }, "additionalProperties": false }, "rateLimits": { "description": "How many requests may come: more get 429, with Retry-After. Each limit counts by its `key`: `client` (its address), `route` (all requests under the limit together) or `header:NAME` (the value of that field; by address where it is missing). All limits of a list have to let a request pass. The list of a route stands in the place of the general one, like any of its values. None by default: a limit that nobody knows of would surprise.", "type": "array", "items": { "description": "a rate limit", "type": "object", "properties": { "name": { "description": 'a name of lower case letters, digits and hyphens, such as "per-client". Two limits of one name, on two routes, are one limit that counts for both, and have to say the same.', "type": "string", "maxLength": 64, "pattern": "^[a-z0-9-]{1,64}$" }, "key": { "description": '"client", "route" or "header:NAME", such as "header:X-Api-Key"', "type": "string", "maxLength": 80, "pattern": "^(client|route|header:[A-Za-z0-9-]{1,64})$", "default": "client" }, "requests": { "description": "Requests that pass in `per`, in the long run.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9 }, "per": { "description": "The time that `requests` is about.", "type": ["number", "string"], "unit": "seconds", "minimum": 1, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" }, "burst": { "description": "Requests that may come at once, by who has been quiet for long enough. Left out: as many as `requests`.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9 }, "block": { "description": "For so long nothing passes once there was one request too many. Left out: only until the next request is allowed.", "type": ["number", "string"], "unit": "seconds", "minimum": 1, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" }, "cost": { "description": "What one request counts. Left out: 1.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9 }, "accuracy": { "description": "`leased`: an edge takes a sixteenth of `burst` at a time from where all of them count, so that few requests have to ask; a limit below 32 is exact in any case. `exact`: each request asks.", "type": "string", "enum": ["leased", "exact"], "default": "leased" } }, "required": ["name", "requests", "per"], "additionalProperties": false }, "maxItems": 16, "default": [] }, "rateLimitStore": { "description": "Where rate limits are counted: in the master, for all its edges, or for several machines in a Redis or Valkey (`--rate-limit-store`).", "type": "object", "properties": { "timeout": { "description": "How long an answer may take, from the master or from the store. A store answers in a millisecond.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 60, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "100ms" }, "outage": { "description": "What happens while the store does not answer. `local`: each machine counts for itself. `refuse`: requests under a limit get 503.", "type": "string", "enum": ["local", "refuse"], "default": "local" }, "maxKeys": { "description": "Keys of one limit that are remembered; the one that was quiet for longest is forgotten first. One takes some 200 bytes.", "type": "integer", "unit": "keys", "minimum": 1, "maximum": 1e7, "default": 1e5 } }, "additionalProperties": false }, "jail": { "description": "Clients that collect refusals are blocked for a while, by address: each refusal adds to a score, which goes back over time.", "type": "object", "properties": { "maxScore": { "description": "The score at which a client is blocked. 0: nobody is.", "type": "integer", "unit": "points", "minimum": 0, "maximum": 1e6, "default": 0 }, "decay": { "description": "The time in which a full score goes back to nothing.", "type": ["number", "string"], "unit": "seconds", "minimum": 1, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "1m" }, "block": { "description": "For how long a client is blocked: its requests get 429 unread, by the rule `client.blocked`.", "type": ["number", "string"], "unit": "seconds", "minimum": 1, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10m" }, "malformedScore": { "description": "For a request that is no valid HTTP, or that only an attacker sends (400, 417, 501, 505).", "type": "integer", "unit": "points", "minimum": 0, "maximum": 1e6, "default": 10 }, "forbiddenScore": { "description": "For a method, host, path or client that the policy does not allow (403, 404, 405, 421).", "type": "integer", "unit": "points", "minimum": 0, "maximum": 1e6, "default": 5 }, "tooLargeScore": { "description": "For what is longer than a limit (413, 414, 431).", "type": "integer", "unit": "points", "minimum": 0, "maximum": 1e6, "default": 5 }, "tooSlowScore": { "description": "For a head, content or response that did not move (408, and connections cut).", "type": "integer", "unit": "points", "minimum": 0, "maximum": 1e6, "default": 5 }, "tooManyScore": { "description": "For a request above a rate limit, or a connection above `connections.maxPerClient` (429).", "type": "integer", "unit": "points", "minimum": 0, "maximum": 1e6, "default": 1 } }, "additionalProperties": false }, "routes": { "description": "Requests for which other values hold: a route says which, and the values. Of the routes that take a request the most specific one counts, and no other: by host first (a name before a wildcard, a longer wildcard before a shorter one), then by path (segment by segment, text before `*`), then by method (a route that names it before one that takes any). Two that are equal in all three are an error; GET and HEAD are two methods there. The list of the nearest file is the whole list.", "type": "array", "items": { "description": "a route: which requests, and what holds for them instead", "type": "object", "properties": { "name": { "description": "What recordings, tests and `policy explain` call this route; left out, they name its hosts, methods and path.", "type": "string", "maxLength": 100 }, "hosts": { "description": "Hosts of the requests that it takes, written as in `request.hosts`. Left out: any host.", "type": "array", "items": { "description": 'a host name ("example.com"), a wildcard ("*.example.com") or an IP address ("192.0.2.1", "[2001:db8::1]"), without a port', "type": "string", "maxLength": 253, "pattern": "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" }, "minItems": 1, "maxItems": 1e3, "uniqueItems": true }, "path": { "description": "Path of the requests that it takes, percent-decoded and with its SCRIPT_NAME. `/admin` is that path alone, without /admin/; `/admin/*` is /admin and all below it; a `*` further left stands for one segment. Several slashes in a row count as one; letter case counts. Left out: any path.", "type": "string", "maxLength": 1024 }, "methods": { "description": "Methods of the requests that it takes. GET takes HEAD too, as in nginx's limit_except, unless another route of the same hosts and path names HEAD: what a rule says of GET would be dodged with it. Left out: any method. They do not allow a method: that is what `request.methods` does, here or in general.", "type": "array", "items": { "description": "a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)", "type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "SEARCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL", "BIND", "REBIND", "UNBIND", "LINK", "UNLINK", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH", "PURGE"] }, "minItems": 1, "maxItems": 32, "uniqueItems": true }, "mode": { "description": "`enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing.", "type": "string", "enum": ["enforce", "observe"], "default": "enforce" }, "rules": { "description": "The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`.", "type": "object", "properties": { "client.denied": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "request-line.too-long": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "fields.too-many": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "field.too-large": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "target.forbidden": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "content.too-large": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "host.not-allowed": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "method.not-allowed": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "rate.exceeded": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] } }, "additionalProperties": false }, "request": { "description": "What a request of this route may look like.", "type": "object", "properties": { "line": { "description": "The request line: method, target and version.", "type": "object", "properties": { "maxBytes": { "description": "Longest request line, its CRLF not counted. Gunicorn's figure; Apache httpd has 8190, nginx a buffer of 8 KiB. The ceiling of 64 KiB holds whatever is asked for.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 65536, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 4094 } }, "additionalProperties": false }, "methods": { "description": "Methods that reach the application; others get 405. The default is what web applications use. CONNECT and TRACE cannot be listed: the one asks for a tunnel, the other sends credentials back.", "type": "array", "items": { "description": "a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)", "type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "SEARCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL", "BIND", "REBIND", "UNBIND", "LINK", "UNLINK", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH", "PURGE"] }, "minItems": 1, "maxItems": 32, "uniqueItems": true, "default": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] }, "target": { "description": "The path of the request target.", "type": "object", "properties": { "dotSegments": { "description": "Segments `.` and `..`, plain or percent-encoded. Browsers remove them before they send, so what arrives looks for files outside; nginx resolves them silently, which hides the attempt. `keep` leaves them to the application.", "type": "string", "enum": ["reject", "keep"], "default": "reject" }, "encodedSlash": { "description": "%2F and %5C in the path. Decoded, they move the borders between segments after the checks; Apache httpd refuses them by default too (AllowEncodedSlashes). `decode` gives the application a plain slash.", "type": "string", "enum": ["reject", "decode"], "default": "reject" } }, "additionalProperties": false }, "fields": { "description": "The field section (headers). Trailers count under the same limits.", "type": "object", "properties": { "maxCount": { "description": "Most field lines of one request. Gunicorn and Apache httpd have 100; browsers send about 20.", "type": "integer", "unit": "field lines", "minimum": 1, "maximum": 32768, "default": 100 }, "maxFieldBytes": { "description": "Longest field line as received, its CRLF not counted. Gunicorn's and Apache httpd's figure; nginx has a buffer of 8 KiB. Cookies are what comes near it.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 8190 }, "maxTotalBytes": { "description": "All field lines of one request together, each with its CRLF. Without it 100 fields of 8190 bytes may cost 800 kB of memory a connection. nginx allows 32 KiB, Node 16 KiB, Go 1 MiB.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "underscores": { "description": "Field names with an underscore or any byte outside A-Z, a-z, 0-9 and hyphen, which could pass for another field once they are environ keys (CVE-2024-45614). nginx and Gunicorn drop them. `reject` answers 400, by the rule `field.malformed`.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "content": { "description": "The content of a request.", "type": "object", "properties": { "maxBytes": { "description": "Most content (body) of one request, chunked or not, transfer coding removed; more gets 413. nginx's client_max_body_size, which is 1 MiB too; Gunicorn has no limit.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" }, "delivery": { "description": "When the application gets the request. `complete`: when all of its content is there, so that a client that sends slowly occupies no worker; what `memoryBytes` does not hold waits in a file without a name (`spool`). `stream`: when the head is checked; the application reads the content as it arrives.", "type": "string", "enum": ["complete", "stream"], "default": "complete" } }, "additionalProperties": false }, "trailers": { "description": "Trailer sections. Applications do not read them and merging them into the field section lets a client smuggle fields past the checks (RFC 9110 section 6.5.1), so they are read, checked and dropped, as in nginx. `reject` answers 400.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "timeouts": { "description": "How long the stations of a request may take once its route is known.", "type": "object", "properties": { "content": { "description": "Longest time without a byte of content. nginx allows 60 s, Apache httpd 20 s; 15 s outlasts four retransmissions of TCP (1, 2, 4 and 8 s).", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "15s" }, "contentMinRate": { "description": "Least average rate of content from the first wait for it on, once `rateGrace` is over: a byte now and then resets `content`, but not this. Below 500 B/s nobody uploads; Apache httpd (mod_reqtimeout) and IIS ask for 500 and 240 bytes a second. 0: none.", "type": ["integer", "string"], "unit": "bytes a second", "minimum": 0, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$", "default": "500B/s" }, "write": { "description": "Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" }, "writeMinRate": { "description": "Least average rate at which a client takes a response, once `rateGrace` is over, while there is something for it to take. IIS asks for 240 bytes a second; 1 KiB/s is less than a telephone line has. 0: none.", "type": ["integer", "string"], "unit": "bytes a second", "minimum": 0, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$", "default": "1KiB/s" }, "rateGrace": { "description": "For so long neither of the two rates counts: a slow start of TCP, a lost packet or a sleeping phone is no attack.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "queue": { "description": "How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "worker": { "description": "How long the application may take from dispatch to its response head, and then from one piece of the response to the next; after that 504, or a cut connection. It does not count while the server waits for content of the client. Gunicorn's timeout. 0: no deadline.", "type": ["number", "string"], "unit": "seconds", "minimum": 0, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" } }, "additionalProperties": false }, "keepAlive": { "description": "Connections that stay open between requests.", "type": "object", "properties": { "idle": { "description": "How long an idle connection is kept. Node and Apache httpd have 5 s, Gunicorn 2 s, nginx 75 s; 5 s keeps a page with its parts on one connection and frees it soon after.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "5s" }, "maxRequests": { "description": "Requests of one connection before it is closed, so that no client stays on one edge for ever. nginx's keepalive_requests.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9, "default": 1e3 }, "maxAge": { "description": "How old a connection gets before the response that it waits for is its last one, so that clients spread anew over edges, machines and policies. nginx's keepalive_time.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "1h" } }, "additionalProperties": false }, "clients": { "description": "Clients by their address. A client on a Unix socket has no address and passes.", "type": "object", "properties": { "allow": { "description": "Addresses and CIDR blocks that may send requests; all others get 403. Empty: everybody may.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] }, "deny": { "description": "Addresses and CIDR blocks that get 403. It goes before `allow`: an address in both is denied.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] } }, "additionalProperties": false }, "rateLimits": { "description": "How many requests may come: more get 429, with Retry-After. Each limit counts by its `key`: `client` (its address), `route` (all requests under the limit together) or `header:NAME` (the value of that field; by address where it is missing). All limits of a list have to let a request pass. The list of a route stands in the place of the general one, like any of its values. None by default: a limit that nobody knows of would surprise.", "type": "array", "items": { "description": "a rate limit", "type": "object", "properties": { "name": { "description": 'a name of lower case letters, digits and hyphens, such as "per-client". Two limits of one name, on two routes, are one limit that counts for both, and have to say the same.', "type": "string", "maxLength": 64, "pattern": "^[a-z0-9-]{1,64}$" }, "key": { "description": '"client", "route" or "header:NAME", such as "header:X-Api-Key"', "type": "string", "maxLength": 80, "pattern": "^(client|route|header:[A-Za-z0-9-]{1,64})$", "default": "client" }, "requests": { "description": "Requests that pass in `per`, in the long run.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9 }, "per": { "description": "The time that `requests` is about.", "type": ["number", "string"], "unit": "seconds", "minimum": 1, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" }, "burst": { "description": "Requests that may come at once, by who has been quiet for long enough. Left out: as many as `requests`.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9 }, "block": { "description": "For so long nothing passes once there was one request too many. Left out: only until the next request is allowed.", "type": ["number", "string"], "unit": "seconds", "minimum": 1, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" }, "cost": { "description": "What one request counts. Left out: 1.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9 }, "accuracy": { "description": "`leased`: an edge takes a sixteenth of `burst` at a time from where all of them count, so that few requests have to ask; a limit below 32 is exact in any case. `exact`: each request asks.", "type": "string", "enum": ["leased", "exact"], "default": "leased" } }, "required": ["name", "requests", "per"], "additionalProperties": false }, "maxItems": 16, "default": [] } }, "additionalProperties": false }, "maxItems": 1e4, "default": [] }, "tests": { "description": "Requests with what has to become of them, run by `portcullis policy test` and whenever the policy is loaded: a test that fails refuses the policy. They are about the whole policy of this file and are not inherited.", "type": "array", "items": { "description": "a test: a request and what has to become of it", "type": "object", "properties": { "name": { "description": "What the test shows, in words: it names the test in the output of `policy test`.", "type": "string", "maxLength": 200 }, "request": { "description": 'The bytes of the request, one character a byte. `{text*count}` repeats: "GET /{a*5000} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n".', "type": "string", "maxLength": 65536 }, "from": { "description": "Address of the client. Left out: 192.0.2.1, which nobody has.", "type": "string", "maxLength": 64 }, "expect": { "description": "What has to hold, all of it.", "type": "object", "properties": { "verdict": { "description": "`pass`: the application gets the request; `refuse`: it is answered or closed by the edge.", "type": "string", "enum": ["pass", "refuse"] }, "rule": { "description": "The rule that has to refuse the request, by its id (docs/rules.md).", "type": "string", "enum": ["request-line.too-long", "request-line.malformed", "version.unsupported", "method.not-allowed", "method.unknown", "target.malformed", "target.forbidden", "target.not-mounted", "host.missing", "host.malformed", "host.conflict", "host.not-allowed", "fields.too-many", "field.too-large", "fields.too-large", "field.malformed", "field.repeated", "framing.conflict", "framing.transfer-coding", "framing.content-length", "framing.chunk", "trailer.forbidden", "trailer.too-large", "content.too-large", "expect.unsupported", "timeout.head", "timeout.content", "timeout.keep-alive", "timeout.write", "timeout.worker", "timeout.queue", "worker.failed", "connections.too-many", "overload.queue", "client.denied", "content.too-slow", "response.too-slow", "rate.exceeded", "client.blocked", "memory.exhausted", "spool.full", "proxy.malformed"] }, "observed": { "description": "A rule that would have refused the request, were it not only observed (`mode`, `rules`).", "type": "string", "enum": ["client.denied", "request-line.too-long", "fields.too-many", "field.too-large", "target.forbidden", "content.too-large", "host.not-allowed", "method.not-allowed", "rate.exceeded"] }, "status": { "description": "Status code of the refusal, as the client would get it. A test rarely needs it beside `rule`, which has one.", "type": "integer", "minimum": 100, "maximum": 599 }, "route": { "description": "The route that has to take the request: its `name`, or without one its hosts, methods and path, as `policy explain` shows them (`api.example.com POST /upload/*`).", "type": "string", "maxLength": 1400 }, "environ": { "description": "keys of the environ, such as PATH_INFO or HTTP_COOKIE, each with the value that the application has to get, or null where it must not be there", "type": "object", "maxProperties": 100, "additionalProperties": { "type": ["string", "null"] } } }, "additionalProperties": false, "minProperties": 1 } }, "required": ["name", "request", "expect"], "additionalProperties": false }, "maxItems": 1e4, "default": [] }, "memory": { "description": "Memory of one edge process.", "type": "object", "properties": { "budgetBytes": { "description": "What all connections together may keep waiting: heads, content and responses that a client has yet to take. Where it is used up, the connections that hold most of it are ended until there is room again. It leaves out what an idle connection costs, some 4 KiB each.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1048576, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "512MiB" } }, "additionalProperties": false }, "spool": { "description": "Content that waits in files, which have no name and end with the process. They are in the directory that TMPDIR names, else in /tmp.", "type": "object", "properties": { "maxBytes": { "description": "What all of them together may take in one edge process; a request that needs more gets 503. Where /tmp is in memory this is memory.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 1125899906842624, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1GiB" } }, "additionalProperties": false } } };
+var schema11 = { "$schema": "http://json-schema.org/draft-07/schema#", "title": "Portcullis policy", "description": "What this server lets in, how much of it and for how long. A file may leave out any key: the policy that it extends says the rest, in the end policies/default.json.", "type": "object", "additionalProperties": false, "properties": { "$schema": { "description": "Where this schema is, for editors. The server does not read it.", "type": "string", "maxLength": 2048 }, "extends": { "description": "The policy that says what this file leaves out: the name of a shipped one, or the path of another file (`./base.json`, also YAML), relative to this file and, with all links resolved, inside the folder of the file that the server was given. The nearest file that has a value wins; a list is one value. At most 8 files.", "type": "string", "maxLength": 1024, "default": "default" }, "mode": { "description": "`enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing.", "type": "string", "enum": ["enforce", "observe"], "default": "enforce" }, "rules": { "description": "The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`. A rate limit that is only observed counts, and blocks nobody.", "type": "object", "properties": { "client.denied": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "request-line.too-long": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "fields.too-many": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "field.too-large": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "target.forbidden": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "content.too-large": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "host.not-allowed": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "method.not-allowed": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "rate.exceeded": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] } }, "additionalProperties": false }, "request": { "description": "What a request may look like.", "type": "object", "properties": { "line": { "description": "The request line: method, target and version.", "type": "object", "properties": { "maxBytes": { "description": "Longest request line, its CRLF not counted. Gunicorn's figure; Apache httpd has 8190, nginx a buffer of 8 KiB. The ceiling of 64 KiB holds whatever is asked for.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 65536, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 4094 } }, "additionalProperties": false }, "methods": { "description": "Methods that reach the application; others get 405. The default is what web applications use. CONNECT and TRACE cannot be listed: the one asks for a tunnel, the other sends credentials back.", "type": "array", "items": { "description": "a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)", "type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "SEARCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL", "BIND", "REBIND", "UNBIND", "LINK", "UNLINK", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH", "PURGE"] }, "minItems": 1, "maxItems": 32, "uniqueItems": true, "default": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] }, "target": { "description": "The path of the request target.", "type": "object", "properties": { "dotSegments": { "description": "Segments `.` and `..`, plain or percent-encoded. Browsers remove them before they send, so what arrives looks for files outside; nginx resolves them silently, which hides the attempt. `keep` leaves them to the application.", "type": "string", "enum": ["reject", "keep"], "default": "reject" }, "encodedSlash": { "description": "%2F and %5C in the path. Decoded, they move the borders between segments after the checks; Apache httpd refuses them by default too (AllowEncodedSlashes). `decode` gives the application a plain slash.", "type": "string", "enum": ["reject", "decode"], "default": "reject" } }, "additionalProperties": false }, "hosts": { "description": "Hosts that are served; another one gets 421. `*.example.com` stands for every name below example.com, at any depth. Empty: any host, because a server cannot guess its names; a public site lists them, against cache poisoning and DNS rebinding.", "type": "array", "items": { "description": 'a host name ("example.com"), a wildcard ("*.example.com") or an IP address ("192.0.2.1", "[2001:db8::1]"), without a port', "type": "string", "maxLength": 253, "pattern": "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" }, "maxItems": 1e4, "uniqueItems": true, "default": [] }, "fields": { "description": "The field section (headers). Trailers count under the same limits.", "type": "object", "properties": { "maxCount": { "description": "Most field lines of one request. Gunicorn and Apache httpd have 100; browsers send about 20.", "type": "integer", "unit": "field lines", "minimum": 1, "maximum": 32768, "default": 100 }, "maxFieldBytes": { "description": "Longest field line as received, its CRLF not counted. Gunicorn's and Apache httpd's figure; nginx has a buffer of 8 KiB. Cookies are what comes near it.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 8190 }, "maxTotalBytes": { "description": "All field lines of one request together, each with its CRLF. Without it 100 fields of 8190 bytes may cost 800 kB of memory a connection. nginx allows 32 KiB, Node 16 KiB, Go 1 MiB.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "underscores": { "description": "Field names with an underscore or any byte outside A-Z, a-z, 0-9 and hyphen, which could pass for another field once they are environ keys (CVE-2024-45614). nginx and Gunicorn drop them. `reject` answers 400, by the rule `field.malformed`.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "content": { "description": "The content of a request.", "type": "object", "properties": { "maxBytes": { "description": "Most content (body) of one request, chunked or not, transfer coding removed; more gets 413. nginx's client_max_body_size, which is 1 MiB too; Gunicorn has no limit.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" }, "memoryBytes": { "description": "Content of one request that may wait in memory: with `delivery: complete` beyond it a file takes it (`spool`); with `stream` the client is read no further until the application takes some. nginx keeps 16 KiB and writes the rest to disk.", "type": ["integer", "string"], "unit": "bytes", "minimum": 4096, "maximum": 1073741824, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "delivery": { "description": "When the application gets the request. `complete`: when all of its content is there, so that a client that sends slowly occupies no worker; what `memoryBytes` does not hold waits in a file without a name (`spool`). `stream`: when the head is checked; the application reads the content as it arrives.", "type": "string", "enum": ["complete", "stream"], "default": "complete" } }, "additionalProperties": false }, "trailers": { "description": "Trailer sections. Applications do not read them and merging them into the field section lets a client smuggle fields past the checks (RFC 9110 section 6.5.1), so they are read, checked and dropped, as in nginx. `reject` answers 400.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "timeouts": { "description": "How long each station of a request may take.", "type": "object", "properties": { "head": { "description": "From the first byte of a request head to its end, absolute, so that dribbled bytes reset nothing (Slowloris). nginx and Node allow 60 s, Apache httpd 20 to 40 s; a head fits in a few packets, even on a bad line.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "content": { "description": "Longest time without a byte of content. nginx allows 60 s, Apache httpd 20 s; 15 s outlasts four retransmissions of TCP (1, 2, 4 and 8 s).", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "15s" }, "contentMinRate": { "description": "Least average rate of content from the first wait for it on, once `rateGrace` is over: a byte now and then resets `content`, but not this. Below 500 B/s nobody uploads; Apache httpd (mod_reqtimeout) and IIS ask for 500 and 240 bytes a second. 0: none.", "type": ["integer", "string"], "unit": "bytes a second", "minimum": 0, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$", "default": "500B/s" }, "write": { "description": "Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" }, "writeMinRate": { "description": "Least average rate at which a client takes a response, once `rateGrace` is over, while there is something for it to take. IIS asks for 240 bytes a second; 1 KiB/s is less than a telephone line has. 0: none.", "type": ["integer", "string"], "unit": "bytes a second", "minimum": 0, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$", "default": "1KiB/s" }, "rateGrace": { "description": "For so long neither of the two rates counts: a slow start of TCP, a lost packet or a sleeping phone is no attack.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "queue": { "description": "How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "worker": { "description": "How long the application may take from dispatch to its response head, and then from one piece of the response to the next; after that 504, or a cut connection. It does not count while the server waits for content of the client. Gunicorn's timeout. 0: no deadline.", "type": ["number", "string"], "unit": "seconds", "minimum": 0, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" } }, "additionalProperties": false }, "keepAlive": { "description": "Connections that stay open between requests.", "type": "object", "properties": { "idle": { "description": "How long an idle connection is kept. Node and Apache httpd have 5 s, Gunicorn 2 s, nginx 75 s; 5 s keeps a page with its parts on one connection and frees it soon after.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "5s" }, "maxRequests": { "description": "Requests of one connection before it is closed, so that no client stays on one edge for ever. nginx's keepalive_requests.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9, "default": 1e3 }, "maxAge": { "description": "How old a connection gets before the response that it waits for is its last one, so that clients spread anew over edges, machines and policies. nginx's keepalive_time.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "1h" } }, "additionalProperties": false }, "connections": { "description": "Client connections.", "type": "object", "properties": { "max": { "description": "Connections open at once in one edge process; the next one gets 503. Gunicorn allows 1000 a worker, nginx 512; an idle connection costs little here. Has to stay below the limit of open files (ulimit -n). 1048576 is the kernel's own ceiling for one process.", "type": "integer", "unit": "connections", "minimum": 1, "maximum": 1048576, "default": 1e4 }, "maxPerClient": { "description": "Connections of one client open at once in one edge process, the next one is closed: of an IPv4 address, or of an IPv6 prefix (`clients.ipv6Prefix`). A browser opens 6 to a host; a whole office behind one address may need hundreds. Trusted proxies and Unix sockets have no such limit.", "type": "integer", "unit": "connections", "minimum": 1, "maximum": 1048576, "default": 256 } }, "additionalProperties": false }, "memory": { "description": "Memory of one edge process.", "type": "object", "properties": { "budgetBytes": { "description": "What all connections together may keep waiting: heads, content and responses that a client has yet to take. Where it is used up, the connections that hold most of it are ended until there is room again. It leaves out what an idle connection costs, some 4 KiB each.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1048576, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "512MiB" } }, "additionalProperties": false }, "spool": { "description": "Content that waits in files, which have no name and end with the process. They are in the directory that TMPDIR names, else in /tmp.", "type": "object", "properties": { "maxBytes": { "description": "What all of them together may take in one edge process; a request that needs more gets 503. Where /tmp is in memory this is memory.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 1125899906842624, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1GiB" } }, "additionalProperties": false }, "clients": { "description": "Clients by their address. A client on a Unix socket has no address and passes.", "type": "object", "properties": { "allow": { "description": "Addresses and CIDR blocks that may send requests; all others get 403. Empty: everybody may.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] }, "deny": { "description": "Addresses and CIDR blocks that get 403. It goes before `allow`: an address in both is denied.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] }, "ipv6Prefix": { "description": "So many leading bits of an IPv6 address are one client, where clients are counted, limited or blocked: a home has 2^64 addresses and more. 64 is what every provider gives to one customer at least.", "type": "integer", "unit": "bits", "minimum": 32, "maximum": 128, "default": 64 }, "trustedProxies": { "description": "Addresses and CIDR blocks of proxies in front of this server. Only what they say of a client counts (`forwardedFields`, `proxyProtocol`); from anybody else Forwarded, X-Forwarded-*, X-Real-IP and X-Client-IP are removed. An address that clients can have, too, lets them choose who they are.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] }, "trustedHops": { "description": "How many trusted proxies a request may have passed: so many entries of the forwarding field count at most, from the right.", "type": "integer", "unit": "proxies", "minimum": 1, "maximum": 32, "default": 1 }, "forwardedFields": { "description": "The fields that the trusted proxies set: `x-forwarded` (X-Forwarded-For and X-Forwarded-Proto) or `forwarded` (RFC 7239). Only those of one kind are read, because a proxy passes those of the other kind through as the client sent them.", "type": "string", "enum": ["x-forwarded", "forwarded"], "default": "x-forwarded" }, "proxyProtocol": { "description": "Whether a connection from a trusted proxy begins with a PROXY header, and of which version. It has to be there then; a connection of anybody else never has one.", "type": "string", "enum": ["off", "v1", "v2", "any"], "default": "off" } }, "additionalProperties": false }, "queue": { "description": "Requests that wait for a worker.", "type": "object", "properties": { "max": { "description": "Requests that wait for a worker in one edge process; the next one gets 503. As many as the backlog: with Gunicorn alone they would wait in the kernel's queue of connections, which holds 2048 there too.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1048576, "default": 2048 } }, "additionalProperties": false }, "response": { "description": "What the application answers.", "type": "object", "properties": { "bufferBytes": { "description": "Content of one response that may wait in memory for its client; beyond it the application is held back. nginx has 64 KiB and then a file; 1 MiB frees the worker at once from nearly every page, and there is no file.", "type": ["integer", "string"], "unit": "bytes", "minimum": 4096, "maximum": 1073741824, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" } }, "additionalProperties": false }, "rateLimits": { "description": "How many requests may come: more get 429, with Retry-After. Each limit counts by its `key`: `client` (its address), `route` (all requests under the limit together) or `header:NAME` (the value of that field; by address where it is missing). All limits of a list have to let a request pass. The list of a route stands in the place of the general one, like any of its values. None by default: a limit that nobody knows of would surprise.", "type": "array", "items": { "description": "a rate limit", "type": "object", "properties": { "name": { "title": 'a name of lower case letters, digits and hyphens, such as "per-client"', "description": "What logs, metrics and the RateLimit field call this limit. In two places one name is one limit that counts for both, and both have to say the same.", "type": "string", "maxLength": 64, "pattern": "^[a-z0-9-]{1,64}$" }, "key": { "title": '"client", "route" or "header:NAME", such as "header:X-Api-Key"', "description": "Whom it counts: `client`, an address; `route`, all requests under it together; `header:NAME`, the value of a field, or the address where it is missing.", "type": "string", "maxLength": 80, "pattern": "^(client|route|header:[A-Za-z0-9-]{1,64})$", "default": "client" }, "requests": { "description": "Requests that pass in `per`, in the long run.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9 }, "per": { "description": 'The time in which `requests` more may come: 100 per "1s" are one each 10 ms.', "type": ["number", "string"], "unit": "seconds", "minimum": 1, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" }, "burst": { "description": "Requests that may come at once, by who has been quiet for long enough. Left out: as many as `requests`.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9 }, "block": { "description": "For so long nothing passes once there was one request too many. Left out: only until the next request is allowed.", "type": ["number", "string"], "unit": "seconds", "minimum": 1, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" }, "cost": { "description": "How many requests one of these counts for: a search that costs as much as ten pages has 10. Left out: 1.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9 }, "accuracy": { "description": "`leased`: an edge takes a sixteenth of `burst` at a time from where all of them count, so that few requests have to ask; a limit below 32 is exact in any case. `exact`: each request asks.", "type": "string", "enum": ["leased", "exact"], "default": "leased" } }, "required": ["name", "requests", "per"], "additionalProperties": false }, "maxItems": 16, "default": [] }, "rateLimitStore": { "description": "Where rate limits are counted: in the master, for all its edges, or for several machines in a Redis or Valkey (`--rate-limit-store`).", "type": "object", "properties": { "timeout": { "description": "How long an answer may take, from the master or from the store. A store answers in a millisecond.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 60, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "100ms" }, "outage": { "description": "What happens while the store does not answer. `local`: each machine counts for itself. `refuse`: requests under a limit get 503.", "type": "string", "enum": ["local", "refuse"], "default": "local" }, "maxKeys": { "description": "Keys of one limit that are remembered; the one that was quiet for longest is forgotten first. One takes some 200 bytes.", "type": "integer", "unit": "keys", "minimum": 1, "maximum": 1e7, "default": 1e5 } }, "additionalProperties": false }, "jail": { "description": "Clients that collect refusals are blocked for a while, by address: each refusal adds to a score, which goes back over time.", "type": "object", "properties": { "maxScore": { "description": "The score at which a client is blocked. 0: nobody is.", "type": "integer", "unit": "points", "minimum": 0, "maximum": 1e6, "default": 0 }, "decay": { "description": "The time in which a full score goes back to nothing.", "type": ["number", "string"], "unit": "seconds", "minimum": 1, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "1m" }, "block": { "description": "For how long a client is blocked: its requests get 429 unread, by the rule `client.blocked`.", "type": ["number", "string"], "unit": "seconds", "minimum": 1, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10m" }, "malformedScore": { "description": "For a request that is no valid HTTP, or that only an attacker sends (400, 417, 501, 505).", "type": "integer", "unit": "points", "minimum": 0, "maximum": 1e6, "default": 10 }, "forbiddenScore": { "description": "For a method, host, path or client that the policy does not allow (403, 404, 405, 421).", "type": "integer", "unit": "points", "minimum": 0, "maximum": 1e6, "default": 5 }, "tooLargeScore": { "description": "For what is longer than a limit (413, 414, 431).", "type": "integer", "unit": "points", "minimum": 0, "maximum": 1e6, "default": 5 }, "tooSlowScore": { "description": "For a head, content or response that did not move (408, and connections cut).", "type": "integer", "unit": "points", "minimum": 0, "maximum": 1e6, "default": 5 }, "tooManyScore": { "description": "For a request above a rate limit, or a connection above `connections.maxPerClient` (429).", "type": "integer", "unit": "points", "minimum": 0, "maximum": 1e6, "default": 1 } }, "additionalProperties": false }, "routes": { "description": "Requests for which other values hold: a route says which, and the values. Of the routes that take a request the most specific one counts, and no other: by host first (a name before a wildcard, a longer wildcard before a shorter one), then by path (segment by segment, text before `*`), then by method (a route that names it before one that takes any). Two that are equal in all three are an error; GET and HEAD are two methods there. The list of the nearest file is the whole list.", "type": "array", "items": { "description": "a route: which requests, and what holds for them instead", "type": "object", "properties": { "name": { "description": "What recordings, tests and `policy explain` call this route; left out, they name its hosts, methods and path.", "type": "string", "maxLength": 100 }, "hosts": { "description": "Hosts of the requests that it takes, written as in `request.hosts`. Left out: any host.", "type": "array", "items": { "description": 'a host name ("example.com"), a wildcard ("*.example.com") or an IP address ("192.0.2.1", "[2001:db8::1]"), without a port', "type": "string", "maxLength": 253, "pattern": "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" }, "minItems": 1, "maxItems": 1e3, "uniqueItems": true }, "path": { "description": "Path of the requests that it takes, percent-decoded and with its SCRIPT_NAME. `/admin` is that path alone, without /admin/; `/admin/*` is /admin and all below it; a `*` further left stands for one segment. Several slashes in a row count as one; letter case counts. Left out: any path.", "type": "string", "maxLength": 1024 }, "methods": { "description": "Methods of the requests that it takes. GET takes HEAD too, as in nginx's limit_except, unless another route of the same hosts and path names HEAD: what a rule says of GET would be dodged with it. Left out: any method. They do not allow a method: that is what `request.methods` does, here or in general.", "type": "array", "items": { "description": "a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)", "type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "SEARCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL", "BIND", "REBIND", "UNBIND", "LINK", "UNLINK", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH", "PURGE"] }, "minItems": 1, "maxItems": 32, "uniqueItems": true }, "mode": { "description": "`enforce` refuses. `observe` lets pass what one of the rules under `rules` would refuse, and logs it: for trying a policy on real traffic before it costs a request. All other rules keep enforcing.", "type": "string", "enum": ["enforce", "observe"], "default": "enforce" }, "rules": { "description": "The mode of single rules, which goes before `mode` of the same place. A limit that is only observed ends at the highest value of its key; that of one field line ends at `fields.maxTotalBytes`. A rate limit that is only observed counts, and blocks nobody.", "type": "object", "properties": { "client.denied": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "request-line.too-long": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "fields.too-many": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "field.too-large": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "target.forbidden": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "content.too-large": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "host.not-allowed": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "method.not-allowed": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] }, "rate.exceeded": { "description": "`enforce` refuses, `observe` lets pass what the rule would refuse, and logs it. Left out: what `mode` says.", "type": "string", "enum": ["enforce", "observe"] } }, "additionalProperties": false }, "request": { "description": "What a request of this route may look like.", "type": "object", "properties": { "line": { "description": "The request line: method, target and version.", "type": "object", "properties": { "maxBytes": { "description": "Longest request line, its CRLF not counted. Gunicorn's figure; Apache httpd has 8190, nginx a buffer of 8 KiB. The ceiling of 64 KiB holds whatever is asked for.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 65536, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 4094 } }, "additionalProperties": false }, "methods": { "description": "Methods that reach the application; others get 405. The default is what web applications use. CONNECT and TRACE cannot be listed: the one asks for a tunnel, the other sends credentials back.", "type": "array", "items": { "description": "a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)", "type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "SEARCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL", "BIND", "REBIND", "UNBIND", "LINK", "UNLINK", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH", "PURGE"] }, "minItems": 1, "maxItems": 32, "uniqueItems": true, "default": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] }, "target": { "description": "The path of the request target.", "type": "object", "properties": { "dotSegments": { "description": "Segments `.` and `..`, plain or percent-encoded. Browsers remove them before they send, so what arrives looks for files outside; nginx resolves them silently, which hides the attempt. `keep` leaves them to the application.", "type": "string", "enum": ["reject", "keep"], "default": "reject" }, "encodedSlash": { "description": "%2F and %5C in the path. Decoded, they move the borders between segments after the checks; Apache httpd refuses them by default too (AllowEncodedSlashes). `decode` gives the application a plain slash.", "type": "string", "enum": ["reject", "decode"], "default": "reject" } }, "additionalProperties": false }, "fields": { "description": "The field section (headers). Trailers count under the same limits.", "type": "object", "properties": { "maxCount": { "description": "Most field lines of one request. Gunicorn and Apache httpd have 100; browsers send about 20.", "type": "integer", "unit": "field lines", "minimum": 1, "maximum": 32768, "default": 100 }, "maxFieldBytes": { "description": "Longest field line as received, its CRLF not counted. Gunicorn's and Apache httpd's figure; nginx has a buffer of 8 KiB. Cookies are what comes near it.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": 8190 }, "maxTotalBytes": { "description": "All field lines of one request together, each with its CRLF. Without it 100 fields of 8190 bytes may cost 800 kB of memory a connection. nginx allows 32 KiB, Node 16 KiB, Go 1 MiB.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 16777216, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "64KiB" }, "underscores": { "description": "Field names with an underscore or any byte outside A-Z, a-z, 0-9 and hyphen, which could pass for another field once they are environ keys (CVE-2024-45614). nginx and Gunicorn drop them. `reject` answers 400, by the rule `field.malformed`.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "content": { "description": "The content of a request.", "type": "object", "properties": { "maxBytes": { "description": "Most content (body) of one request, chunked or not, transfer coding removed; more gets 413. nginx's client_max_body_size, which is 1 MiB too; Gunicorn has no limit.", "type": ["integer", "string"], "unit": "bytes", "minimum": 1, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "default": "1MiB" }, "delivery": { "description": "When the application gets the request. `complete`: when all of its content is there, so that a client that sends slowly occupies no worker; what `memoryBytes` does not hold waits in a file without a name (`spool`). `stream`: when the head is checked; the application reads the content as it arrives.", "type": "string", "enum": ["complete", "stream"], "default": "complete" } }, "additionalProperties": false }, "trailers": { "description": "Trailer sections. Applications do not read them and merging them into the field section lets a client smuggle fields past the checks (RFC 9110 section 6.5.1), so they are read, checked and dropped, as in nginx. `reject` answers 400.", "type": "string", "enum": ["drop", "reject"], "default": "drop" } }, "additionalProperties": false }, "timeouts": { "description": "How long the stations of a request may take once its route is known.", "type": "object", "properties": { "content": { "description": "Longest time without a byte of content. nginx allows 60 s, Apache httpd 20 s; 15 s outlasts four retransmissions of TCP (1, 2, 4 and 8 s).", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "15s" }, "contentMinRate": { "description": "Least average rate of content from the first wait for it on, once `rateGrace` is over: a byte now and then resets `content`, but not this. Below 500 B/s nobody uploads; Apache httpd (mod_reqtimeout) and IIS ask for 500 and 240 bytes a second. 0: none.", "type": ["integer", "string"], "unit": "bytes a second", "minimum": 0, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$", "default": "500B/s" }, "write": { "description": "Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" }, "writeMinRate": { "description": "Least average rate at which a client takes a response, once `rateGrace` is over, while there is something for it to take. IIS asks for 240 bytes a second; 1 KiB/s is less than a telephone line has. 0: none.", "type": ["integer", "string"], "unit": "bytes a second", "minimum": 0, "maximum": 1099511627776, "pattern": "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$", "default": "1KiB/s" }, "rateGrace": { "description": "For so long neither of the two rates counts: a slow start of TCP, a lost packet or a sleeping phone is no attack.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "queue": { "description": "How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "10s" }, "worker": { "description": "How long the application may take from dispatch to its response head, and then from one piece of the response to the next; after that 504, or a cut connection. It does not count while the server waits for content of the client. Gunicorn's timeout. 0: no deadline.", "type": ["number", "string"], "unit": "seconds", "minimum": 0, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "30s" } }, "additionalProperties": false }, "keepAlive": { "description": "Connections that stay open between requests.", "type": "object", "properties": { "idle": { "description": "How long an idle connection is kept. Node and Apache httpd have 5 s, Gunicorn 2 s, nginx 75 s; 5 s keeps a page with its parts on one connection and frees it soon after.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "5s" }, "maxRequests": { "description": "Requests of one connection before it is closed, so that no client stays on one edge for ever. nginx's keepalive_requests.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9, "default": 1e3 }, "maxAge": { "description": "How old a connection gets before the response that it waits for is its last one, so that clients spread anew over edges, machines and policies. nginx's keepalive_time.", "type": ["number", "string"], "unit": "seconds", "minimum": 1e-3, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "default": "1h" } }, "additionalProperties": false }, "clients": { "description": "Clients by their address. A client on a Unix socket has no address and passes.", "type": "object", "properties": { "allow": { "description": "Addresses and CIDR blocks that may send requests; all others get 403. Empty: everybody may.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] }, "deny": { "description": "Addresses and CIDR blocks that get 403. It goes before `allow`: an address in both is denied.", "type": "array", "items": { "description": 'an address ("192.0.2.1", "2001:db8::1") or a block of them ("192.0.2.0/24", "2001:db8::/32")', "type": "string", "maxLength": 64 }, "maxItems": 1e5, "uniqueItems": true, "default": [] } }, "additionalProperties": false }, "rateLimits": { "description": "How many requests may come: more get 429, with Retry-After. Each limit counts by its `key`: `client` (its address), `route` (all requests under the limit together) or `header:NAME` (the value of that field; by address where it is missing). All limits of a list have to let a request pass. The list of a route stands in the place of the general one, like any of its values. None by default: a limit that nobody knows of would surprise.", "type": "array", "items": { "description": "a rate limit", "type": "object", "properties": { "name": { "title": 'a name of lower case letters, digits and hyphens, such as "per-client"', "description": "What logs, metrics and the RateLimit field call this limit. In two places one name is one limit that counts for both, and both have to say the same.", "type": "string", "maxLength": 64, "pattern": "^[a-z0-9-]{1,64}$" }, "key": { "title": '"client", "route" or "header:NAME", such as "header:X-Api-Key"', "description": "Whom it counts: `client`, an address; `route`, all requests under it together; `header:NAME`, the value of a field, or the address where it is missing.", "type": "string", "maxLength": 80, "pattern": "^(client|route|header:[A-Za-z0-9-]{1,64})$", "default": "client" }, "requests": { "description": "Requests that pass in `per`, in the long run.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9 }, "per": { "description": 'The time in which `requests` more may come: 100 per "1s" are one each 10 ms.', "type": ["number", "string"], "unit": "seconds", "minimum": 1, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" }, "burst": { "description": "Requests that may come at once, by who has been quiet for long enough. Left out: as many as `requests`.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9 }, "block": { "description": "For so long nothing passes once there was one request too many. Left out: only until the next request is allowed.", "type": ["number", "string"], "unit": "seconds", "minimum": 1, "maximum": 2073600, "pattern": "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" }, "cost": { "description": "How many requests one of these counts for: a search that costs as much as ten pages has 10. Left out: 1.", "type": "integer", "unit": "requests", "minimum": 1, "maximum": 1e9 }, "accuracy": { "description": "`leased`: an edge takes a sixteenth of `burst` at a time from where all of them count, so that few requests have to ask; a limit below 32 is exact in any case. `exact`: each request asks.", "type": "string", "enum": ["leased", "exact"], "default": "leased" } }, "required": ["name", "requests", "per"], "additionalProperties": false }, "maxItems": 16, "default": [] } }, "additionalProperties": false }, "maxItems": 1e4, "default": [] }, "tests": { "description": "Requests with what has to become of them, run by `portcullis policy test` and whenever the policy is loaded: a test that fails refuses the policy. They are about the whole policy of this file and are not inherited.", "type": "array", "items": { "description": "a test: a request and what has to become of it", "type": "object", "properties": { "name": { "description": "What the test shows, in words: it names the test in the output of `policy test`.", "type": "string", "maxLength": 200 }, "request": { "description": 'The bytes of the request, one character a byte. `{text*count}` repeats: "GET /{a*5000} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n".', "type": "string", "maxLength": 65536 }, "from": { "description": "Address of the client. Left out: 192.0.2.1, which nobody has.", "type": "string", "maxLength": 64 }, "expect": { "description": "What has to hold, all of it.", "type": "object", "properties": { "verdict": { "description": "`pass`: the application gets the request; `refuse`: it is answered or closed by the edge.", "type": "string", "enum": ["pass", "refuse"] }, "rule": { "title": 'the id of a rule, such as "host.not-allowed" (docs/rules.md)', "description": "The rule that has to refuse the request, by its id.", "type": "string", "enum": ["request-line.too-long", "request-line.malformed", "version.unsupported", "method.not-allowed", "method.unknown", "target.malformed", "target.forbidden", "target.not-mounted", "host.missing", "host.malformed", "host.conflict", "host.not-allowed", "fields.too-many", "field.too-large", "fields.too-large", "field.malformed", "field.repeated", "framing.conflict", "framing.transfer-coding", "framing.content-length", "framing.chunk", "trailer.forbidden", "trailer.too-large", "content.too-large", "expect.unsupported", "timeout.head", "timeout.content", "timeout.keep-alive", "timeout.write", "timeout.worker", "timeout.queue", "worker.failed", "connections.too-many", "overload.queue", "client.denied", "content.too-slow", "response.too-slow", "rate.exceeded", "client.blocked", "memory.exhausted", "spool.full", "proxy.malformed"] }, "observed": { "description": "A rule that would have refused the request, were it not only observed (`mode`, `rules`).", "type": "string", "enum": ["client.denied", "request-line.too-long", "fields.too-many", "field.too-large", "target.forbidden", "content.too-large", "host.not-allowed", "method.not-allowed", "rate.exceeded"] }, "status": { "description": "Status code of the refusal, as the client would get it. A test rarely needs it beside `rule`, which has one.", "type": "integer", "minimum": 100, "maximum": 599 }, "route": { "description": "The route that has to take the request: its `name`, or without one its hosts, methods and path, as `policy explain` shows them (`api.example.com POST /upload/*`).", "type": "string", "maxLength": 1400 }, "environ": { "description": "keys of the environ, such as PATH_INFO or HTTP_COOKIE, each with the value that the application has to get, or null where it must not be there", "type": "object", "maxProperties": 100, "additionalProperties": { "type": ["string", "null"] } } }, "additionalProperties": false, "minProperties": 1 } }, "required": ["name", "request", "expect"], "additionalProperties": false }, "maxItems": 1e4, "default": [] } } };
 var func2 = Object.prototype.hasOwnProperty;
 var func3 = require_ucs2length().default;
 var pattern0 = new RegExp("^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$", "u");
 var pattern1 = new RegExp("^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$", "u");
 var pattern6 = new RegExp("^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$", "u");
 var pattern8 = new RegExp("^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$", "u");
-var pattern17 = new RegExp("^[a-z0-9-]{1,64}$", "u");
-var pattern18 = new RegExp("^(client|route|header:[A-Za-z0-9-]{1,64})$", "u");
+var pattern19 = new RegExp("^[a-z0-9-]{1,64}$", "u");
+var pattern20 = new RegExp("^(client|route|header:[A-Za-z0-9-]{1,64})$", "u");
 function validate10(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null;
   let errors = 0;
@@ -1565,12 +1565,12 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
         errors++;
       }
     }
-    if (data.clients !== void 0) {
-      let data49 = data.clients;
+    if (data.memory !== void 0) {
+      let data49 = data.memory;
       if (data49 && typeof data49 == "object" && !Array.isArray(data49)) {
         for (const key10 in data49) {
-          if (!(key10 === "allow" || key10 === "deny" || key10 === "ipv6Prefix" || key10 === "trustedProxies" || key10 === "trustedHops" || key10 === "forwardedFields" || key10 === "proxyProtocol")) {
-            const err137 = { instancePath: instancePath + "/clients", schemaPath: "#/properties/clients/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key10 } };
+          if (!(key10 === "budgetBytes")) {
+            const err137 = { instancePath: instancePath + "/memory", schemaPath: "#/properties/memory/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key10 } };
             if (vErrors === null) {
               vErrors = [err137];
             } else {
@@ -1579,57 +1579,191 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
-        if (data49.allow !== void 0) {
-          let data50 = data49.allow;
-          if (Array.isArray(data50)) {
-            if (data50.length > 1e5) {
-              const err138 = { instancePath: instancePath + "/clients/allow", schemaPath: "#/properties/clients/properties/allow/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
+        if (data49.budgetBytes !== void 0) {
+          let data50 = data49.budgetBytes;
+          if (!(typeof data50 == "number" && (!(data50 % 1) && !isNaN(data50)) && isFinite(data50)) && typeof data50 !== "string") {
+            const err138 = { instancePath: instancePath + "/memory/budgetBytes", schemaPath: "#/properties/memory/properties/budgetBytes/type", keyword: "type", params: { type: schema11.properties.memory.properties.budgetBytes.type } };
+            if (vErrors === null) {
+              vErrors = [err138];
+            } else {
+              vErrors.push(err138);
+            }
+            errors++;
+          }
+          if (typeof data50 == "number" && isFinite(data50)) {
+            if (data50 > 1099511627776 || isNaN(data50)) {
+              const err139 = { instancePath: instancePath + "/memory/budgetBytes", schemaPath: "#/properties/memory/properties/budgetBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
               if (vErrors === null) {
-                vErrors = [err138];
+                vErrors = [err139];
               } else {
-                vErrors.push(err138);
+                vErrors.push(err139);
               }
               errors++;
             }
-            const len2 = data50.length;
+            if (data50 < 1048576 || isNaN(data50)) {
+              const err140 = { instancePath: instancePath + "/memory/budgetBytes", schemaPath: "#/properties/memory/properties/budgetBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1048576 } };
+              if (vErrors === null) {
+                vErrors = [err140];
+              } else {
+                vErrors.push(err140);
+              }
+              errors++;
+            }
+          }
+          if (typeof data50 === "string") {
+            if (!pattern0.test(data50)) {
+              const err141 = { instancePath: instancePath + "/memory/budgetBytes", schemaPath: "#/properties/memory/properties/budgetBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+              if (vErrors === null) {
+                vErrors = [err141];
+              } else {
+                vErrors.push(err141);
+              }
+              errors++;
+            }
+          }
+        }
+      } else {
+        const err142 = { instancePath: instancePath + "/memory", schemaPath: "#/properties/memory/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err142];
+        } else {
+          vErrors.push(err142);
+        }
+        errors++;
+      }
+    }
+    if (data.spool !== void 0) {
+      let data51 = data.spool;
+      if (data51 && typeof data51 == "object" && !Array.isArray(data51)) {
+        for (const key11 in data51) {
+          if (!(key11 === "maxBytes")) {
+            const err143 = { instancePath: instancePath + "/spool", schemaPath: "#/properties/spool/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key11 } };
+            if (vErrors === null) {
+              vErrors = [err143];
+            } else {
+              vErrors.push(err143);
+            }
+            errors++;
+          }
+        }
+        if (data51.maxBytes !== void 0) {
+          let data52 = data51.maxBytes;
+          if (!(typeof data52 == "number" && (!(data52 % 1) && !isNaN(data52)) && isFinite(data52)) && typeof data52 !== "string") {
+            const err144 = { instancePath: instancePath + "/spool/maxBytes", schemaPath: "#/properties/spool/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.spool.properties.maxBytes.type } };
+            if (vErrors === null) {
+              vErrors = [err144];
+            } else {
+              vErrors.push(err144);
+            }
+            errors++;
+          }
+          if (typeof data52 == "number" && isFinite(data52)) {
+            if (data52 > 1125899906842624 || isNaN(data52)) {
+              const err145 = { instancePath: instancePath + "/spool/maxBytes", schemaPath: "#/properties/spool/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1125899906842624 } };
+              if (vErrors === null) {
+                vErrors = [err145];
+              } else {
+                vErrors.push(err145);
+              }
+              errors++;
+            }
+            if (data52 < 1 || isNaN(data52)) {
+              const err146 = { instancePath: instancePath + "/spool/maxBytes", schemaPath: "#/properties/spool/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+              if (vErrors === null) {
+                vErrors = [err146];
+              } else {
+                vErrors.push(err146);
+              }
+              errors++;
+            }
+          }
+          if (typeof data52 === "string") {
+            if (!pattern0.test(data52)) {
+              const err147 = { instancePath: instancePath + "/spool/maxBytes", schemaPath: "#/properties/spool/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+              if (vErrors === null) {
+                vErrors = [err147];
+              } else {
+                vErrors.push(err147);
+              }
+              errors++;
+            }
+          }
+        }
+      } else {
+        const err148 = { instancePath: instancePath + "/spool", schemaPath: "#/properties/spool/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err148];
+        } else {
+          vErrors.push(err148);
+        }
+        errors++;
+      }
+    }
+    if (data.clients !== void 0) {
+      let data53 = data.clients;
+      if (data53 && typeof data53 == "object" && !Array.isArray(data53)) {
+        for (const key12 in data53) {
+          if (!(key12 === "allow" || key12 === "deny" || key12 === "ipv6Prefix" || key12 === "trustedProxies" || key12 === "trustedHops" || key12 === "forwardedFields" || key12 === "proxyProtocol")) {
+            const err149 = { instancePath: instancePath + "/clients", schemaPath: "#/properties/clients/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key12 } };
+            if (vErrors === null) {
+              vErrors = [err149];
+            } else {
+              vErrors.push(err149);
+            }
+            errors++;
+          }
+        }
+        if (data53.allow !== void 0) {
+          let data54 = data53.allow;
+          if (Array.isArray(data54)) {
+            if (data54.length > 1e5) {
+              const err150 = { instancePath: instancePath + "/clients/allow", schemaPath: "#/properties/clients/properties/allow/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
+              if (vErrors === null) {
+                vErrors = [err150];
+              } else {
+                vErrors.push(err150);
+              }
+              errors++;
+            }
+            const len2 = data54.length;
             for (let i4 = 0; i4 < len2; i4++) {
-              let data51 = data50[i4];
-              if (typeof data51 === "string") {
-                if (func3(data51) > 64) {
-                  const err139 = { instancePath: instancePath + "/clients/allow/" + i4, schemaPath: "#/properties/clients/properties/allow/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
+              let data55 = data54[i4];
+              if (typeof data55 === "string") {
+                if (func3(data55) > 64) {
+                  const err151 = { instancePath: instancePath + "/clients/allow/" + i4, schemaPath: "#/properties/clients/properties/allow/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
                   if (vErrors === null) {
-                    vErrors = [err139];
+                    vErrors = [err151];
                   } else {
-                    vErrors.push(err139);
+                    vErrors.push(err151);
                   }
                   errors++;
                 }
               } else {
-                const err140 = { instancePath: instancePath + "/clients/allow/" + i4, schemaPath: "#/properties/clients/properties/allow/items/type", keyword: "type", params: { type: "string" } };
+                const err152 = { instancePath: instancePath + "/clients/allow/" + i4, schemaPath: "#/properties/clients/properties/allow/items/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err140];
+                  vErrors = [err152];
                 } else {
-                  vErrors.push(err140);
+                  vErrors.push(err152);
                 }
                 errors++;
               }
             }
-            let i5 = data50.length;
+            let i5 = data54.length;
             let j2;
             if (i5 > 1) {
               const indices2 = {};
               for (; i5--; ) {
-                let item2 = data50[i5];
+                let item2 = data54[i5];
                 if (typeof item2 !== "string") {
                   continue;
                 }
                 if (typeof indices2[item2] == "number") {
                   j2 = indices2[item2];
-                  const err141 = { instancePath: instancePath + "/clients/allow", schemaPath: "#/properties/clients/properties/allow/uniqueItems", keyword: "uniqueItems", params: { i: i5, j: j2 } };
+                  const err153 = { instancePath: instancePath + "/clients/allow", schemaPath: "#/properties/clients/properties/allow/uniqueItems", keyword: "uniqueItems", params: { i: i5, j: j2 } };
                   if (vErrors === null) {
-                    vErrors = [err141];
+                    vErrors = [err153];
                   } else {
-                    vErrors.push(err141);
+                    vErrors.push(err153);
                   }
                   errors++;
                   break;
@@ -1638,66 +1772,66 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
             }
           } else {
-            const err142 = { instancePath: instancePath + "/clients/allow", schemaPath: "#/properties/clients/properties/allow/type", keyword: "type", params: { type: "array" } };
+            const err154 = { instancePath: instancePath + "/clients/allow", schemaPath: "#/properties/clients/properties/allow/type", keyword: "type", params: { type: "array" } };
             if (vErrors === null) {
-              vErrors = [err142];
+              vErrors = [err154];
             } else {
-              vErrors.push(err142);
+              vErrors.push(err154);
             }
             errors++;
           }
         }
-        if (data49.deny !== void 0) {
-          let data52 = data49.deny;
-          if (Array.isArray(data52)) {
-            if (data52.length > 1e5) {
-              const err143 = { instancePath: instancePath + "/clients/deny", schemaPath: "#/properties/clients/properties/deny/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
+        if (data53.deny !== void 0) {
+          let data56 = data53.deny;
+          if (Array.isArray(data56)) {
+            if (data56.length > 1e5) {
+              const err155 = { instancePath: instancePath + "/clients/deny", schemaPath: "#/properties/clients/properties/deny/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
               if (vErrors === null) {
-                vErrors = [err143];
+                vErrors = [err155];
               } else {
-                vErrors.push(err143);
+                vErrors.push(err155);
               }
               errors++;
             }
-            const len3 = data52.length;
+            const len3 = data56.length;
             for (let i6 = 0; i6 < len3; i6++) {
-              let data53 = data52[i6];
-              if (typeof data53 === "string") {
-                if (func3(data53) > 64) {
-                  const err144 = { instancePath: instancePath + "/clients/deny/" + i6, schemaPath: "#/properties/clients/properties/deny/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
+              let data57 = data56[i6];
+              if (typeof data57 === "string") {
+                if (func3(data57) > 64) {
+                  const err156 = { instancePath: instancePath + "/clients/deny/" + i6, schemaPath: "#/properties/clients/properties/deny/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
                   if (vErrors === null) {
-                    vErrors = [err144];
+                    vErrors = [err156];
                   } else {
-                    vErrors.push(err144);
+                    vErrors.push(err156);
                   }
                   errors++;
                 }
               } else {
-                const err145 = { instancePath: instancePath + "/clients/deny/" + i6, schemaPath: "#/properties/clients/properties/deny/items/type", keyword: "type", params: { type: "string" } };
+                const err157 = { instancePath: instancePath + "/clients/deny/" + i6, schemaPath: "#/properties/clients/properties/deny/items/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err145];
+                  vErrors = [err157];
                 } else {
-                  vErrors.push(err145);
+                  vErrors.push(err157);
                 }
                 errors++;
               }
             }
-            let i7 = data52.length;
+            let i7 = data56.length;
             let j3;
             if (i7 > 1) {
               const indices3 = {};
               for (; i7--; ) {
-                let item3 = data52[i7];
+                let item3 = data56[i7];
                 if (typeof item3 !== "string") {
                   continue;
                 }
                 if (typeof indices3[item3] == "number") {
                   j3 = indices3[item3];
-                  const err146 = { instancePath: instancePath + "/clients/deny", schemaPath: "#/properties/clients/properties/deny/uniqueItems", keyword: "uniqueItems", params: { i: i7, j: j3 } };
+                  const err158 = { instancePath: instancePath + "/clients/deny", schemaPath: "#/properties/clients/properties/deny/uniqueItems", keyword: "uniqueItems", params: { i: i7, j: j3 } };
                   if (vErrors === null) {
-                    vErrors = [err146];
+                    vErrors = [err158];
                   } else {
-                    vErrors.push(err146);
+                    vErrors.push(err158);
                   }
                   errors++;
                   break;
@@ -1706,98 +1840,98 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
             }
           } else {
-            const err147 = { instancePath: instancePath + "/clients/deny", schemaPath: "#/properties/clients/properties/deny/type", keyword: "type", params: { type: "array" } };
+            const err159 = { instancePath: instancePath + "/clients/deny", schemaPath: "#/properties/clients/properties/deny/type", keyword: "type", params: { type: "array" } };
             if (vErrors === null) {
-              vErrors = [err147];
+              vErrors = [err159];
             } else {
-              vErrors.push(err147);
+              vErrors.push(err159);
             }
             errors++;
           }
         }
-        if (data49.ipv6Prefix !== void 0) {
-          let data54 = data49.ipv6Prefix;
-          if (!(typeof data54 == "number" && (!(data54 % 1) && !isNaN(data54)) && isFinite(data54))) {
-            const err148 = { instancePath: instancePath + "/clients/ipv6Prefix", schemaPath: "#/properties/clients/properties/ipv6Prefix/type", keyword: "type", params: { type: "integer" } };
+        if (data53.ipv6Prefix !== void 0) {
+          let data58 = data53.ipv6Prefix;
+          if (!(typeof data58 == "number" && (!(data58 % 1) && !isNaN(data58)) && isFinite(data58))) {
+            const err160 = { instancePath: instancePath + "/clients/ipv6Prefix", schemaPath: "#/properties/clients/properties/ipv6Prefix/type", keyword: "type", params: { type: "integer" } };
             if (vErrors === null) {
-              vErrors = [err148];
+              vErrors = [err160];
             } else {
-              vErrors.push(err148);
+              vErrors.push(err160);
             }
             errors++;
           }
-          if (typeof data54 == "number" && isFinite(data54)) {
-            if (data54 > 128 || isNaN(data54)) {
-              const err149 = { instancePath: instancePath + "/clients/ipv6Prefix", schemaPath: "#/properties/clients/properties/ipv6Prefix/maximum", keyword: "maximum", params: { comparison: "<=", limit: 128 } };
+          if (typeof data58 == "number" && isFinite(data58)) {
+            if (data58 > 128 || isNaN(data58)) {
+              const err161 = { instancePath: instancePath + "/clients/ipv6Prefix", schemaPath: "#/properties/clients/properties/ipv6Prefix/maximum", keyword: "maximum", params: { comparison: "<=", limit: 128 } };
               if (vErrors === null) {
-                vErrors = [err149];
+                vErrors = [err161];
               } else {
-                vErrors.push(err149);
+                vErrors.push(err161);
               }
               errors++;
             }
-            if (data54 < 32 || isNaN(data54)) {
-              const err150 = { instancePath: instancePath + "/clients/ipv6Prefix", schemaPath: "#/properties/clients/properties/ipv6Prefix/minimum", keyword: "minimum", params: { comparison: ">=", limit: 32 } };
+            if (data58 < 32 || isNaN(data58)) {
+              const err162 = { instancePath: instancePath + "/clients/ipv6Prefix", schemaPath: "#/properties/clients/properties/ipv6Prefix/minimum", keyword: "minimum", params: { comparison: ">=", limit: 32 } };
               if (vErrors === null) {
-                vErrors = [err150];
+                vErrors = [err162];
               } else {
-                vErrors.push(err150);
+                vErrors.push(err162);
               }
               errors++;
             }
           }
         }
-        if (data49.trustedProxies !== void 0) {
-          let data55 = data49.trustedProxies;
-          if (Array.isArray(data55)) {
-            if (data55.length > 1e5) {
-              const err151 = { instancePath: instancePath + "/clients/trustedProxies", schemaPath: "#/properties/clients/properties/trustedProxies/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
+        if (data53.trustedProxies !== void 0) {
+          let data59 = data53.trustedProxies;
+          if (Array.isArray(data59)) {
+            if (data59.length > 1e5) {
+              const err163 = { instancePath: instancePath + "/clients/trustedProxies", schemaPath: "#/properties/clients/properties/trustedProxies/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
               if (vErrors === null) {
-                vErrors = [err151];
+                vErrors = [err163];
               } else {
-                vErrors.push(err151);
+                vErrors.push(err163);
               }
               errors++;
             }
-            const len4 = data55.length;
+            const len4 = data59.length;
             for (let i8 = 0; i8 < len4; i8++) {
-              let data56 = data55[i8];
-              if (typeof data56 === "string") {
-                if (func3(data56) > 64) {
-                  const err152 = { instancePath: instancePath + "/clients/trustedProxies/" + i8, schemaPath: "#/properties/clients/properties/trustedProxies/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
+              let data60 = data59[i8];
+              if (typeof data60 === "string") {
+                if (func3(data60) > 64) {
+                  const err164 = { instancePath: instancePath + "/clients/trustedProxies/" + i8, schemaPath: "#/properties/clients/properties/trustedProxies/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
                   if (vErrors === null) {
-                    vErrors = [err152];
+                    vErrors = [err164];
                   } else {
-                    vErrors.push(err152);
+                    vErrors.push(err164);
                   }
                   errors++;
                 }
               } else {
-                const err153 = { instancePath: instancePath + "/clients/trustedProxies/" + i8, schemaPath: "#/properties/clients/properties/trustedProxies/items/type", keyword: "type", params: { type: "string" } };
+                const err165 = { instancePath: instancePath + "/clients/trustedProxies/" + i8, schemaPath: "#/properties/clients/properties/trustedProxies/items/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err153];
+                  vErrors = [err165];
                 } else {
-                  vErrors.push(err153);
+                  vErrors.push(err165);
                 }
                 errors++;
               }
             }
-            let i9 = data55.length;
+            let i9 = data59.length;
             let j4;
             if (i9 > 1) {
               const indices4 = {};
               for (; i9--; ) {
-                let item4 = data55[i9];
+                let item4 = data59[i9];
                 if (typeof item4 !== "string") {
                   continue;
                 }
                 if (typeof indices4[item4] == "number") {
                   j4 = indices4[item4];
-                  const err154 = { instancePath: instancePath + "/clients/trustedProxies", schemaPath: "#/properties/clients/properties/trustedProxies/uniqueItems", keyword: "uniqueItems", params: { i: i9, j: j4 } };
+                  const err166 = { instancePath: instancePath + "/clients/trustedProxies", schemaPath: "#/properties/clients/properties/trustedProxies/uniqueItems", keyword: "uniqueItems", params: { i: i9, j: j4 } };
                   if (vErrors === null) {
-                    vErrors = [err154];
+                    vErrors = [err166];
                   } else {
-                    vErrors.push(err154);
+                    vErrors.push(err166);
                   }
                   errors++;
                   break;
@@ -1806,258 +1940,127 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
             }
           } else {
-            const err155 = { instancePath: instancePath + "/clients/trustedProxies", schemaPath: "#/properties/clients/properties/trustedProxies/type", keyword: "type", params: { type: "array" } };
+            const err167 = { instancePath: instancePath + "/clients/trustedProxies", schemaPath: "#/properties/clients/properties/trustedProxies/type", keyword: "type", params: { type: "array" } };
             if (vErrors === null) {
-              vErrors = [err155];
+              vErrors = [err167];
             } else {
-              vErrors.push(err155);
+              vErrors.push(err167);
             }
             errors++;
           }
         }
-        if (data49.trustedHops !== void 0) {
-          let data57 = data49.trustedHops;
-          if (!(typeof data57 == "number" && (!(data57 % 1) && !isNaN(data57)) && isFinite(data57))) {
-            const err156 = { instancePath: instancePath + "/clients/trustedHops", schemaPath: "#/properties/clients/properties/trustedHops/type", keyword: "type", params: { type: "integer" } };
+        if (data53.trustedHops !== void 0) {
+          let data61 = data53.trustedHops;
+          if (!(typeof data61 == "number" && (!(data61 % 1) && !isNaN(data61)) && isFinite(data61))) {
+            const err168 = { instancePath: instancePath + "/clients/trustedHops", schemaPath: "#/properties/clients/properties/trustedHops/type", keyword: "type", params: { type: "integer" } };
             if (vErrors === null) {
-              vErrors = [err156];
+              vErrors = [err168];
             } else {
-              vErrors.push(err156);
+              vErrors.push(err168);
             }
             errors++;
           }
-          if (typeof data57 == "number" && isFinite(data57)) {
-            if (data57 > 32 || isNaN(data57)) {
-              const err157 = { instancePath: instancePath + "/clients/trustedHops", schemaPath: "#/properties/clients/properties/trustedHops/maximum", keyword: "maximum", params: { comparison: "<=", limit: 32 } };
+          if (typeof data61 == "number" && isFinite(data61)) {
+            if (data61 > 32 || isNaN(data61)) {
+              const err169 = { instancePath: instancePath + "/clients/trustedHops", schemaPath: "#/properties/clients/properties/trustedHops/maximum", keyword: "maximum", params: { comparison: "<=", limit: 32 } };
               if (vErrors === null) {
-                vErrors = [err157];
+                vErrors = [err169];
               } else {
-                vErrors.push(err157);
+                vErrors.push(err169);
               }
               errors++;
             }
-            if (data57 < 1 || isNaN(data57)) {
-              const err158 = { instancePath: instancePath + "/clients/trustedHops", schemaPath: "#/properties/clients/properties/trustedHops/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+            if (data61 < 1 || isNaN(data61)) {
+              const err170 = { instancePath: instancePath + "/clients/trustedHops", schemaPath: "#/properties/clients/properties/trustedHops/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
               if (vErrors === null) {
-                vErrors = [err158];
+                vErrors = [err170];
               } else {
-                vErrors.push(err158);
+                vErrors.push(err170);
               }
               errors++;
             }
           }
         }
-        if (data49.forwardedFields !== void 0) {
-          let data58 = data49.forwardedFields;
-          if (typeof data58 !== "string") {
-            const err159 = { instancePath: instancePath + "/clients/forwardedFields", schemaPath: "#/properties/clients/properties/forwardedFields/type", keyword: "type", params: { type: "string" } };
+        if (data53.forwardedFields !== void 0) {
+          let data62 = data53.forwardedFields;
+          if (typeof data62 !== "string") {
+            const err171 = { instancePath: instancePath + "/clients/forwardedFields", schemaPath: "#/properties/clients/properties/forwardedFields/type", keyword: "type", params: { type: "string" } };
             if (vErrors === null) {
-              vErrors = [err159];
+              vErrors = [err171];
             } else {
-              vErrors.push(err159);
+              vErrors.push(err171);
             }
             errors++;
           }
-          if (!(data58 === "x-forwarded" || data58 === "forwarded")) {
-            const err160 = { instancePath: instancePath + "/clients/forwardedFields", schemaPath: "#/properties/clients/properties/forwardedFields/enum", keyword: "enum", params: { allowedValues: schema11.properties.clients.properties.forwardedFields.enum } };
+          if (!(data62 === "x-forwarded" || data62 === "forwarded")) {
+            const err172 = { instancePath: instancePath + "/clients/forwardedFields", schemaPath: "#/properties/clients/properties/forwardedFields/enum", keyword: "enum", params: { allowedValues: schema11.properties.clients.properties.forwardedFields.enum } };
             if (vErrors === null) {
-              vErrors = [err160];
+              vErrors = [err172];
             } else {
-              vErrors.push(err160);
+              vErrors.push(err172);
             }
             errors++;
           }
         }
-        if (data49.proxyProtocol !== void 0) {
-          let data59 = data49.proxyProtocol;
-          if (typeof data59 !== "string") {
-            const err161 = { instancePath: instancePath + "/clients/proxyProtocol", schemaPath: "#/properties/clients/properties/proxyProtocol/type", keyword: "type", params: { type: "string" } };
+        if (data53.proxyProtocol !== void 0) {
+          let data63 = data53.proxyProtocol;
+          if (typeof data63 !== "string") {
+            const err173 = { instancePath: instancePath + "/clients/proxyProtocol", schemaPath: "#/properties/clients/properties/proxyProtocol/type", keyword: "type", params: { type: "string" } };
             if (vErrors === null) {
-              vErrors = [err161];
+              vErrors = [err173];
             } else {
-              vErrors.push(err161);
+              vErrors.push(err173);
             }
             errors++;
           }
-          if (!(data59 === "off" || data59 === "v1" || data59 === "v2" || data59 === "any")) {
-            const err162 = { instancePath: instancePath + "/clients/proxyProtocol", schemaPath: "#/properties/clients/properties/proxyProtocol/enum", keyword: "enum", params: { allowedValues: schema11.properties.clients.properties.proxyProtocol.enum } };
+          if (!(data63 === "off" || data63 === "v1" || data63 === "v2" || data63 === "any")) {
+            const err174 = { instancePath: instancePath + "/clients/proxyProtocol", schemaPath: "#/properties/clients/properties/proxyProtocol/enum", keyword: "enum", params: { allowedValues: schema11.properties.clients.properties.proxyProtocol.enum } };
             if (vErrors === null) {
-              vErrors = [err162];
+              vErrors = [err174];
             } else {
-              vErrors.push(err162);
+              vErrors.push(err174);
             }
             errors++;
           }
         }
       } else {
-        const err163 = { instancePath: instancePath + "/clients", schemaPath: "#/properties/clients/type", keyword: "type", params: { type: "object" } };
+        const err175 = { instancePath: instancePath + "/clients", schemaPath: "#/properties/clients/type", keyword: "type", params: { type: "object" } };
         if (vErrors === null) {
-          vErrors = [err163];
+          vErrors = [err175];
         } else {
-          vErrors.push(err163);
+          vErrors.push(err175);
         }
         errors++;
       }
     }
     if (data.queue !== void 0) {
-      let data60 = data.queue;
-      if (data60 && typeof data60 == "object" && !Array.isArray(data60)) {
-        for (const key11 in data60) {
-          if (!(key11 === "max")) {
-            const err164 = { instancePath: instancePath + "/queue", schemaPath: "#/properties/queue/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key11 } };
+      let data64 = data.queue;
+      if (data64 && typeof data64 == "object" && !Array.isArray(data64)) {
+        for (const key13 in data64) {
+          if (!(key13 === "max")) {
+            const err176 = { instancePath: instancePath + "/queue", schemaPath: "#/properties/queue/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key13 } };
             if (vErrors === null) {
-              vErrors = [err164];
+              vErrors = [err176];
             } else {
-              vErrors.push(err164);
+              vErrors.push(err176);
             }
             errors++;
           }
         }
-        if (data60.max !== void 0) {
-          let data61 = data60.max;
-          if (!(typeof data61 == "number" && (!(data61 % 1) && !isNaN(data61)) && isFinite(data61))) {
-            const err165 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/type", keyword: "type", params: { type: "integer" } };
+        if (data64.max !== void 0) {
+          let data65 = data64.max;
+          if (!(typeof data65 == "number" && (!(data65 % 1) && !isNaN(data65)) && isFinite(data65))) {
+            const err177 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/type", keyword: "type", params: { type: "integer" } };
             if (vErrors === null) {
-              vErrors = [err165];
+              vErrors = [err177];
             } else {
-              vErrors.push(err165);
+              vErrors.push(err177);
             }
             errors++;
           }
-          if (typeof data61 == "number" && isFinite(data61)) {
-            if (data61 > 1048576 || isNaN(data61)) {
-              const err166 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1048576 } };
-              if (vErrors === null) {
-                vErrors = [err166];
-              } else {
-                vErrors.push(err166);
-              }
-              errors++;
-            }
-            if (data61 < 1 || isNaN(data61)) {
-              const err167 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-              if (vErrors === null) {
-                vErrors = [err167];
-              } else {
-                vErrors.push(err167);
-              }
-              errors++;
-            }
-          }
-        }
-      } else {
-        const err168 = { instancePath: instancePath + "/queue", schemaPath: "#/properties/queue/type", keyword: "type", params: { type: "object" } };
-        if (vErrors === null) {
-          vErrors = [err168];
-        } else {
-          vErrors.push(err168);
-        }
-        errors++;
-      }
-    }
-    if (data.response !== void 0) {
-      let data62 = data.response;
-      if (data62 && typeof data62 == "object" && !Array.isArray(data62)) {
-        for (const key12 in data62) {
-          if (!(key12 === "bufferBytes")) {
-            const err169 = { instancePath: instancePath + "/response", schemaPath: "#/properties/response/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key12 } };
-            if (vErrors === null) {
-              vErrors = [err169];
-            } else {
-              vErrors.push(err169);
-            }
-            errors++;
-          }
-        }
-        if (data62.bufferBytes !== void 0) {
-          let data63 = data62.bufferBytes;
-          if (!(typeof data63 == "number" && (!(data63 % 1) && !isNaN(data63)) && isFinite(data63)) && typeof data63 !== "string") {
-            const err170 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/type", keyword: "type", params: { type: schema11.properties.response.properties.bufferBytes.type } };
-            if (vErrors === null) {
-              vErrors = [err170];
-            } else {
-              vErrors.push(err170);
-            }
-            errors++;
-          }
-          if (typeof data63 == "number" && isFinite(data63)) {
-            if (data63 > 1073741824 || isNaN(data63)) {
-              const err171 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1073741824 } };
-              if (vErrors === null) {
-                vErrors = [err171];
-              } else {
-                vErrors.push(err171);
-              }
-              errors++;
-            }
-            if (data63 < 4096 || isNaN(data63)) {
-              const err172 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 4096 } };
-              if (vErrors === null) {
-                vErrors = [err172];
-              } else {
-                vErrors.push(err172);
-              }
-              errors++;
-            }
-          }
-          if (typeof data63 === "string") {
-            if (!pattern0.test(data63)) {
-              const err173 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
-              if (vErrors === null) {
-                vErrors = [err173];
-              } else {
-                vErrors.push(err173);
-              }
-              errors++;
-            }
-          }
-        }
-      } else {
-        const err174 = { instancePath: instancePath + "/response", schemaPath: "#/properties/response/type", keyword: "type", params: { type: "object" } };
-        if (vErrors === null) {
-          vErrors = [err174];
-        } else {
-          vErrors.push(err174);
-        }
-        errors++;
-      }
-    }
-    if (data.rateLimits !== void 0) {
-      let data64 = data.rateLimits;
-      if (Array.isArray(data64)) {
-        if (data64.length > 16) {
-          const err175 = { instancePath: instancePath + "/rateLimits", schemaPath: "#/properties/rateLimits/maxItems", keyword: "maxItems", params: { limit: 16 } };
-          if (vErrors === null) {
-            vErrors = [err175];
-          } else {
-            vErrors.push(err175);
-          }
-          errors++;
-        }
-        const len5 = data64.length;
-        for (let i10 = 0; i10 < len5; i10++) {
-          let data65 = data64[i10];
-          if (data65 && typeof data65 == "object" && !Array.isArray(data65)) {
-            if (data65.name === void 0) {
-              const err176 = { instancePath: instancePath + "/rateLimits/" + i10, schemaPath: "#/properties/rateLimits/items/required", keyword: "required", params: { missingProperty: "name" } };
-              if (vErrors === null) {
-                vErrors = [err176];
-              } else {
-                vErrors.push(err176);
-              }
-              errors++;
-            }
-            if (data65.requests === void 0) {
-              const err177 = { instancePath: instancePath + "/rateLimits/" + i10, schemaPath: "#/properties/rateLimits/items/required", keyword: "required", params: { missingProperty: "requests" } };
-              if (vErrors === null) {
-                vErrors = [err177];
-              } else {
-                vErrors.push(err177);
-              }
-              errors++;
-            }
-            if (data65.per === void 0) {
-              const err178 = { instancePath: instancePath + "/rateLimits/" + i10, schemaPath: "#/properties/rateLimits/items/required", keyword: "required", params: { missingProperty: "per" } };
+          if (typeof data65 == "number" && isFinite(data65)) {
+            if (data65 > 1048576 || isNaN(data65)) {
+              const err178 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1048576 } };
               if (vErrors === null) {
                 vErrors = [err178];
               } else {
@@ -2065,145 +2068,153 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            for (const key13 in data65) {
-              if (!(key13 === "name" || key13 === "key" || key13 === "requests" || key13 === "per" || key13 === "burst" || key13 === "block" || key13 === "cost" || key13 === "accuracy")) {
-                const err179 = { instancePath: instancePath + "/rateLimits/" + i10, schemaPath: "#/properties/rateLimits/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key13 } };
-                if (vErrors === null) {
-                  vErrors = [err179];
-                } else {
-                  vErrors.push(err179);
-                }
-                errors++;
-              }
-            }
-            if (data65.name !== void 0) {
-              let data66 = data65.name;
-              if (typeof data66 === "string") {
-                if (func3(data66) > 64) {
-                  const err180 = { instancePath: instancePath + "/rateLimits/" + i10 + "/name", schemaPath: "#/properties/rateLimits/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 64 } };
-                  if (vErrors === null) {
-                    vErrors = [err180];
-                  } else {
-                    vErrors.push(err180);
-                  }
-                  errors++;
-                }
-                if (!pattern17.test(data66)) {
-                  const err181 = { instancePath: instancePath + "/rateLimits/" + i10 + "/name", schemaPath: "#/properties/rateLimits/items/properties/name/pattern", keyword: "pattern", params: { pattern: "^[a-z0-9-]{1,64}$" } };
-                  if (vErrors === null) {
-                    vErrors = [err181];
-                  } else {
-                    vErrors.push(err181);
-                  }
-                  errors++;
-                }
+            if (data65 < 1 || isNaN(data65)) {
+              const err179 = { instancePath: instancePath + "/queue/max", schemaPath: "#/properties/queue/properties/max/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+              if (vErrors === null) {
+                vErrors = [err179];
               } else {
-                const err182 = { instancePath: instancePath + "/rateLimits/" + i10 + "/name", schemaPath: "#/properties/rateLimits/items/properties/name/type", keyword: "type", params: { type: "string" } };
-                if (vErrors === null) {
-                  vErrors = [err182];
-                } else {
-                  vErrors.push(err182);
-                }
-                errors++;
+                vErrors.push(err179);
               }
+              errors++;
             }
-            if (data65.key !== void 0) {
-              let data67 = data65.key;
-              if (typeof data67 === "string") {
-                if (func3(data67) > 80) {
-                  const err183 = { instancePath: instancePath + "/rateLimits/" + i10 + "/key", schemaPath: "#/properties/rateLimits/items/properties/key/maxLength", keyword: "maxLength", params: { limit: 80 } };
-                  if (vErrors === null) {
-                    vErrors = [err183];
-                  } else {
-                    vErrors.push(err183);
-                  }
-                  errors++;
-                }
-                if (!pattern18.test(data67)) {
-                  const err184 = { instancePath: instancePath + "/rateLimits/" + i10 + "/key", schemaPath: "#/properties/rateLimits/items/properties/key/pattern", keyword: "pattern", params: { pattern: "^(client|route|header:[A-Za-z0-9-]{1,64})$" } };
-                  if (vErrors === null) {
-                    vErrors = [err184];
-                  } else {
-                    vErrors.push(err184);
-                  }
-                  errors++;
-                }
+          }
+        }
+      } else {
+        const err180 = { instancePath: instancePath + "/queue", schemaPath: "#/properties/queue/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err180];
+        } else {
+          vErrors.push(err180);
+        }
+        errors++;
+      }
+    }
+    if (data.response !== void 0) {
+      let data66 = data.response;
+      if (data66 && typeof data66 == "object" && !Array.isArray(data66)) {
+        for (const key14 in data66) {
+          if (!(key14 === "bufferBytes")) {
+            const err181 = { instancePath: instancePath + "/response", schemaPath: "#/properties/response/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key14 } };
+            if (vErrors === null) {
+              vErrors = [err181];
+            } else {
+              vErrors.push(err181);
+            }
+            errors++;
+          }
+        }
+        if (data66.bufferBytes !== void 0) {
+          let data67 = data66.bufferBytes;
+          if (!(typeof data67 == "number" && (!(data67 % 1) && !isNaN(data67)) && isFinite(data67)) && typeof data67 !== "string") {
+            const err182 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/type", keyword: "type", params: { type: schema11.properties.response.properties.bufferBytes.type } };
+            if (vErrors === null) {
+              vErrors = [err182];
+            } else {
+              vErrors.push(err182);
+            }
+            errors++;
+          }
+          if (typeof data67 == "number" && isFinite(data67)) {
+            if (data67 > 1073741824 || isNaN(data67)) {
+              const err183 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1073741824 } };
+              if (vErrors === null) {
+                vErrors = [err183];
               } else {
-                const err185 = { instancePath: instancePath + "/rateLimits/" + i10 + "/key", schemaPath: "#/properties/rateLimits/items/properties/key/type", keyword: "type", params: { type: "string" } };
+                vErrors.push(err183);
+              }
+              errors++;
+            }
+            if (data67 < 4096 || isNaN(data67)) {
+              const err184 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 4096 } };
+              if (vErrors === null) {
+                vErrors = [err184];
+              } else {
+                vErrors.push(err184);
+              }
+              errors++;
+            }
+          }
+          if (typeof data67 === "string") {
+            if (!pattern0.test(data67)) {
+              const err185 = { instancePath: instancePath + "/response/bufferBytes", schemaPath: "#/properties/response/properties/bufferBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+              if (vErrors === null) {
+                vErrors = [err185];
+              } else {
+                vErrors.push(err185);
+              }
+              errors++;
+            }
+          }
+        }
+      } else {
+        const err186 = { instancePath: instancePath + "/response", schemaPath: "#/properties/response/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err186];
+        } else {
+          vErrors.push(err186);
+        }
+        errors++;
+      }
+    }
+    if (data.rateLimits !== void 0) {
+      let data68 = data.rateLimits;
+      if (Array.isArray(data68)) {
+        if (data68.length > 16) {
+          const err187 = { instancePath: instancePath + "/rateLimits", schemaPath: "#/properties/rateLimits/maxItems", keyword: "maxItems", params: { limit: 16 } };
+          if (vErrors === null) {
+            vErrors = [err187];
+          } else {
+            vErrors.push(err187);
+          }
+          errors++;
+        }
+        const len5 = data68.length;
+        for (let i10 = 0; i10 < len5; i10++) {
+          let data69 = data68[i10];
+          if (data69 && typeof data69 == "object" && !Array.isArray(data69)) {
+            if (data69.name === void 0) {
+              const err188 = { instancePath: instancePath + "/rateLimits/" + i10, schemaPath: "#/properties/rateLimits/items/required", keyword: "required", params: { missingProperty: "name" } };
+              if (vErrors === null) {
+                vErrors = [err188];
+              } else {
+                vErrors.push(err188);
+              }
+              errors++;
+            }
+            if (data69.requests === void 0) {
+              const err189 = { instancePath: instancePath + "/rateLimits/" + i10, schemaPath: "#/properties/rateLimits/items/required", keyword: "required", params: { missingProperty: "requests" } };
+              if (vErrors === null) {
+                vErrors = [err189];
+              } else {
+                vErrors.push(err189);
+              }
+              errors++;
+            }
+            if (data69.per === void 0) {
+              const err190 = { instancePath: instancePath + "/rateLimits/" + i10, schemaPath: "#/properties/rateLimits/items/required", keyword: "required", params: { missingProperty: "per" } };
+              if (vErrors === null) {
+                vErrors = [err190];
+              } else {
+                vErrors.push(err190);
+              }
+              errors++;
+            }
+            for (const key15 in data69) {
+              if (!(key15 === "name" || key15 === "key" || key15 === "requests" || key15 === "per" || key15 === "burst" || key15 === "block" || key15 === "cost" || key15 === "accuracy")) {
+                const err191 = { instancePath: instancePath + "/rateLimits/" + i10, schemaPath: "#/properties/rateLimits/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key15 } };
                 if (vErrors === null) {
-                  vErrors = [err185];
+                  vErrors = [err191];
                 } else {
-                  vErrors.push(err185);
+                  vErrors.push(err191);
                 }
                 errors++;
               }
             }
-            if (data65.requests !== void 0) {
-              let data68 = data65.requests;
-              if (!(typeof data68 == "number" && (!(data68 % 1) && !isNaN(data68)) && isFinite(data68))) {
-                const err186 = { instancePath: instancePath + "/rateLimits/" + i10 + "/requests", schemaPath: "#/properties/rateLimits/items/properties/requests/type", keyword: "type", params: { type: "integer" } };
-                if (vErrors === null) {
-                  vErrors = [err186];
-                } else {
-                  vErrors.push(err186);
-                }
-                errors++;
-              }
-              if (typeof data68 == "number" && isFinite(data68)) {
-                if (data68 > 1e9 || isNaN(data68)) {
-                  const err187 = { instancePath: instancePath + "/rateLimits/" + i10 + "/requests", schemaPath: "#/properties/rateLimits/items/properties/requests/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
-                  if (vErrors === null) {
-                    vErrors = [err187];
-                  } else {
-                    vErrors.push(err187);
-                  }
-                  errors++;
-                }
-                if (data68 < 1 || isNaN(data68)) {
-                  const err188 = { instancePath: instancePath + "/rateLimits/" + i10 + "/requests", schemaPath: "#/properties/rateLimits/items/properties/requests/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                  if (vErrors === null) {
-                    vErrors = [err188];
-                  } else {
-                    vErrors.push(err188);
-                  }
-                  errors++;
-                }
-              }
-            }
-            if (data65.per !== void 0) {
-              let data69 = data65.per;
-              if (!(typeof data69 == "number" && isFinite(data69)) && typeof data69 !== "string") {
-                const err189 = { instancePath: instancePath + "/rateLimits/" + i10 + "/per", schemaPath: "#/properties/rateLimits/items/properties/per/type", keyword: "type", params: { type: schema11.properties.rateLimits.items.properties.per.type } };
-                if (vErrors === null) {
-                  vErrors = [err189];
-                } else {
-                  vErrors.push(err189);
-                }
-                errors++;
-              }
-              if (typeof data69 == "number" && isFinite(data69)) {
-                if (data69 > 2073600 || isNaN(data69)) {
-                  const err190 = { instancePath: instancePath + "/rateLimits/" + i10 + "/per", schemaPath: "#/properties/rateLimits/items/properties/per/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
-                  if (vErrors === null) {
-                    vErrors = [err190];
-                  } else {
-                    vErrors.push(err190);
-                  }
-                  errors++;
-                }
-                if (data69 < 1 || isNaN(data69)) {
-                  const err191 = { instancePath: instancePath + "/rateLimits/" + i10 + "/per", schemaPath: "#/properties/rateLimits/items/properties/per/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                  if (vErrors === null) {
-                    vErrors = [err191];
-                  } else {
-                    vErrors.push(err191);
-                  }
-                  errors++;
-                }
-              }
-              if (typeof data69 === "string") {
-                if (!pattern6.test(data69)) {
-                  const err192 = { instancePath: instancePath + "/rateLimits/" + i10 + "/per", schemaPath: "#/properties/rateLimits/items/properties/per/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+            if (data69.name !== void 0) {
+              let data70 = data69.name;
+              if (typeof data70 === "string") {
+                if (func3(data70) > 64) {
+                  const err192 = { instancePath: instancePath + "/rateLimits/" + i10 + "/name", schemaPath: "#/properties/rateLimits/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 64 } };
                   if (vErrors === null) {
                     vErrors = [err192];
                   } else {
@@ -2211,31 +2222,30 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
-              }
-            }
-            if (data65.burst !== void 0) {
-              let data70 = data65.burst;
-              if (!(typeof data70 == "number" && (!(data70 % 1) && !isNaN(data70)) && isFinite(data70))) {
-                const err193 = { instancePath: instancePath + "/rateLimits/" + i10 + "/burst", schemaPath: "#/properties/rateLimits/items/properties/burst/type", keyword: "type", params: { type: "integer" } };
-                if (vErrors === null) {
-                  vErrors = [err193];
-                } else {
-                  vErrors.push(err193);
-                }
-                errors++;
-              }
-              if (typeof data70 == "number" && isFinite(data70)) {
-                if (data70 > 1e9 || isNaN(data70)) {
-                  const err194 = { instancePath: instancePath + "/rateLimits/" + i10 + "/burst", schemaPath: "#/properties/rateLimits/items/properties/burst/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+                if (!pattern19.test(data70)) {
+                  const err193 = { instancePath: instancePath + "/rateLimits/" + i10 + "/name", schemaPath: "#/properties/rateLimits/items/properties/name/pattern", keyword: "pattern", params: { pattern: "^[a-z0-9-]{1,64}$" } };
                   if (vErrors === null) {
-                    vErrors = [err194];
+                    vErrors = [err193];
                   } else {
-                    vErrors.push(err194);
+                    vErrors.push(err193);
                   }
                   errors++;
                 }
-                if (data70 < 1 || isNaN(data70)) {
-                  const err195 = { instancePath: instancePath + "/rateLimits/" + i10 + "/burst", schemaPath: "#/properties/rateLimits/items/properties/burst/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+              } else {
+                const err194 = { instancePath: instancePath + "/rateLimits/" + i10 + "/name", schemaPath: "#/properties/rateLimits/items/properties/name/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err194];
+                } else {
+                  vErrors.push(err194);
+                }
+                errors++;
+              }
+            }
+            if (data69.key !== void 0) {
+              let data71 = data69.key;
+              if (typeof data71 === "string") {
+                if (func3(data71) > 80) {
+                  const err195 = { instancePath: instancePath + "/rateLimits/" + i10 + "/key", schemaPath: "#/properties/rateLimits/items/properties/key/maxLength", keyword: "maxLength", params: { limit: 80 } };
                   if (vErrors === null) {
                     vErrors = [err195];
                   } else {
@@ -2243,42 +2253,39 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
-              }
-            }
-            if (data65.block !== void 0) {
-              let data71 = data65.block;
-              if (!(typeof data71 == "number" && isFinite(data71)) && typeof data71 !== "string") {
-                const err196 = { instancePath: instancePath + "/rateLimits/" + i10 + "/block", schemaPath: "#/properties/rateLimits/items/properties/block/type", keyword: "type", params: { type: schema11.properties.rateLimits.items.properties.block.type } };
+                if (!pattern20.test(data71)) {
+                  const err196 = { instancePath: instancePath + "/rateLimits/" + i10 + "/key", schemaPath: "#/properties/rateLimits/items/properties/key/pattern", keyword: "pattern", params: { pattern: "^(client|route|header:[A-Za-z0-9-]{1,64})$" } };
+                  if (vErrors === null) {
+                    vErrors = [err196];
+                  } else {
+                    vErrors.push(err196);
+                  }
+                  errors++;
+                }
+              } else {
+                const err197 = { instancePath: instancePath + "/rateLimits/" + i10 + "/key", schemaPath: "#/properties/rateLimits/items/properties/key/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err196];
+                  vErrors = [err197];
                 } else {
-                  vErrors.push(err196);
+                  vErrors.push(err197);
                 }
                 errors++;
               }
-              if (typeof data71 == "number" && isFinite(data71)) {
-                if (data71 > 2073600 || isNaN(data71)) {
-                  const err197 = { instancePath: instancePath + "/rateLimits/" + i10 + "/block", schemaPath: "#/properties/rateLimits/items/properties/block/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
-                  if (vErrors === null) {
-                    vErrors = [err197];
-                  } else {
-                    vErrors.push(err197);
-                  }
-                  errors++;
+            }
+            if (data69.requests !== void 0) {
+              let data72 = data69.requests;
+              if (!(typeof data72 == "number" && (!(data72 % 1) && !isNaN(data72)) && isFinite(data72))) {
+                const err198 = { instancePath: instancePath + "/rateLimits/" + i10 + "/requests", schemaPath: "#/properties/rateLimits/items/properties/requests/type", keyword: "type", params: { type: "integer" } };
+                if (vErrors === null) {
+                  vErrors = [err198];
+                } else {
+                  vErrors.push(err198);
                 }
-                if (data71 < 1 || isNaN(data71)) {
-                  const err198 = { instancePath: instancePath + "/rateLimits/" + i10 + "/block", schemaPath: "#/properties/rateLimits/items/properties/block/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                  if (vErrors === null) {
-                    vErrors = [err198];
-                  } else {
-                    vErrors.push(err198);
-                  }
-                  errors++;
-                }
+                errors++;
               }
-              if (typeof data71 === "string") {
-                if (!pattern6.test(data71)) {
-                  const err199 = { instancePath: instancePath + "/rateLimits/" + i10 + "/block", schemaPath: "#/properties/rateLimits/items/properties/block/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+              if (typeof data72 == "number" && isFinite(data72)) {
+                if (data72 > 1e9 || isNaN(data72)) {
+                  const err199 = { instancePath: instancePath + "/rateLimits/" + i10 + "/requests", schemaPath: "#/properties/rateLimits/items/properties/requests/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
                   if (vErrors === null) {
                     vErrors = [err199];
                   } else {
@@ -2286,31 +2293,31 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
-              }
-            }
-            if (data65.cost !== void 0) {
-              let data72 = data65.cost;
-              if (!(typeof data72 == "number" && (!(data72 % 1) && !isNaN(data72)) && isFinite(data72))) {
-                const err200 = { instancePath: instancePath + "/rateLimits/" + i10 + "/cost", schemaPath: "#/properties/rateLimits/items/properties/cost/type", keyword: "type", params: { type: "integer" } };
-                if (vErrors === null) {
-                  vErrors = [err200];
-                } else {
-                  vErrors.push(err200);
-                }
-                errors++;
-              }
-              if (typeof data72 == "number" && isFinite(data72)) {
-                if (data72 > 1e9 || isNaN(data72)) {
-                  const err201 = { instancePath: instancePath + "/rateLimits/" + i10 + "/cost", schemaPath: "#/properties/rateLimits/items/properties/cost/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+                if (data72 < 1 || isNaN(data72)) {
+                  const err200 = { instancePath: instancePath + "/rateLimits/" + i10 + "/requests", schemaPath: "#/properties/rateLimits/items/properties/requests/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
                   if (vErrors === null) {
-                    vErrors = [err201];
+                    vErrors = [err200];
                   } else {
-                    vErrors.push(err201);
+                    vErrors.push(err200);
                   }
                   errors++;
                 }
-                if (data72 < 1 || isNaN(data72)) {
-                  const err202 = { instancePath: instancePath + "/rateLimits/" + i10 + "/cost", schemaPath: "#/properties/rateLimits/items/properties/cost/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+              }
+            }
+            if (data69.per !== void 0) {
+              let data73 = data69.per;
+              if (!(typeof data73 == "number" && isFinite(data73)) && typeof data73 !== "string") {
+                const err201 = { instancePath: instancePath + "/rateLimits/" + i10 + "/per", schemaPath: "#/properties/rateLimits/items/properties/per/type", keyword: "type", params: { type: schema11.properties.rateLimits.items.properties.per.type } };
+                if (vErrors === null) {
+                  vErrors = [err201];
+                } else {
+                  vErrors.push(err201);
+                }
+                errors++;
+              }
+              if (typeof data73 == "number" && isFinite(data73)) {
+                if (data73 > 2073600 || isNaN(data73)) {
+                  const err202 = { instancePath: instancePath + "/rateLimits/" + i10 + "/per", schemaPath: "#/properties/rateLimits/items/properties/per/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
                   if (vErrors === null) {
                     vErrors = [err202];
                   } else {
@@ -2318,187 +2325,182 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
+                if (data73 < 1 || isNaN(data73)) {
+                  const err203 = { instancePath: instancePath + "/rateLimits/" + i10 + "/per", schemaPath: "#/properties/rateLimits/items/properties/per/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err203];
+                  } else {
+                    vErrors.push(err203);
+                  }
+                  errors++;
+                }
+              }
+              if (typeof data73 === "string") {
+                if (!pattern6.test(data73)) {
+                  const err204 = { instancePath: instancePath + "/rateLimits/" + i10 + "/per", schemaPath: "#/properties/rateLimits/items/properties/per/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                  if (vErrors === null) {
+                    vErrors = [err204];
+                  } else {
+                    vErrors.push(err204);
+                  }
+                  errors++;
+                }
               }
             }
-            if (data65.accuracy !== void 0) {
-              let data73 = data65.accuracy;
-              if (typeof data73 !== "string") {
-                const err203 = { instancePath: instancePath + "/rateLimits/" + i10 + "/accuracy", schemaPath: "#/properties/rateLimits/items/properties/accuracy/type", keyword: "type", params: { type: "string" } };
+            if (data69.burst !== void 0) {
+              let data74 = data69.burst;
+              if (!(typeof data74 == "number" && (!(data74 % 1) && !isNaN(data74)) && isFinite(data74))) {
+                const err205 = { instancePath: instancePath + "/rateLimits/" + i10 + "/burst", schemaPath: "#/properties/rateLimits/items/properties/burst/type", keyword: "type", params: { type: "integer" } };
                 if (vErrors === null) {
-                  vErrors = [err203];
+                  vErrors = [err205];
                 } else {
-                  vErrors.push(err203);
+                  vErrors.push(err205);
                 }
                 errors++;
               }
-              if (!(data73 === "leased" || data73 === "exact")) {
-                const err204 = { instancePath: instancePath + "/rateLimits/" + i10 + "/accuracy", schemaPath: "#/properties/rateLimits/items/properties/accuracy/enum", keyword: "enum", params: { allowedValues: schema11.properties.rateLimits.items.properties.accuracy.enum } };
+              if (typeof data74 == "number" && isFinite(data74)) {
+                if (data74 > 1e9 || isNaN(data74)) {
+                  const err206 = { instancePath: instancePath + "/rateLimits/" + i10 + "/burst", schemaPath: "#/properties/rateLimits/items/properties/burst/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+                  if (vErrors === null) {
+                    vErrors = [err206];
+                  } else {
+                    vErrors.push(err206);
+                  }
+                  errors++;
+                }
+                if (data74 < 1 || isNaN(data74)) {
+                  const err207 = { instancePath: instancePath + "/rateLimits/" + i10 + "/burst", schemaPath: "#/properties/rateLimits/items/properties/burst/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err207];
+                  } else {
+                    vErrors.push(err207);
+                  }
+                  errors++;
+                }
+              }
+            }
+            if (data69.block !== void 0) {
+              let data75 = data69.block;
+              if (!(typeof data75 == "number" && isFinite(data75)) && typeof data75 !== "string") {
+                const err208 = { instancePath: instancePath + "/rateLimits/" + i10 + "/block", schemaPath: "#/properties/rateLimits/items/properties/block/type", keyword: "type", params: { type: schema11.properties.rateLimits.items.properties.block.type } };
                 if (vErrors === null) {
-                  vErrors = [err204];
+                  vErrors = [err208];
                 } else {
-                  vErrors.push(err204);
+                  vErrors.push(err208);
+                }
+                errors++;
+              }
+              if (typeof data75 == "number" && isFinite(data75)) {
+                if (data75 > 2073600 || isNaN(data75)) {
+                  const err209 = { instancePath: instancePath + "/rateLimits/" + i10 + "/block", schemaPath: "#/properties/rateLimits/items/properties/block/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                  if (vErrors === null) {
+                    vErrors = [err209];
+                  } else {
+                    vErrors.push(err209);
+                  }
+                  errors++;
+                }
+                if (data75 < 1 || isNaN(data75)) {
+                  const err210 = { instancePath: instancePath + "/rateLimits/" + i10 + "/block", schemaPath: "#/properties/rateLimits/items/properties/block/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err210];
+                  } else {
+                    vErrors.push(err210);
+                  }
+                  errors++;
+                }
+              }
+              if (typeof data75 === "string") {
+                if (!pattern6.test(data75)) {
+                  const err211 = { instancePath: instancePath + "/rateLimits/" + i10 + "/block", schemaPath: "#/properties/rateLimits/items/properties/block/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                  if (vErrors === null) {
+                    vErrors = [err211];
+                  } else {
+                    vErrors.push(err211);
+                  }
+                  errors++;
+                }
+              }
+            }
+            if (data69.cost !== void 0) {
+              let data76 = data69.cost;
+              if (!(typeof data76 == "number" && (!(data76 % 1) && !isNaN(data76)) && isFinite(data76))) {
+                const err212 = { instancePath: instancePath + "/rateLimits/" + i10 + "/cost", schemaPath: "#/properties/rateLimits/items/properties/cost/type", keyword: "type", params: { type: "integer" } };
+                if (vErrors === null) {
+                  vErrors = [err212];
+                } else {
+                  vErrors.push(err212);
+                }
+                errors++;
+              }
+              if (typeof data76 == "number" && isFinite(data76)) {
+                if (data76 > 1e9 || isNaN(data76)) {
+                  const err213 = { instancePath: instancePath + "/rateLimits/" + i10 + "/cost", schemaPath: "#/properties/rateLimits/items/properties/cost/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+                  if (vErrors === null) {
+                    vErrors = [err213];
+                  } else {
+                    vErrors.push(err213);
+                  }
+                  errors++;
+                }
+                if (data76 < 1 || isNaN(data76)) {
+                  const err214 = { instancePath: instancePath + "/rateLimits/" + i10 + "/cost", schemaPath: "#/properties/rateLimits/items/properties/cost/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                  if (vErrors === null) {
+                    vErrors = [err214];
+                  } else {
+                    vErrors.push(err214);
+                  }
+                  errors++;
+                }
+              }
+            }
+            if (data69.accuracy !== void 0) {
+              let data77 = data69.accuracy;
+              if (typeof data77 !== "string") {
+                const err215 = { instancePath: instancePath + "/rateLimits/" + i10 + "/accuracy", schemaPath: "#/properties/rateLimits/items/properties/accuracy/type", keyword: "type", params: { type: "string" } };
+                if (vErrors === null) {
+                  vErrors = [err215];
+                } else {
+                  vErrors.push(err215);
+                }
+                errors++;
+              }
+              if (!(data77 === "leased" || data77 === "exact")) {
+                const err216 = { instancePath: instancePath + "/rateLimits/" + i10 + "/accuracy", schemaPath: "#/properties/rateLimits/items/properties/accuracy/enum", keyword: "enum", params: { allowedValues: schema11.properties.rateLimits.items.properties.accuracy.enum } };
+                if (vErrors === null) {
+                  vErrors = [err216];
+                } else {
+                  vErrors.push(err216);
                 }
                 errors++;
               }
             }
           } else {
-            const err205 = { instancePath: instancePath + "/rateLimits/" + i10, schemaPath: "#/properties/rateLimits/items/type", keyword: "type", params: { type: "object" } };
+            const err217 = { instancePath: instancePath + "/rateLimits/" + i10, schemaPath: "#/properties/rateLimits/items/type", keyword: "type", params: { type: "object" } };
             if (vErrors === null) {
-              vErrors = [err205];
+              vErrors = [err217];
             } else {
-              vErrors.push(err205);
+              vErrors.push(err217);
             }
             errors++;
           }
         }
       } else {
-        const err206 = { instancePath: instancePath + "/rateLimits", schemaPath: "#/properties/rateLimits/type", keyword: "type", params: { type: "array" } };
+        const err218 = { instancePath: instancePath + "/rateLimits", schemaPath: "#/properties/rateLimits/type", keyword: "type", params: { type: "array" } };
         if (vErrors === null) {
-          vErrors = [err206];
+          vErrors = [err218];
         } else {
-          vErrors.push(err206);
+          vErrors.push(err218);
         }
         errors++;
       }
     }
     if (data.rateLimitStore !== void 0) {
-      let data74 = data.rateLimitStore;
-      if (data74 && typeof data74 == "object" && !Array.isArray(data74)) {
-        for (const key14 in data74) {
-          if (!(key14 === "timeout" || key14 === "outage" || key14 === "maxKeys")) {
-            const err207 = { instancePath: instancePath + "/rateLimitStore", schemaPath: "#/properties/rateLimitStore/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key14 } };
-            if (vErrors === null) {
-              vErrors = [err207];
-            } else {
-              vErrors.push(err207);
-            }
-            errors++;
-          }
-        }
-        if (data74.timeout !== void 0) {
-          let data75 = data74.timeout;
-          if (!(typeof data75 == "number" && isFinite(data75)) && typeof data75 !== "string") {
-            const err208 = { instancePath: instancePath + "/rateLimitStore/timeout", schemaPath: "#/properties/rateLimitStore/properties/timeout/type", keyword: "type", params: { type: schema11.properties.rateLimitStore.properties.timeout.type } };
-            if (vErrors === null) {
-              vErrors = [err208];
-            } else {
-              vErrors.push(err208);
-            }
-            errors++;
-          }
-          if (typeof data75 == "number" && isFinite(data75)) {
-            if (data75 > 60 || isNaN(data75)) {
-              const err209 = { instancePath: instancePath + "/rateLimitStore/timeout", schemaPath: "#/properties/rateLimitStore/properties/timeout/maximum", keyword: "maximum", params: { comparison: "<=", limit: 60 } };
-              if (vErrors === null) {
-                vErrors = [err209];
-              } else {
-                vErrors.push(err209);
-              }
-              errors++;
-            }
-            if (data75 < 1e-3 || isNaN(data75)) {
-              const err210 = { instancePath: instancePath + "/rateLimitStore/timeout", schemaPath: "#/properties/rateLimitStore/properties/timeout/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-              if (vErrors === null) {
-                vErrors = [err210];
-              } else {
-                vErrors.push(err210);
-              }
-              errors++;
-            }
-          }
-          if (typeof data75 === "string") {
-            if (!pattern6.test(data75)) {
-              const err211 = { instancePath: instancePath + "/rateLimitStore/timeout", schemaPath: "#/properties/rateLimitStore/properties/timeout/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
-              if (vErrors === null) {
-                vErrors = [err211];
-              } else {
-                vErrors.push(err211);
-              }
-              errors++;
-            }
-          }
-        }
-        if (data74.outage !== void 0) {
-          let data76 = data74.outage;
-          if (typeof data76 !== "string") {
-            const err212 = { instancePath: instancePath + "/rateLimitStore/outage", schemaPath: "#/properties/rateLimitStore/properties/outage/type", keyword: "type", params: { type: "string" } };
-            if (vErrors === null) {
-              vErrors = [err212];
-            } else {
-              vErrors.push(err212);
-            }
-            errors++;
-          }
-          if (!(data76 === "local" || data76 === "refuse")) {
-            const err213 = { instancePath: instancePath + "/rateLimitStore/outage", schemaPath: "#/properties/rateLimitStore/properties/outage/enum", keyword: "enum", params: { allowedValues: schema11.properties.rateLimitStore.properties.outage.enum } };
-            if (vErrors === null) {
-              vErrors = [err213];
-            } else {
-              vErrors.push(err213);
-            }
-            errors++;
-          }
-        }
-        if (data74.maxKeys !== void 0) {
-          let data77 = data74.maxKeys;
-          if (!(typeof data77 == "number" && (!(data77 % 1) && !isNaN(data77)) && isFinite(data77))) {
-            const err214 = { instancePath: instancePath + "/rateLimitStore/maxKeys", schemaPath: "#/properties/rateLimitStore/properties/maxKeys/type", keyword: "type", params: { type: "integer" } };
-            if (vErrors === null) {
-              vErrors = [err214];
-            } else {
-              vErrors.push(err214);
-            }
-            errors++;
-          }
-          if (typeof data77 == "number" && isFinite(data77)) {
-            if (data77 > 1e7 || isNaN(data77)) {
-              const err215 = { instancePath: instancePath + "/rateLimitStore/maxKeys", schemaPath: "#/properties/rateLimitStore/properties/maxKeys/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e7 } };
-              if (vErrors === null) {
-                vErrors = [err215];
-              } else {
-                vErrors.push(err215);
-              }
-              errors++;
-            }
-            if (data77 < 1 || isNaN(data77)) {
-              const err216 = { instancePath: instancePath + "/rateLimitStore/maxKeys", schemaPath: "#/properties/rateLimitStore/properties/maxKeys/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-              if (vErrors === null) {
-                vErrors = [err216];
-              } else {
-                vErrors.push(err216);
-              }
-              errors++;
-            }
-          }
-        }
-      } else {
-        const err217 = { instancePath: instancePath + "/rateLimitStore", schemaPath: "#/properties/rateLimitStore/type", keyword: "type", params: { type: "object" } };
-        if (vErrors === null) {
-          vErrors = [err217];
-        } else {
-          vErrors.push(err217);
-        }
-        errors++;
-      }
-    }
-    if (data.jail !== void 0) {
-      let data78 = data.jail;
+      let data78 = data.rateLimitStore;
       if (data78 && typeof data78 == "object" && !Array.isArray(data78)) {
-        for (const key15 in data78) {
-          if (!(key15 === "maxScore" || key15 === "decay" || key15 === "block" || key15 === "malformedScore" || key15 === "forbiddenScore" || key15 === "tooLargeScore" || key15 === "tooSlowScore" || key15 === "tooManyScore")) {
-            const err218 = { instancePath: instancePath + "/jail", schemaPath: "#/properties/jail/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key15 } };
-            if (vErrors === null) {
-              vErrors = [err218];
-            } else {
-              vErrors.push(err218);
-            }
-            errors++;
-          }
-        }
-        if (data78.maxScore !== void 0) {
-          let data79 = data78.maxScore;
-          if (!(typeof data79 == "number" && (!(data79 % 1) && !isNaN(data79)) && isFinite(data79))) {
-            const err219 = { instancePath: instancePath + "/jail/maxScore", schemaPath: "#/properties/jail/properties/maxScore/type", keyword: "type", params: { type: "integer" } };
+        for (const key16 in data78) {
+          if (!(key16 === "timeout" || key16 === "outage" || key16 === "maxKeys")) {
+            const err219 = { instancePath: instancePath + "/rateLimitStore", schemaPath: "#/properties/rateLimitStore/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key16 } };
             if (vErrors === null) {
               vErrors = [err219];
             } else {
@@ -2506,18 +2508,21 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             }
             errors++;
           }
-          if (typeof data79 == "number" && isFinite(data79)) {
-            if (data79 > 1e6 || isNaN(data79)) {
-              const err220 = { instancePath: instancePath + "/jail/maxScore", schemaPath: "#/properties/jail/properties/maxScore/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e6 } };
-              if (vErrors === null) {
-                vErrors = [err220];
-              } else {
-                vErrors.push(err220);
-              }
-              errors++;
+        }
+        if (data78.timeout !== void 0) {
+          let data79 = data78.timeout;
+          if (!(typeof data79 == "number" && isFinite(data79)) && typeof data79 !== "string") {
+            const err220 = { instancePath: instancePath + "/rateLimitStore/timeout", schemaPath: "#/properties/rateLimitStore/properties/timeout/type", keyword: "type", params: { type: schema11.properties.rateLimitStore.properties.timeout.type } };
+            if (vErrors === null) {
+              vErrors = [err220];
+            } else {
+              vErrors.push(err220);
             }
-            if (data79 < 0 || isNaN(data79)) {
-              const err221 = { instancePath: instancePath + "/jail/maxScore", schemaPath: "#/properties/jail/properties/maxScore/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+            errors++;
+          }
+          if (typeof data79 == "number" && isFinite(data79)) {
+            if (data79 > 60 || isNaN(data79)) {
+              const err221 = { instancePath: instancePath + "/rateLimitStore/timeout", schemaPath: "#/properties/rateLimitStore/properties/timeout/maximum", keyword: "maximum", params: { comparison: "<=", limit: 60 } };
               if (vErrors === null) {
                 vErrors = [err221];
               } else {
@@ -2525,22 +2530,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          }
-        }
-        if (data78.decay !== void 0) {
-          let data80 = data78.decay;
-          if (!(typeof data80 == "number" && isFinite(data80)) && typeof data80 !== "string") {
-            const err222 = { instancePath: instancePath + "/jail/decay", schemaPath: "#/properties/jail/properties/decay/type", keyword: "type", params: { type: schema11.properties.jail.properties.decay.type } };
-            if (vErrors === null) {
-              vErrors = [err222];
-            } else {
-              vErrors.push(err222);
+            if (data79 < 1e-3 || isNaN(data79)) {
+              const err222 = { instancePath: instancePath + "/rateLimitStore/timeout", schemaPath: "#/properties/rateLimitStore/properties/timeout/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+              if (vErrors === null) {
+                vErrors = [err222];
+              } else {
+                vErrors.push(err222);
+              }
+              errors++;
             }
-            errors++;
           }
-          if (typeof data80 == "number" && isFinite(data80)) {
-            if (data80 > 2073600 || isNaN(data80)) {
-              const err223 = { instancePath: instancePath + "/jail/decay", schemaPath: "#/properties/jail/properties/decay/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+          if (typeof data79 === "string") {
+            if (!pattern6.test(data79)) {
+              const err223 = { instancePath: instancePath + "/rateLimitStore/timeout", schemaPath: "#/properties/rateLimitStore/properties/timeout/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
               if (vErrors === null) {
                 vErrors = [err223];
               } else {
@@ -2548,32 +2550,33 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data80 < 1 || isNaN(data80)) {
-              const err224 = { instancePath: instancePath + "/jail/decay", schemaPath: "#/properties/jail/properties/decay/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-              if (vErrors === null) {
-                vErrors = [err224];
-              } else {
-                vErrors.push(err224);
-              }
-              errors++;
-            }
-          }
-          if (typeof data80 === "string") {
-            if (!pattern6.test(data80)) {
-              const err225 = { instancePath: instancePath + "/jail/decay", schemaPath: "#/properties/jail/properties/decay/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
-              if (vErrors === null) {
-                vErrors = [err225];
-              } else {
-                vErrors.push(err225);
-              }
-              errors++;
-            }
           }
         }
-        if (data78.block !== void 0) {
-          let data81 = data78.block;
-          if (!(typeof data81 == "number" && isFinite(data81)) && typeof data81 !== "string") {
-            const err226 = { instancePath: instancePath + "/jail/block", schemaPath: "#/properties/jail/properties/block/type", keyword: "type", params: { type: schema11.properties.jail.properties.block.type } };
+        if (data78.outage !== void 0) {
+          let data80 = data78.outage;
+          if (typeof data80 !== "string") {
+            const err224 = { instancePath: instancePath + "/rateLimitStore/outage", schemaPath: "#/properties/rateLimitStore/properties/outage/type", keyword: "type", params: { type: "string" } };
+            if (vErrors === null) {
+              vErrors = [err224];
+            } else {
+              vErrors.push(err224);
+            }
+            errors++;
+          }
+          if (!(data80 === "local" || data80 === "refuse")) {
+            const err225 = { instancePath: instancePath + "/rateLimitStore/outage", schemaPath: "#/properties/rateLimitStore/properties/outage/enum", keyword: "enum", params: { allowedValues: schema11.properties.rateLimitStore.properties.outage.enum } };
+            if (vErrors === null) {
+              vErrors = [err225];
+            } else {
+              vErrors.push(err225);
+            }
+            errors++;
+          }
+        }
+        if (data78.maxKeys !== void 0) {
+          let data81 = data78.maxKeys;
+          if (!(typeof data81 == "number" && (!(data81 % 1) && !isNaN(data81)) && isFinite(data81))) {
+            const err226 = { instancePath: instancePath + "/rateLimitStore/maxKeys", schemaPath: "#/properties/rateLimitStore/properties/maxKeys/type", keyword: "type", params: { type: "integer" } };
             if (vErrors === null) {
               vErrors = [err226];
             } else {
@@ -2582,8 +2585,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
           if (typeof data81 == "number" && isFinite(data81)) {
-            if (data81 > 2073600 || isNaN(data81)) {
-              const err227 = { instancePath: instancePath + "/jail/block", schemaPath: "#/properties/jail/properties/block/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+            if (data81 > 1e7 || isNaN(data81)) {
+              const err227 = { instancePath: instancePath + "/rateLimitStore/maxKeys", schemaPath: "#/properties/rateLimitStore/properties/maxKeys/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e7 } };
               if (vErrors === null) {
                 vErrors = [err227];
               } else {
@@ -2592,7 +2595,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               errors++;
             }
             if (data81 < 1 || isNaN(data81)) {
-              const err228 = { instancePath: instancePath + "/jail/block", schemaPath: "#/properties/jail/properties/block/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+              const err228 = { instancePath: instancePath + "/rateLimitStore/maxKeys", schemaPath: "#/properties/rateLimitStore/properties/maxKeys/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
               if (vErrors === null) {
                 vErrors = [err228];
               } else {
@@ -2601,22 +2604,23 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               errors++;
             }
           }
-          if (typeof data81 === "string") {
-            if (!pattern6.test(data81)) {
-              const err229 = { instancePath: instancePath + "/jail/block", schemaPath: "#/properties/jail/properties/block/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
-              if (vErrors === null) {
-                vErrors = [err229];
-              } else {
-                vErrors.push(err229);
-              }
-              errors++;
-            }
-          }
         }
-        if (data78.malformedScore !== void 0) {
-          let data82 = data78.malformedScore;
-          if (!(typeof data82 == "number" && (!(data82 % 1) && !isNaN(data82)) && isFinite(data82))) {
-            const err230 = { instancePath: instancePath + "/jail/malformedScore", schemaPath: "#/properties/jail/properties/malformedScore/type", keyword: "type", params: { type: "integer" } };
+      } else {
+        const err229 = { instancePath: instancePath + "/rateLimitStore", schemaPath: "#/properties/rateLimitStore/type", keyword: "type", params: { type: "object" } };
+        if (vErrors === null) {
+          vErrors = [err229];
+        } else {
+          vErrors.push(err229);
+        }
+        errors++;
+      }
+    }
+    if (data.jail !== void 0) {
+      let data82 = data.jail;
+      if (data82 && typeof data82 == "object" && !Array.isArray(data82)) {
+        for (const key17 in data82) {
+          if (!(key17 === "maxScore" || key17 === "decay" || key17 === "block" || key17 === "malformedScore" || key17 === "forbiddenScore" || key17 === "tooLargeScore" || key17 === "tooSlowScore" || key17 === "tooManyScore")) {
+            const err230 = { instancePath: instancePath + "/jail", schemaPath: "#/properties/jail/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key17 } };
             if (vErrors === null) {
               vErrors = [err230];
             } else {
@@ -2624,18 +2628,21 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             }
             errors++;
           }
-          if (typeof data82 == "number" && isFinite(data82)) {
-            if (data82 > 1e6 || isNaN(data82)) {
-              const err231 = { instancePath: instancePath + "/jail/malformedScore", schemaPath: "#/properties/jail/properties/malformedScore/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e6 } };
-              if (vErrors === null) {
-                vErrors = [err231];
-              } else {
-                vErrors.push(err231);
-              }
-              errors++;
+        }
+        if (data82.maxScore !== void 0) {
+          let data83 = data82.maxScore;
+          if (!(typeof data83 == "number" && (!(data83 % 1) && !isNaN(data83)) && isFinite(data83))) {
+            const err231 = { instancePath: instancePath + "/jail/maxScore", schemaPath: "#/properties/jail/properties/maxScore/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err231];
+            } else {
+              vErrors.push(err231);
             }
-            if (data82 < 0 || isNaN(data82)) {
-              const err232 = { instancePath: instancePath + "/jail/malformedScore", schemaPath: "#/properties/jail/properties/malformedScore/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+            errors++;
+          }
+          if (typeof data83 == "number" && isFinite(data83)) {
+            if (data83 > 1e6 || isNaN(data83)) {
+              const err232 = { instancePath: instancePath + "/jail/maxScore", schemaPath: "#/properties/jail/properties/maxScore/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e6 } };
               if (vErrors === null) {
                 vErrors = [err232];
               } else {
@@ -2643,31 +2650,31 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          }
-        }
-        if (data78.forbiddenScore !== void 0) {
-          let data83 = data78.forbiddenScore;
-          if (!(typeof data83 == "number" && (!(data83 % 1) && !isNaN(data83)) && isFinite(data83))) {
-            const err233 = { instancePath: instancePath + "/jail/forbiddenScore", schemaPath: "#/properties/jail/properties/forbiddenScore/type", keyword: "type", params: { type: "integer" } };
-            if (vErrors === null) {
-              vErrors = [err233];
-            } else {
-              vErrors.push(err233);
-            }
-            errors++;
-          }
-          if (typeof data83 == "number" && isFinite(data83)) {
-            if (data83 > 1e6 || isNaN(data83)) {
-              const err234 = { instancePath: instancePath + "/jail/forbiddenScore", schemaPath: "#/properties/jail/properties/forbiddenScore/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e6 } };
+            if (data83 < 0 || isNaN(data83)) {
+              const err233 = { instancePath: instancePath + "/jail/maxScore", schemaPath: "#/properties/jail/properties/maxScore/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
               if (vErrors === null) {
-                vErrors = [err234];
+                vErrors = [err233];
               } else {
-                vErrors.push(err234);
+                vErrors.push(err233);
               }
               errors++;
             }
-            if (data83 < 0 || isNaN(data83)) {
-              const err235 = { instancePath: instancePath + "/jail/forbiddenScore", schemaPath: "#/properties/jail/properties/forbiddenScore/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+          }
+        }
+        if (data82.decay !== void 0) {
+          let data84 = data82.decay;
+          if (!(typeof data84 == "number" && isFinite(data84)) && typeof data84 !== "string") {
+            const err234 = { instancePath: instancePath + "/jail/decay", schemaPath: "#/properties/jail/properties/decay/type", keyword: "type", params: { type: schema11.properties.jail.properties.decay.type } };
+            if (vErrors === null) {
+              vErrors = [err234];
+            } else {
+              vErrors.push(err234);
+            }
+            errors++;
+          }
+          if (typeof data84 == "number" && isFinite(data84)) {
+            if (data84 > 2073600 || isNaN(data84)) {
+              const err235 = { instancePath: instancePath + "/jail/decay", schemaPath: "#/properties/jail/properties/decay/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
               if (vErrors === null) {
                 vErrors = [err235];
               } else {
@@ -2675,22 +2682,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          }
-        }
-        if (data78.tooLargeScore !== void 0) {
-          let data84 = data78.tooLargeScore;
-          if (!(typeof data84 == "number" && (!(data84 % 1) && !isNaN(data84)) && isFinite(data84))) {
-            const err236 = { instancePath: instancePath + "/jail/tooLargeScore", schemaPath: "#/properties/jail/properties/tooLargeScore/type", keyword: "type", params: { type: "integer" } };
-            if (vErrors === null) {
-              vErrors = [err236];
-            } else {
-              vErrors.push(err236);
+            if (data84 < 1 || isNaN(data84)) {
+              const err236 = { instancePath: instancePath + "/jail/decay", schemaPath: "#/properties/jail/properties/decay/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+              if (vErrors === null) {
+                vErrors = [err236];
+              } else {
+                vErrors.push(err236);
+              }
+              errors++;
             }
-            errors++;
           }
-          if (typeof data84 == "number" && isFinite(data84)) {
-            if (data84 > 1e6 || isNaN(data84)) {
-              const err237 = { instancePath: instancePath + "/jail/tooLargeScore", schemaPath: "#/properties/jail/properties/tooLargeScore/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e6 } };
+          if (typeof data84 === "string") {
+            if (!pattern6.test(data84)) {
+              const err237 = { instancePath: instancePath + "/jail/decay", schemaPath: "#/properties/jail/properties/decay/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
               if (vErrors === null) {
                 vErrors = [err237];
               } else {
@@ -2698,31 +2702,31 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data84 < 0 || isNaN(data84)) {
-              const err238 = { instancePath: instancePath + "/jail/tooLargeScore", schemaPath: "#/properties/jail/properties/tooLargeScore/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
-              if (vErrors === null) {
-                vErrors = [err238];
-              } else {
-                vErrors.push(err238);
-              }
-              errors++;
-            }
           }
         }
-        if (data78.tooSlowScore !== void 0) {
-          let data85 = data78.tooSlowScore;
-          if (!(typeof data85 == "number" && (!(data85 % 1) && !isNaN(data85)) && isFinite(data85))) {
-            const err239 = { instancePath: instancePath + "/jail/tooSlowScore", schemaPath: "#/properties/jail/properties/tooSlowScore/type", keyword: "type", params: { type: "integer" } };
+        if (data82.block !== void 0) {
+          let data85 = data82.block;
+          if (!(typeof data85 == "number" && isFinite(data85)) && typeof data85 !== "string") {
+            const err238 = { instancePath: instancePath + "/jail/block", schemaPath: "#/properties/jail/properties/block/type", keyword: "type", params: { type: schema11.properties.jail.properties.block.type } };
             if (vErrors === null) {
-              vErrors = [err239];
+              vErrors = [err238];
             } else {
-              vErrors.push(err239);
+              vErrors.push(err238);
             }
             errors++;
           }
           if (typeof data85 == "number" && isFinite(data85)) {
-            if (data85 > 1e6 || isNaN(data85)) {
-              const err240 = { instancePath: instancePath + "/jail/tooSlowScore", schemaPath: "#/properties/jail/properties/tooSlowScore/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e6 } };
+            if (data85 > 2073600 || isNaN(data85)) {
+              const err239 = { instancePath: instancePath + "/jail/block", schemaPath: "#/properties/jail/properties/block/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+              if (vErrors === null) {
+                vErrors = [err239];
+              } else {
+                vErrors.push(err239);
+              }
+              errors++;
+            }
+            if (data85 < 1 || isNaN(data85)) {
+              const err240 = { instancePath: instancePath + "/jail/block", schemaPath: "#/properties/jail/properties/block/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
               if (vErrors === null) {
                 vErrors = [err240];
               } else {
@@ -2730,8 +2734,10 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data85 < 0 || isNaN(data85)) {
-              const err241 = { instancePath: instancePath + "/jail/tooSlowScore", schemaPath: "#/properties/jail/properties/tooSlowScore/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+          }
+          if (typeof data85 === "string") {
+            if (!pattern6.test(data85)) {
+              const err241 = { instancePath: instancePath + "/jail/block", schemaPath: "#/properties/jail/properties/block/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
               if (vErrors === null) {
                 vErrors = [err241];
               } else {
@@ -2741,10 +2747,10 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             }
           }
         }
-        if (data78.tooManyScore !== void 0) {
-          let data86 = data78.tooManyScore;
+        if (data82.malformedScore !== void 0) {
+          let data86 = data82.malformedScore;
           if (!(typeof data86 == "number" && (!(data86 % 1) && !isNaN(data86)) && isFinite(data86))) {
-            const err242 = { instancePath: instancePath + "/jail/tooManyScore", schemaPath: "#/properties/jail/properties/tooManyScore/type", keyword: "type", params: { type: "integer" } };
+            const err242 = { instancePath: instancePath + "/jail/malformedScore", schemaPath: "#/properties/jail/properties/malformedScore/type", keyword: "type", params: { type: "integer" } };
             if (vErrors === null) {
               vErrors = [err242];
             } else {
@@ -2754,7 +2760,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
           }
           if (typeof data86 == "number" && isFinite(data86)) {
             if (data86 > 1e6 || isNaN(data86)) {
-              const err243 = { instancePath: instancePath + "/jail/tooManyScore", schemaPath: "#/properties/jail/properties/tooManyScore/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e6 } };
+              const err243 = { instancePath: instancePath + "/jail/malformedScore", schemaPath: "#/properties/jail/properties/malformedScore/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e6 } };
               if (vErrors === null) {
                 vErrors = [err243];
               } else {
@@ -2763,7 +2769,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               errors++;
             }
             if (data86 < 0 || isNaN(data86)) {
-              const err244 = { instancePath: instancePath + "/jail/tooManyScore", schemaPath: "#/properties/jail/properties/tooManyScore/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+              const err244 = { instancePath: instancePath + "/jail/malformedScore", schemaPath: "#/properties/jail/properties/malformedScore/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
               if (vErrors === null) {
                 vErrors = [err244];
               } else {
@@ -2773,134 +2779,262 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             }
           }
         }
+        if (data82.forbiddenScore !== void 0) {
+          let data87 = data82.forbiddenScore;
+          if (!(typeof data87 == "number" && (!(data87 % 1) && !isNaN(data87)) && isFinite(data87))) {
+            const err245 = { instancePath: instancePath + "/jail/forbiddenScore", schemaPath: "#/properties/jail/properties/forbiddenScore/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err245];
+            } else {
+              vErrors.push(err245);
+            }
+            errors++;
+          }
+          if (typeof data87 == "number" && isFinite(data87)) {
+            if (data87 > 1e6 || isNaN(data87)) {
+              const err246 = { instancePath: instancePath + "/jail/forbiddenScore", schemaPath: "#/properties/jail/properties/forbiddenScore/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e6 } };
+              if (vErrors === null) {
+                vErrors = [err246];
+              } else {
+                vErrors.push(err246);
+              }
+              errors++;
+            }
+            if (data87 < 0 || isNaN(data87)) {
+              const err247 = { instancePath: instancePath + "/jail/forbiddenScore", schemaPath: "#/properties/jail/properties/forbiddenScore/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+              if (vErrors === null) {
+                vErrors = [err247];
+              } else {
+                vErrors.push(err247);
+              }
+              errors++;
+            }
+          }
+        }
+        if (data82.tooLargeScore !== void 0) {
+          let data88 = data82.tooLargeScore;
+          if (!(typeof data88 == "number" && (!(data88 % 1) && !isNaN(data88)) && isFinite(data88))) {
+            const err248 = { instancePath: instancePath + "/jail/tooLargeScore", schemaPath: "#/properties/jail/properties/tooLargeScore/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err248];
+            } else {
+              vErrors.push(err248);
+            }
+            errors++;
+          }
+          if (typeof data88 == "number" && isFinite(data88)) {
+            if (data88 > 1e6 || isNaN(data88)) {
+              const err249 = { instancePath: instancePath + "/jail/tooLargeScore", schemaPath: "#/properties/jail/properties/tooLargeScore/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e6 } };
+              if (vErrors === null) {
+                vErrors = [err249];
+              } else {
+                vErrors.push(err249);
+              }
+              errors++;
+            }
+            if (data88 < 0 || isNaN(data88)) {
+              const err250 = { instancePath: instancePath + "/jail/tooLargeScore", schemaPath: "#/properties/jail/properties/tooLargeScore/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+              if (vErrors === null) {
+                vErrors = [err250];
+              } else {
+                vErrors.push(err250);
+              }
+              errors++;
+            }
+          }
+        }
+        if (data82.tooSlowScore !== void 0) {
+          let data89 = data82.tooSlowScore;
+          if (!(typeof data89 == "number" && (!(data89 % 1) && !isNaN(data89)) && isFinite(data89))) {
+            const err251 = { instancePath: instancePath + "/jail/tooSlowScore", schemaPath: "#/properties/jail/properties/tooSlowScore/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err251];
+            } else {
+              vErrors.push(err251);
+            }
+            errors++;
+          }
+          if (typeof data89 == "number" && isFinite(data89)) {
+            if (data89 > 1e6 || isNaN(data89)) {
+              const err252 = { instancePath: instancePath + "/jail/tooSlowScore", schemaPath: "#/properties/jail/properties/tooSlowScore/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e6 } };
+              if (vErrors === null) {
+                vErrors = [err252];
+              } else {
+                vErrors.push(err252);
+              }
+              errors++;
+            }
+            if (data89 < 0 || isNaN(data89)) {
+              const err253 = { instancePath: instancePath + "/jail/tooSlowScore", schemaPath: "#/properties/jail/properties/tooSlowScore/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+              if (vErrors === null) {
+                vErrors = [err253];
+              } else {
+                vErrors.push(err253);
+              }
+              errors++;
+            }
+          }
+        }
+        if (data82.tooManyScore !== void 0) {
+          let data90 = data82.tooManyScore;
+          if (!(typeof data90 == "number" && (!(data90 % 1) && !isNaN(data90)) && isFinite(data90))) {
+            const err254 = { instancePath: instancePath + "/jail/tooManyScore", schemaPath: "#/properties/jail/properties/tooManyScore/type", keyword: "type", params: { type: "integer" } };
+            if (vErrors === null) {
+              vErrors = [err254];
+            } else {
+              vErrors.push(err254);
+            }
+            errors++;
+          }
+          if (typeof data90 == "number" && isFinite(data90)) {
+            if (data90 > 1e6 || isNaN(data90)) {
+              const err255 = { instancePath: instancePath + "/jail/tooManyScore", schemaPath: "#/properties/jail/properties/tooManyScore/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e6 } };
+              if (vErrors === null) {
+                vErrors = [err255];
+              } else {
+                vErrors.push(err255);
+              }
+              errors++;
+            }
+            if (data90 < 0 || isNaN(data90)) {
+              const err256 = { instancePath: instancePath + "/jail/tooManyScore", schemaPath: "#/properties/jail/properties/tooManyScore/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+              if (vErrors === null) {
+                vErrors = [err256];
+              } else {
+                vErrors.push(err256);
+              }
+              errors++;
+            }
+          }
+        }
       } else {
-        const err245 = { instancePath: instancePath + "/jail", schemaPath: "#/properties/jail/type", keyword: "type", params: { type: "object" } };
+        const err257 = { instancePath: instancePath + "/jail", schemaPath: "#/properties/jail/type", keyword: "type", params: { type: "object" } };
         if (vErrors === null) {
-          vErrors = [err245];
+          vErrors = [err257];
         } else {
-          vErrors.push(err245);
+          vErrors.push(err257);
         }
         errors++;
       }
     }
     if (data.routes !== void 0) {
-      let data87 = data.routes;
-      if (Array.isArray(data87)) {
-        if (data87.length > 1e4) {
-          const err246 = { instancePath: instancePath + "/routes", schemaPath: "#/properties/routes/maxItems", keyword: "maxItems", params: { limit: 1e4 } };
+      let data91 = data.routes;
+      if (Array.isArray(data91)) {
+        if (data91.length > 1e4) {
+          const err258 = { instancePath: instancePath + "/routes", schemaPath: "#/properties/routes/maxItems", keyword: "maxItems", params: { limit: 1e4 } };
           if (vErrors === null) {
-            vErrors = [err246];
+            vErrors = [err258];
           } else {
-            vErrors.push(err246);
+            vErrors.push(err258);
           }
           errors++;
         }
-        const len6 = data87.length;
+        const len6 = data91.length;
         for (let i11 = 0; i11 < len6; i11++) {
-          let data88 = data87[i11];
-          if (data88 && typeof data88 == "object" && !Array.isArray(data88)) {
-            for (const key16 in data88) {
-              if (!func2.call(schema11.properties.routes.items.properties, key16)) {
-                const err247 = { instancePath: instancePath + "/routes/" + i11, schemaPath: "#/properties/routes/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key16 } };
+          let data92 = data91[i11];
+          if (data92 && typeof data92 == "object" && !Array.isArray(data92)) {
+            for (const key18 in data92) {
+              if (!func2.call(schema11.properties.routes.items.properties, key18)) {
+                const err259 = { instancePath: instancePath + "/routes/" + i11, schemaPath: "#/properties/routes/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key18 } };
                 if (vErrors === null) {
-                  vErrors = [err247];
+                  vErrors = [err259];
                 } else {
-                  vErrors.push(err247);
+                  vErrors.push(err259);
                 }
                 errors++;
               }
             }
-            if (data88.name !== void 0) {
-              let data89 = data88.name;
-              if (typeof data89 === "string") {
-                if (func3(data89) > 100) {
-                  const err248 = { instancePath: instancePath + "/routes/" + i11 + "/name", schemaPath: "#/properties/routes/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 100 } };
+            if (data92.name !== void 0) {
+              let data93 = data92.name;
+              if (typeof data93 === "string") {
+                if (func3(data93) > 100) {
+                  const err260 = { instancePath: instancePath + "/routes/" + i11 + "/name", schemaPath: "#/properties/routes/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 100 } };
                   if (vErrors === null) {
-                    vErrors = [err248];
+                    vErrors = [err260];
                   } else {
-                    vErrors.push(err248);
+                    vErrors.push(err260);
                   }
                   errors++;
                 }
               } else {
-                const err249 = { instancePath: instancePath + "/routes/" + i11 + "/name", schemaPath: "#/properties/routes/items/properties/name/type", keyword: "type", params: { type: "string" } };
+                const err261 = { instancePath: instancePath + "/routes/" + i11 + "/name", schemaPath: "#/properties/routes/items/properties/name/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err249];
+                  vErrors = [err261];
                 } else {
-                  vErrors.push(err249);
+                  vErrors.push(err261);
                 }
                 errors++;
               }
             }
-            if (data88.hosts !== void 0) {
-              let data90 = data88.hosts;
-              if (Array.isArray(data90)) {
-                if (data90.length > 1e3) {
-                  const err250 = { instancePath: instancePath + "/routes/" + i11 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/maxItems", keyword: "maxItems", params: { limit: 1e3 } };
+            if (data92.hosts !== void 0) {
+              let data94 = data92.hosts;
+              if (Array.isArray(data94)) {
+                if (data94.length > 1e3) {
+                  const err262 = { instancePath: instancePath + "/routes/" + i11 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/maxItems", keyword: "maxItems", params: { limit: 1e3 } };
                   if (vErrors === null) {
-                    vErrors = [err250];
+                    vErrors = [err262];
                   } else {
-                    vErrors.push(err250);
+                    vErrors.push(err262);
                   }
                   errors++;
                 }
-                if (data90.length < 1) {
-                  const err251 = { instancePath: instancePath + "/routes/" + i11 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/minItems", keyword: "minItems", params: { limit: 1 } };
+                if (data94.length < 1) {
+                  const err263 = { instancePath: instancePath + "/routes/" + i11 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/minItems", keyword: "minItems", params: { limit: 1 } };
                   if (vErrors === null) {
-                    vErrors = [err251];
+                    vErrors = [err263];
                   } else {
-                    vErrors.push(err251);
+                    vErrors.push(err263);
                   }
                   errors++;
                 }
-                const len7 = data90.length;
+                const len7 = data94.length;
                 for (let i12 = 0; i12 < len7; i12++) {
-                  let data91 = data90[i12];
-                  if (typeof data91 === "string") {
-                    if (func3(data91) > 253) {
-                      const err252 = { instancePath: instancePath + "/routes/" + i11 + "/hosts/" + i12, schemaPath: "#/properties/routes/items/properties/hosts/items/maxLength", keyword: "maxLength", params: { limit: 253 } };
+                  let data95 = data94[i12];
+                  if (typeof data95 === "string") {
+                    if (func3(data95) > 253) {
+                      const err264 = { instancePath: instancePath + "/routes/" + i11 + "/hosts/" + i12, schemaPath: "#/properties/routes/items/properties/hosts/items/maxLength", keyword: "maxLength", params: { limit: 253 } };
                       if (vErrors === null) {
-                        vErrors = [err252];
+                        vErrors = [err264];
                       } else {
-                        vErrors.push(err252);
+                        vErrors.push(err264);
                       }
                       errors++;
                     }
-                    if (!pattern1.test(data91)) {
-                      const err253 = { instancePath: instancePath + "/routes/" + i11 + "/hosts/" + i12, schemaPath: "#/properties/routes/items/properties/hosts/items/pattern", keyword: "pattern", params: { pattern: "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" } };
+                    if (!pattern1.test(data95)) {
+                      const err265 = { instancePath: instancePath + "/routes/" + i11 + "/hosts/" + i12, schemaPath: "#/properties/routes/items/properties/hosts/items/pattern", keyword: "pattern", params: { pattern: "^((\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]{2,45}\\])$" } };
                       if (vErrors === null) {
-                        vErrors = [err253];
+                        vErrors = [err265];
                       } else {
-                        vErrors.push(err253);
+                        vErrors.push(err265);
                       }
                       errors++;
                     }
                   } else {
-                    const err254 = { instancePath: instancePath + "/routes/" + i11 + "/hosts/" + i12, schemaPath: "#/properties/routes/items/properties/hosts/items/type", keyword: "type", params: { type: "string" } };
+                    const err266 = { instancePath: instancePath + "/routes/" + i11 + "/hosts/" + i12, schemaPath: "#/properties/routes/items/properties/hosts/items/type", keyword: "type", params: { type: "string" } };
                     if (vErrors === null) {
-                      vErrors = [err254];
+                      vErrors = [err266];
                     } else {
-                      vErrors.push(err254);
+                      vErrors.push(err266);
                     }
                     errors++;
                   }
                 }
-                let i13 = data90.length;
+                let i13 = data94.length;
                 let j5;
                 if (i13 > 1) {
                   const indices5 = {};
                   for (; i13--; ) {
-                    let item5 = data90[i13];
+                    let item5 = data94[i13];
                     if (typeof item5 !== "string") {
                       continue;
                     }
                     if (typeof indices5[item5] == "number") {
                       j5 = indices5[item5];
-                      const err255 = { instancePath: instancePath + "/routes/" + i11 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/uniqueItems", keyword: "uniqueItems", params: { i: i13, j: j5 } };
+                      const err267 = { instancePath: instancePath + "/routes/" + i11 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/uniqueItems", keyword: "uniqueItems", params: { i: i13, j: j5 } };
                       if (vErrors === null) {
-                        vErrors = [err255];
+                        vErrors = [err267];
                       } else {
-                        vErrors.push(err255);
+                        vErrors.push(err267);
                       }
                       errors++;
                       break;
@@ -2909,96 +3043,96 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                 }
               } else {
-                const err256 = { instancePath: instancePath + "/routes/" + i11 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/type", keyword: "type", params: { type: "array" } };
+                const err268 = { instancePath: instancePath + "/routes/" + i11 + "/hosts", schemaPath: "#/properties/routes/items/properties/hosts/type", keyword: "type", params: { type: "array" } };
                 if (vErrors === null) {
-                  vErrors = [err256];
+                  vErrors = [err268];
                 } else {
-                  vErrors.push(err256);
+                  vErrors.push(err268);
                 }
                 errors++;
               }
             }
-            if (data88.path !== void 0) {
-              let data92 = data88.path;
-              if (typeof data92 === "string") {
-                if (func3(data92) > 1024) {
-                  const err257 = { instancePath: instancePath + "/routes/" + i11 + "/path", schemaPath: "#/properties/routes/items/properties/path/maxLength", keyword: "maxLength", params: { limit: 1024 } };
+            if (data92.path !== void 0) {
+              let data96 = data92.path;
+              if (typeof data96 === "string") {
+                if (func3(data96) > 1024) {
+                  const err269 = { instancePath: instancePath + "/routes/" + i11 + "/path", schemaPath: "#/properties/routes/items/properties/path/maxLength", keyword: "maxLength", params: { limit: 1024 } };
                   if (vErrors === null) {
-                    vErrors = [err257];
+                    vErrors = [err269];
                   } else {
-                    vErrors.push(err257);
+                    vErrors.push(err269);
                   }
                   errors++;
                 }
               } else {
-                const err258 = { instancePath: instancePath + "/routes/" + i11 + "/path", schemaPath: "#/properties/routes/items/properties/path/type", keyword: "type", params: { type: "string" } };
+                const err270 = { instancePath: instancePath + "/routes/" + i11 + "/path", schemaPath: "#/properties/routes/items/properties/path/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err258];
+                  vErrors = [err270];
                 } else {
-                  vErrors.push(err258);
+                  vErrors.push(err270);
                 }
                 errors++;
               }
             }
-            if (data88.methods !== void 0) {
-              let data93 = data88.methods;
-              if (Array.isArray(data93)) {
-                if (data93.length > 32) {
-                  const err259 = { instancePath: instancePath + "/routes/" + i11 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/maxItems", keyword: "maxItems", params: { limit: 32 } };
+            if (data92.methods !== void 0) {
+              let data97 = data92.methods;
+              if (Array.isArray(data97)) {
+                if (data97.length > 32) {
+                  const err271 = { instancePath: instancePath + "/routes/" + i11 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/maxItems", keyword: "maxItems", params: { limit: 32 } };
                   if (vErrors === null) {
-                    vErrors = [err259];
+                    vErrors = [err271];
                   } else {
-                    vErrors.push(err259);
+                    vErrors.push(err271);
                   }
                   errors++;
                 }
-                if (data93.length < 1) {
-                  const err260 = { instancePath: instancePath + "/routes/" + i11 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/minItems", keyword: "minItems", params: { limit: 1 } };
+                if (data97.length < 1) {
+                  const err272 = { instancePath: instancePath + "/routes/" + i11 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/minItems", keyword: "minItems", params: { limit: 1 } };
                   if (vErrors === null) {
-                    vErrors = [err260];
+                    vErrors = [err272];
                   } else {
-                    vErrors.push(err260);
+                    vErrors.push(err272);
                   }
                   errors++;
                 }
-                const len8 = data93.length;
+                const len8 = data97.length;
                 for (let i14 = 0; i14 < len8; i14++) {
-                  let data94 = data93[i14];
-                  if (typeof data94 !== "string") {
-                    const err261 = { instancePath: instancePath + "/routes/" + i11 + "/methods/" + i14, schemaPath: "#/properties/routes/items/properties/methods/items/type", keyword: "type", params: { type: "string" } };
+                  let data98 = data97[i14];
+                  if (typeof data98 !== "string") {
+                    const err273 = { instancePath: instancePath + "/routes/" + i11 + "/methods/" + i14, schemaPath: "#/properties/routes/items/properties/methods/items/type", keyword: "type", params: { type: "string" } };
                     if (vErrors === null) {
-                      vErrors = [err261];
+                      vErrors = [err273];
                     } else {
-                      vErrors.push(err261);
+                      vErrors.push(err273);
                     }
                     errors++;
                   }
-                  if (!(data94 === "GET" || data94 === "HEAD" || data94 === "POST" || data94 === "PUT" || data94 === "PATCH" || data94 === "DELETE" || data94 === "OPTIONS" || data94 === "QUERY" || data94 === "SEARCH" || data94 === "PROPFIND" || data94 === "PROPPATCH" || data94 === "MKCOL" || data94 === "COPY" || data94 === "MOVE" || data94 === "LOCK" || data94 === "UNLOCK" || data94 === "REPORT" || data94 === "ACL" || data94 === "BIND" || data94 === "REBIND" || data94 === "UNBIND" || data94 === "LINK" || data94 === "UNLINK" || data94 === "MKACTIVITY" || data94 === "CHECKOUT" || data94 === "MERGE" || data94 === "MKCALENDAR" || data94 === "NOTIFY" || data94 === "SUBSCRIBE" || data94 === "UNSUBSCRIBE" || data94 === "M-SEARCH" || data94 === "PURGE")) {
-                    const err262 = { instancePath: instancePath + "/routes/" + i11 + "/methods/" + i14, schemaPath: "#/properties/routes/items/properties/methods/items/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.methods.items.enum } };
+                  if (!(data98 === "GET" || data98 === "HEAD" || data98 === "POST" || data98 === "PUT" || data98 === "PATCH" || data98 === "DELETE" || data98 === "OPTIONS" || data98 === "QUERY" || data98 === "SEARCH" || data98 === "PROPFIND" || data98 === "PROPPATCH" || data98 === "MKCOL" || data98 === "COPY" || data98 === "MOVE" || data98 === "LOCK" || data98 === "UNLOCK" || data98 === "REPORT" || data98 === "ACL" || data98 === "BIND" || data98 === "REBIND" || data98 === "UNBIND" || data98 === "LINK" || data98 === "UNLINK" || data98 === "MKACTIVITY" || data98 === "CHECKOUT" || data98 === "MERGE" || data98 === "MKCALENDAR" || data98 === "NOTIFY" || data98 === "SUBSCRIBE" || data98 === "UNSUBSCRIBE" || data98 === "M-SEARCH" || data98 === "PURGE")) {
+                    const err274 = { instancePath: instancePath + "/routes/" + i11 + "/methods/" + i14, schemaPath: "#/properties/routes/items/properties/methods/items/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.methods.items.enum } };
                     if (vErrors === null) {
-                      vErrors = [err262];
+                      vErrors = [err274];
                     } else {
-                      vErrors.push(err262);
+                      vErrors.push(err274);
                     }
                     errors++;
                   }
                 }
-                let i15 = data93.length;
+                let i15 = data97.length;
                 let j6;
                 if (i15 > 1) {
                   const indices6 = {};
                   for (; i15--; ) {
-                    let item6 = data93[i15];
+                    let item6 = data97[i15];
                     if (typeof item6 !== "string") {
                       continue;
                     }
                     if (typeof indices6[item6] == "number") {
                       j6 = indices6[item6];
-                      const err263 = { instancePath: instancePath + "/routes/" + i11 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/uniqueItems", keyword: "uniqueItems", params: { i: i15, j: j6 } };
+                      const err275 = { instancePath: instancePath + "/routes/" + i11 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/uniqueItems", keyword: "uniqueItems", params: { i: i15, j: j6 } };
                       if (vErrors === null) {
-                        vErrors = [err263];
+                        vErrors = [err275];
                       } else {
-                        vErrors.push(err263);
+                        vErrors.push(err275);
                       }
                       errors++;
                       break;
@@ -3007,168 +3141,42 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                 }
               } else {
-                const err264 = { instancePath: instancePath + "/routes/" + i11 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/type", keyword: "type", params: { type: "array" } };
+                const err276 = { instancePath: instancePath + "/routes/" + i11 + "/methods", schemaPath: "#/properties/routes/items/properties/methods/type", keyword: "type", params: { type: "array" } };
                 if (vErrors === null) {
-                  vErrors = [err264];
+                  vErrors = [err276];
                 } else {
-                  vErrors.push(err264);
+                  vErrors.push(err276);
                 }
                 errors++;
               }
             }
-            if (data88.mode !== void 0) {
-              let data95 = data88.mode;
-              if (typeof data95 !== "string") {
-                const err265 = { instancePath: instancePath + "/routes/" + i11 + "/mode", schemaPath: "#/properties/routes/items/properties/mode/type", keyword: "type", params: { type: "string" } };
+            if (data92.mode !== void 0) {
+              let data99 = data92.mode;
+              if (typeof data99 !== "string") {
+                const err277 = { instancePath: instancePath + "/routes/" + i11 + "/mode", schemaPath: "#/properties/routes/items/properties/mode/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err265];
+                  vErrors = [err277];
                 } else {
-                  vErrors.push(err265);
+                  vErrors.push(err277);
                 }
                 errors++;
               }
-              if (!(data95 === "enforce" || data95 === "observe")) {
-                const err266 = { instancePath: instancePath + "/routes/" + i11 + "/mode", schemaPath: "#/properties/routes/items/properties/mode/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.mode.enum } };
+              if (!(data99 === "enforce" || data99 === "observe")) {
+                const err278 = { instancePath: instancePath + "/routes/" + i11 + "/mode", schemaPath: "#/properties/routes/items/properties/mode/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.mode.enum } };
                 if (vErrors === null) {
-                  vErrors = [err266];
+                  vErrors = [err278];
                 } else {
-                  vErrors.push(err266);
+                  vErrors.push(err278);
                 }
                 errors++;
               }
             }
-            if (data88.rules !== void 0) {
-              let data96 = data88.rules;
-              if (data96 && typeof data96 == "object" && !Array.isArray(data96)) {
-                for (const key17 in data96) {
-                  if (!func2.call(schema11.properties.routes.items.properties.rules.properties, key17)) {
-                    const err267 = { instancePath: instancePath + "/routes/" + i11 + "/rules", schemaPath: "#/properties/routes/items/properties/rules/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key17 } };
-                    if (vErrors === null) {
-                      vErrors = [err267];
-                    } else {
-                      vErrors.push(err267);
-                    }
-                    errors++;
-                  }
-                }
-                if (data96["client.denied"] !== void 0) {
-                  let data97 = data96["client.denied"];
-                  if (typeof data97 !== "string") {
-                    const err268 = { instancePath: instancePath + "/routes/" + i11 + "/rules/client.denied", schemaPath: "#/properties/routes/items/properties/rules/properties/client.denied/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err268];
-                    } else {
-                      vErrors.push(err268);
-                    }
-                    errors++;
-                  }
-                  if (!(data97 === "enforce" || data97 === "observe")) {
-                    const err269 = { instancePath: instancePath + "/routes/" + i11 + "/rules/client.denied", schemaPath: "#/properties/routes/items/properties/rules/properties/client.denied/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["client.denied"].enum } };
-                    if (vErrors === null) {
-                      vErrors = [err269];
-                    } else {
-                      vErrors.push(err269);
-                    }
-                    errors++;
-                  }
-                }
-                if (data96["request-line.too-long"] !== void 0) {
-                  let data98 = data96["request-line.too-long"];
-                  if (typeof data98 !== "string") {
-                    const err270 = { instancePath: instancePath + "/routes/" + i11 + "/rules/request-line.too-long", schemaPath: "#/properties/routes/items/properties/rules/properties/request-line.too-long/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err270];
-                    } else {
-                      vErrors.push(err270);
-                    }
-                    errors++;
-                  }
-                  if (!(data98 === "enforce" || data98 === "observe")) {
-                    const err271 = { instancePath: instancePath + "/routes/" + i11 + "/rules/request-line.too-long", schemaPath: "#/properties/routes/items/properties/rules/properties/request-line.too-long/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["request-line.too-long"].enum } };
-                    if (vErrors === null) {
-                      vErrors = [err271];
-                    } else {
-                      vErrors.push(err271);
-                    }
-                    errors++;
-                  }
-                }
-                if (data96["fields.too-many"] !== void 0) {
-                  let data99 = data96["fields.too-many"];
-                  if (typeof data99 !== "string") {
-                    const err272 = { instancePath: instancePath + "/routes/" + i11 + "/rules/fields.too-many", schemaPath: "#/properties/routes/items/properties/rules/properties/fields.too-many/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err272];
-                    } else {
-                      vErrors.push(err272);
-                    }
-                    errors++;
-                  }
-                  if (!(data99 === "enforce" || data99 === "observe")) {
-                    const err273 = { instancePath: instancePath + "/routes/" + i11 + "/rules/fields.too-many", schemaPath: "#/properties/routes/items/properties/rules/properties/fields.too-many/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["fields.too-many"].enum } };
-                    if (vErrors === null) {
-                      vErrors = [err273];
-                    } else {
-                      vErrors.push(err273);
-                    }
-                    errors++;
-                  }
-                }
-                if (data96["field.too-large"] !== void 0) {
-                  let data100 = data96["field.too-large"];
-                  if (typeof data100 !== "string") {
-                    const err274 = { instancePath: instancePath + "/routes/" + i11 + "/rules/field.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/field.too-large/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err274];
-                    } else {
-                      vErrors.push(err274);
-                    }
-                    errors++;
-                  }
-                  if (!(data100 === "enforce" || data100 === "observe")) {
-                    const err275 = { instancePath: instancePath + "/routes/" + i11 + "/rules/field.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/field.too-large/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["field.too-large"].enum } };
-                    if (vErrors === null) {
-                      vErrors = [err275];
-                    } else {
-                      vErrors.push(err275);
-                    }
-                    errors++;
-                  }
-                }
-                if (data96["target.forbidden"] !== void 0) {
-                  let data101 = data96["target.forbidden"];
-                  if (typeof data101 !== "string") {
-                    const err276 = { instancePath: instancePath + "/routes/" + i11 + "/rules/target.forbidden", schemaPath: "#/properties/routes/items/properties/rules/properties/target.forbidden/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err276];
-                    } else {
-                      vErrors.push(err276);
-                    }
-                    errors++;
-                  }
-                  if (!(data101 === "enforce" || data101 === "observe")) {
-                    const err277 = { instancePath: instancePath + "/routes/" + i11 + "/rules/target.forbidden", schemaPath: "#/properties/routes/items/properties/rules/properties/target.forbidden/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["target.forbidden"].enum } };
-                    if (vErrors === null) {
-                      vErrors = [err277];
-                    } else {
-                      vErrors.push(err277);
-                    }
-                    errors++;
-                  }
-                }
-                if (data96["content.too-large"] !== void 0) {
-                  let data102 = data96["content.too-large"];
-                  if (typeof data102 !== "string") {
-                    const err278 = { instancePath: instancePath + "/routes/" + i11 + "/rules/content.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/content.too-large/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err278];
-                    } else {
-                      vErrors.push(err278);
-                    }
-                    errors++;
-                  }
-                  if (!(data102 === "enforce" || data102 === "observe")) {
-                    const err279 = { instancePath: instancePath + "/routes/" + i11 + "/rules/content.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/content.too-large/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["content.too-large"].enum } };
+            if (data92.rules !== void 0) {
+              let data100 = data92.rules;
+              if (data100 && typeof data100 == "object" && !Array.isArray(data100)) {
+                for (const key19 in data100) {
+                  if (!func2.call(schema11.properties.routes.items.properties.rules.properties, key19)) {
+                    const err279 = { instancePath: instancePath + "/routes/" + i11 + "/rules", schemaPath: "#/properties/routes/items/properties/rules/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key19 } };
                     if (vErrors === null) {
                       vErrors = [err279];
                     } else {
@@ -3177,10 +3185,10 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     errors++;
                   }
                 }
-                if (data96["host.not-allowed"] !== void 0) {
-                  let data103 = data96["host.not-allowed"];
-                  if (typeof data103 !== "string") {
-                    const err280 = { instancePath: instancePath + "/routes/" + i11 + "/rules/host.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/host.not-allowed/type", keyword: "type", params: { type: "string" } };
+                if (data100["client.denied"] !== void 0) {
+                  let data101 = data100["client.denied"];
+                  if (typeof data101 !== "string") {
+                    const err280 = { instancePath: instancePath + "/routes/" + i11 + "/rules/client.denied", schemaPath: "#/properties/routes/items/properties/rules/properties/client.denied/type", keyword: "type", params: { type: "string" } };
                     if (vErrors === null) {
                       vErrors = [err280];
                     } else {
@@ -3188,8 +3196,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                     errors++;
                   }
-                  if (!(data103 === "enforce" || data103 === "observe")) {
-                    const err281 = { instancePath: instancePath + "/routes/" + i11 + "/rules/host.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/host.not-allowed/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["host.not-allowed"].enum } };
+                  if (!(data101 === "enforce" || data101 === "observe")) {
+                    const err281 = { instancePath: instancePath + "/routes/" + i11 + "/rules/client.denied", schemaPath: "#/properties/routes/items/properties/rules/properties/client.denied/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["client.denied"].enum } };
                     if (vErrors === null) {
                       vErrors = [err281];
                     } else {
@@ -3198,10 +3206,10 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     errors++;
                   }
                 }
-                if (data96["method.not-allowed"] !== void 0) {
-                  let data104 = data96["method.not-allowed"];
-                  if (typeof data104 !== "string") {
-                    const err282 = { instancePath: instancePath + "/routes/" + i11 + "/rules/method.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/method.not-allowed/type", keyword: "type", params: { type: "string" } };
+                if (data100["request-line.too-long"] !== void 0) {
+                  let data102 = data100["request-line.too-long"];
+                  if (typeof data102 !== "string") {
+                    const err282 = { instancePath: instancePath + "/routes/" + i11 + "/rules/request-line.too-long", schemaPath: "#/properties/routes/items/properties/rules/properties/request-line.too-long/type", keyword: "type", params: { type: "string" } };
                     if (vErrors === null) {
                       vErrors = [err282];
                     } else {
@@ -3209,8 +3217,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                     errors++;
                   }
-                  if (!(data104 === "enforce" || data104 === "observe")) {
-                    const err283 = { instancePath: instancePath + "/routes/" + i11 + "/rules/method.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/method.not-allowed/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["method.not-allowed"].enum } };
+                  if (!(data102 === "enforce" || data102 === "observe")) {
+                    const err283 = { instancePath: instancePath + "/routes/" + i11 + "/rules/request-line.too-long", schemaPath: "#/properties/routes/items/properties/rules/properties/request-line.too-long/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["request-line.too-long"].enum } };
                     if (vErrors === null) {
                       vErrors = [err283];
                     } else {
@@ -3219,10 +3227,10 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     errors++;
                   }
                 }
-                if (data96["rate.exceeded"] !== void 0) {
-                  let data105 = data96["rate.exceeded"];
-                  if (typeof data105 !== "string") {
-                    const err284 = { instancePath: instancePath + "/routes/" + i11 + "/rules/rate.exceeded", schemaPath: "#/properties/routes/items/properties/rules/properties/rate.exceeded/type", keyword: "type", params: { type: "string" } };
+                if (data100["fields.too-many"] !== void 0) {
+                  let data103 = data100["fields.too-many"];
+                  if (typeof data103 !== "string") {
+                    const err284 = { instancePath: instancePath + "/routes/" + i11 + "/rules/fields.too-many", schemaPath: "#/properties/routes/items/properties/rules/properties/fields.too-many/type", keyword: "type", params: { type: "string" } };
                     if (vErrors === null) {
                       vErrors = [err284];
                     } else {
@@ -3230,8 +3238,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                     errors++;
                   }
-                  if (!(data105 === "enforce" || data105 === "observe")) {
-                    const err285 = { instancePath: instancePath + "/routes/" + i11 + "/rules/rate.exceeded", schemaPath: "#/properties/routes/items/properties/rules/properties/rate.exceeded/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["rate.exceeded"].enum } };
+                  if (!(data103 === "enforce" || data103 === "observe")) {
+                    const err285 = { instancePath: instancePath + "/routes/" + i11 + "/rules/fields.too-many", schemaPath: "#/properties/routes/items/properties/rules/properties/fields.too-many/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["fields.too-many"].enum } };
                     if (vErrors === null) {
                       vErrors = [err285];
                     } else {
@@ -3240,22 +3248,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     errors++;
                   }
                 }
-              } else {
-                const err286 = { instancePath: instancePath + "/routes/" + i11 + "/rules", schemaPath: "#/properties/routes/items/properties/rules/type", keyword: "type", params: { type: "object" } };
-                if (vErrors === null) {
-                  vErrors = [err286];
-                } else {
-                  vErrors.push(err286);
-                }
-                errors++;
-              }
-            }
-            if (data88.request !== void 0) {
-              let data106 = data88.request;
-              if (data106 && typeof data106 == "object" && !Array.isArray(data106)) {
-                for (const key18 in data106) {
-                  if (!(key18 === "line" || key18 === "methods" || key18 === "target" || key18 === "fields" || key18 === "content" || key18 === "trailers")) {
-                    const err287 = { instancePath: instancePath + "/routes/" + i11 + "/request", schemaPath: "#/properties/routes/items/properties/request/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key18 } };
+                if (data100["field.too-large"] !== void 0) {
+                  let data104 = data100["field.too-large"];
+                  if (typeof data104 !== "string") {
+                    const err286 = { instancePath: instancePath + "/routes/" + i11 + "/rules/field.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/field.too-large/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err286];
+                    } else {
+                      vErrors.push(err286);
+                    }
+                    errors++;
+                  }
+                  if (!(data104 === "enforce" || data104 === "observe")) {
+                    const err287 = { instancePath: instancePath + "/routes/" + i11 + "/rules/field.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/field.too-large/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["field.too-large"].enum } };
                     if (vErrors === null) {
                       vErrors = [err287];
                     } else {
@@ -3264,65 +3269,61 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     errors++;
                   }
                 }
-                if (data106.line !== void 0) {
-                  let data107 = data106.line;
-                  if (data107 && typeof data107 == "object" && !Array.isArray(data107)) {
-                    for (const key19 in data107) {
-                      if (!(key19 === "maxBytes")) {
-                        const err288 = { instancePath: instancePath + "/routes/" + i11 + "/request/line", schemaPath: "#/properties/routes/items/properties/request/properties/line/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key19 } };
-                        if (vErrors === null) {
-                          vErrors = [err288];
-                        } else {
-                          vErrors.push(err288);
-                        }
-                        errors++;
-                      }
+                if (data100["target.forbidden"] !== void 0) {
+                  let data105 = data100["target.forbidden"];
+                  if (typeof data105 !== "string") {
+                    const err288 = { instancePath: instancePath + "/routes/" + i11 + "/rules/target.forbidden", schemaPath: "#/properties/routes/items/properties/rules/properties/target.forbidden/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err288];
+                    } else {
+                      vErrors.push(err288);
                     }
-                    if (data107.maxBytes !== void 0) {
-                      let data108 = data107.maxBytes;
-                      if (!(typeof data108 == "number" && (!(data108 % 1) && !isNaN(data108)) && isFinite(data108)) && typeof data108 !== "string") {
-                        const err289 = { instancePath: instancePath + "/routes/" + i11 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.line.properties.maxBytes.type } };
-                        if (vErrors === null) {
-                          vErrors = [err289];
-                        } else {
-                          vErrors.push(err289);
-                        }
-                        errors++;
-                      }
-                      if (typeof data108 == "number" && isFinite(data108)) {
-                        if (data108 > 65536 || isNaN(data108)) {
-                          const err290 = { instancePath: instancePath + "/routes/" + i11 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65536 } };
-                          if (vErrors === null) {
-                            vErrors = [err290];
-                          } else {
-                            vErrors.push(err290);
-                          }
-                          errors++;
-                        }
-                        if (data108 < 1 || isNaN(data108)) {
-                          const err291 = { instancePath: instancePath + "/routes/" + i11 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                          if (vErrors === null) {
-                            vErrors = [err291];
-                          } else {
-                            vErrors.push(err291);
-                          }
-                          errors++;
-                        }
-                      }
-                      if (typeof data108 === "string") {
-                        if (!pattern0.test(data108)) {
-                          const err292 = { instancePath: instancePath + "/routes/" + i11 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
-                          if (vErrors === null) {
-                            vErrors = [err292];
-                          } else {
-                            vErrors.push(err292);
-                          }
-                          errors++;
-                        }
-                      }
+                    errors++;
+                  }
+                  if (!(data105 === "enforce" || data105 === "observe")) {
+                    const err289 = { instancePath: instancePath + "/routes/" + i11 + "/rules/target.forbidden", schemaPath: "#/properties/routes/items/properties/rules/properties/target.forbidden/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["target.forbidden"].enum } };
+                    if (vErrors === null) {
+                      vErrors = [err289];
+                    } else {
+                      vErrors.push(err289);
                     }
-                  } else {
-                    const err293 = { instancePath: instancePath + "/routes/" + i11 + "/request/line", schemaPath: "#/properties/routes/items/properties/request/properties/line/type", keyword: "type", params: { type: "object" } };
+                    errors++;
+                  }
+                }
+                if (data100["content.too-large"] !== void 0) {
+                  let data106 = data100["content.too-large"];
+                  if (typeof data106 !== "string") {
+                    const err290 = { instancePath: instancePath + "/routes/" + i11 + "/rules/content.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/content.too-large/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err290];
+                    } else {
+                      vErrors.push(err290);
+                    }
+                    errors++;
+                  }
+                  if (!(data106 === "enforce" || data106 === "observe")) {
+                    const err291 = { instancePath: instancePath + "/routes/" + i11 + "/rules/content.too-large", schemaPath: "#/properties/routes/items/properties/rules/properties/content.too-large/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["content.too-large"].enum } };
+                    if (vErrors === null) {
+                      vErrors = [err291];
+                    } else {
+                      vErrors.push(err291);
+                    }
+                    errors++;
+                  }
+                }
+                if (data100["host.not-allowed"] !== void 0) {
+                  let data107 = data100["host.not-allowed"];
+                  if (typeof data107 !== "string") {
+                    const err292 = { instancePath: instancePath + "/routes/" + i11 + "/rules/host.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/host.not-allowed/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err292];
+                    } else {
+                      vErrors.push(err292);
+                    }
+                    errors++;
+                  }
+                  if (!(data107 === "enforce" || data107 === "observe")) {
+                    const err293 = { instancePath: instancePath + "/routes/" + i11 + "/rules/host.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/host.not-allowed/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["host.not-allowed"].enum } };
                     if (vErrors === null) {
                       vErrors = [err293];
                     } else {
@@ -3331,74 +3332,64 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     errors++;
                   }
                 }
-                if (data106.methods !== void 0) {
-                  let data109 = data106.methods;
-                  if (Array.isArray(data109)) {
-                    if (data109.length > 32) {
-                      const err294 = { instancePath: instancePath + "/routes/" + i11 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/maxItems", keyword: "maxItems", params: { limit: 32 } };
-                      if (vErrors === null) {
-                        vErrors = [err294];
-                      } else {
-                        vErrors.push(err294);
-                      }
-                      errors++;
+                if (data100["method.not-allowed"] !== void 0) {
+                  let data108 = data100["method.not-allowed"];
+                  if (typeof data108 !== "string") {
+                    const err294 = { instancePath: instancePath + "/routes/" + i11 + "/rules/method.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/method.not-allowed/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err294];
+                    } else {
+                      vErrors.push(err294);
                     }
-                    if (data109.length < 1) {
-                      const err295 = { instancePath: instancePath + "/routes/" + i11 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/minItems", keyword: "minItems", params: { limit: 1 } };
-                      if (vErrors === null) {
-                        vErrors = [err295];
-                      } else {
-                        vErrors.push(err295);
-                      }
-                      errors++;
+                    errors++;
+                  }
+                  if (!(data108 === "enforce" || data108 === "observe")) {
+                    const err295 = { instancePath: instancePath + "/routes/" + i11 + "/rules/method.not-allowed", schemaPath: "#/properties/routes/items/properties/rules/properties/method.not-allowed/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["method.not-allowed"].enum } };
+                    if (vErrors === null) {
+                      vErrors = [err295];
+                    } else {
+                      vErrors.push(err295);
                     }
-                    const len9 = data109.length;
-                    for (let i16 = 0; i16 < len9; i16++) {
-                      let data110 = data109[i16];
-                      if (typeof data110 !== "string") {
-                        const err296 = { instancePath: instancePath + "/routes/" + i11 + "/request/methods/" + i16, schemaPath: "#/properties/routes/items/properties/request/properties/methods/items/type", keyword: "type", params: { type: "string" } };
-                        if (vErrors === null) {
-                          vErrors = [err296];
-                        } else {
-                          vErrors.push(err296);
-                        }
-                        errors++;
-                      }
-                      if (!(data110 === "GET" || data110 === "HEAD" || data110 === "POST" || data110 === "PUT" || data110 === "PATCH" || data110 === "DELETE" || data110 === "OPTIONS" || data110 === "QUERY" || data110 === "SEARCH" || data110 === "PROPFIND" || data110 === "PROPPATCH" || data110 === "MKCOL" || data110 === "COPY" || data110 === "MOVE" || data110 === "LOCK" || data110 === "UNLOCK" || data110 === "REPORT" || data110 === "ACL" || data110 === "BIND" || data110 === "REBIND" || data110 === "UNBIND" || data110 === "LINK" || data110 === "UNLINK" || data110 === "MKACTIVITY" || data110 === "CHECKOUT" || data110 === "MERGE" || data110 === "MKCALENDAR" || data110 === "NOTIFY" || data110 === "SUBSCRIBE" || data110 === "UNSUBSCRIBE" || data110 === "M-SEARCH" || data110 === "PURGE")) {
-                        const err297 = { instancePath: instancePath + "/routes/" + i11 + "/request/methods/" + i16, schemaPath: "#/properties/routes/items/properties/request/properties/methods/items/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.methods.items.enum } };
-                        if (vErrors === null) {
-                          vErrors = [err297];
-                        } else {
-                          vErrors.push(err297);
-                        }
-                        errors++;
-                      }
+                    errors++;
+                  }
+                }
+                if (data100["rate.exceeded"] !== void 0) {
+                  let data109 = data100["rate.exceeded"];
+                  if (typeof data109 !== "string") {
+                    const err296 = { instancePath: instancePath + "/routes/" + i11 + "/rules/rate.exceeded", schemaPath: "#/properties/routes/items/properties/rules/properties/rate.exceeded/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err296];
+                    } else {
+                      vErrors.push(err296);
                     }
-                    let i17 = data109.length;
-                    let j7;
-                    if (i17 > 1) {
-                      const indices7 = {};
-                      for (; i17--; ) {
-                        let item7 = data109[i17];
-                        if (typeof item7 !== "string") {
-                          continue;
-                        }
-                        if (typeof indices7[item7] == "number") {
-                          j7 = indices7[item7];
-                          const err298 = { instancePath: instancePath + "/routes/" + i11 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/uniqueItems", keyword: "uniqueItems", params: { i: i17, j: j7 } };
-                          if (vErrors === null) {
-                            vErrors = [err298];
-                          } else {
-                            vErrors.push(err298);
-                          }
-                          errors++;
-                          break;
-                        }
-                        indices7[item7] = i17;
-                      }
+                    errors++;
+                  }
+                  if (!(data109 === "enforce" || data109 === "observe")) {
+                    const err297 = { instancePath: instancePath + "/routes/" + i11 + "/rules/rate.exceeded", schemaPath: "#/properties/routes/items/properties/rules/properties/rate.exceeded/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rules.properties["rate.exceeded"].enum } };
+                    if (vErrors === null) {
+                      vErrors = [err297];
+                    } else {
+                      vErrors.push(err297);
                     }
-                  } else {
-                    const err299 = { instancePath: instancePath + "/routes/" + i11 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/type", keyword: "type", params: { type: "array" } };
+                    errors++;
+                  }
+                }
+              } else {
+                const err298 = { instancePath: instancePath + "/routes/" + i11 + "/rules", schemaPath: "#/properties/routes/items/properties/rules/type", keyword: "type", params: { type: "object" } };
+                if (vErrors === null) {
+                  vErrors = [err298];
+                } else {
+                  vErrors.push(err298);
+                }
+                errors++;
+              }
+            }
+            if (data92.request !== void 0) {
+              let data110 = data92.request;
+              if (data110 && typeof data110 == "object" && !Array.isArray(data110)) {
+                for (const key20 in data110) {
+                  if (!(key20 === "line" || key20 === "methods" || key20 === "target" || key20 === "fields" || key20 === "content" || key20 === "trailers")) {
+                    const err299 = { instancePath: instancePath + "/routes/" + i11 + "/request", schemaPath: "#/properties/routes/items/properties/request/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key20 } };
                     if (vErrors === null) {
                       vErrors = [err299];
                     } else {
@@ -3407,12 +3398,12 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     errors++;
                   }
                 }
-                if (data106.target !== void 0) {
-                  let data111 = data106.target;
+                if (data110.line !== void 0) {
+                  let data111 = data110.line;
                   if (data111 && typeof data111 == "object" && !Array.isArray(data111)) {
-                    for (const key20 in data111) {
-                      if (!(key20 === "dotSegments" || key20 === "encodedSlash")) {
-                        const err300 = { instancePath: instancePath + "/routes/" + i11 + "/request/target", schemaPath: "#/properties/routes/items/properties/request/properties/target/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key20 } };
+                    for (const key21 in data111) {
+                      if (!(key21 === "maxBytes")) {
+                        const err300 = { instancePath: instancePath + "/routes/" + i11 + "/request/line", schemaPath: "#/properties/routes/items/properties/request/properties/line/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key21 } };
                         if (vErrors === null) {
                           vErrors = [err300];
                         } else {
@@ -3421,10 +3412,10 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                         errors++;
                       }
                     }
-                    if (data111.dotSegments !== void 0) {
-                      let data112 = data111.dotSegments;
-                      if (typeof data112 !== "string") {
-                        const err301 = { instancePath: instancePath + "/routes/" + i11 + "/request/target/dotSegments", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/dotSegments/type", keyword: "type", params: { type: "string" } };
+                    if (data111.maxBytes !== void 0) {
+                      let data112 = data111.maxBytes;
+                      if (!(typeof data112 == "number" && (!(data112 % 1) && !isNaN(data112)) && isFinite(data112)) && typeof data112 !== "string") {
+                        const err301 = { instancePath: instancePath + "/routes/" + i11 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.line.properties.maxBytes.type } };
                         if (vErrors === null) {
                           vErrors = [err301];
                         } else {
@@ -3432,39 +3423,40 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                         }
                         errors++;
                       }
-                      if (!(data112 === "reject" || data112 === "keep")) {
-                        const err302 = { instancePath: instancePath + "/routes/" + i11 + "/request/target/dotSegments", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/dotSegments/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.target.properties.dotSegments.enum } };
-                        if (vErrors === null) {
-                          vErrors = [err302];
-                        } else {
-                          vErrors.push(err302);
+                      if (typeof data112 == "number" && isFinite(data112)) {
+                        if (data112 > 65536 || isNaN(data112)) {
+                          const err302 = { instancePath: instancePath + "/routes/" + i11 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65536 } };
+                          if (vErrors === null) {
+                            vErrors = [err302];
+                          } else {
+                            vErrors.push(err302);
+                          }
+                          errors++;
                         }
-                        errors++;
+                        if (data112 < 1 || isNaN(data112)) {
+                          const err303 = { instancePath: instancePath + "/routes/" + i11 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err303];
+                          } else {
+                            vErrors.push(err303);
+                          }
+                          errors++;
+                        }
                       }
-                    }
-                    if (data111.encodedSlash !== void 0) {
-                      let data113 = data111.encodedSlash;
-                      if (typeof data113 !== "string") {
-                        const err303 = { instancePath: instancePath + "/routes/" + i11 + "/request/target/encodedSlash", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/encodedSlash/type", keyword: "type", params: { type: "string" } };
-                        if (vErrors === null) {
-                          vErrors = [err303];
-                        } else {
-                          vErrors.push(err303);
+                      if (typeof data112 === "string") {
+                        if (!pattern0.test(data112)) {
+                          const err304 = { instancePath: instancePath + "/routes/" + i11 + "/request/line/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/line/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                          if (vErrors === null) {
+                            vErrors = [err304];
+                          } else {
+                            vErrors.push(err304);
+                          }
+                          errors++;
                         }
-                        errors++;
-                      }
-                      if (!(data113 === "reject" || data113 === "decode")) {
-                        const err304 = { instancePath: instancePath + "/routes/" + i11 + "/request/target/encodedSlash", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/encodedSlash/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.target.properties.encodedSlash.enum } };
-                        if (vErrors === null) {
-                          vErrors = [err304];
-                        } else {
-                          vErrors.push(err304);
-                        }
-                        errors++;
                       }
                     }
                   } else {
-                    const err305 = { instancePath: instancePath + "/routes/" + i11 + "/request/target", schemaPath: "#/properties/routes/items/properties/request/properties/target/type", keyword: "type", params: { type: "object" } };
+                    const err305 = { instancePath: instancePath + "/routes/" + i11 + "/request/line", schemaPath: "#/properties/routes/items/properties/request/properties/line/type", keyword: "type", params: { type: "object" } };
                     if (vErrors === null) {
                       vErrors = [err305];
                     } else {
@@ -3473,99 +3465,109 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     errors++;
                   }
                 }
-                if (data106.fields !== void 0) {
-                  let data114 = data106.fields;
-                  if (data114 && typeof data114 == "object" && !Array.isArray(data114)) {
-                    for (const key21 in data114) {
-                      if (!(key21 === "maxCount" || key21 === "maxFieldBytes" || key21 === "maxTotalBytes" || key21 === "underscores")) {
-                        const err306 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields", schemaPath: "#/properties/routes/items/properties/request/properties/fields/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key21 } };
+                if (data110.methods !== void 0) {
+                  let data113 = data110.methods;
+                  if (Array.isArray(data113)) {
+                    if (data113.length > 32) {
+                      const err306 = { instancePath: instancePath + "/routes/" + i11 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/maxItems", keyword: "maxItems", params: { limit: 32 } };
+                      if (vErrors === null) {
+                        vErrors = [err306];
+                      } else {
+                        vErrors.push(err306);
+                      }
+                      errors++;
+                    }
+                    if (data113.length < 1) {
+                      const err307 = { instancePath: instancePath + "/routes/" + i11 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/minItems", keyword: "minItems", params: { limit: 1 } };
+                      if (vErrors === null) {
+                        vErrors = [err307];
+                      } else {
+                        vErrors.push(err307);
+                      }
+                      errors++;
+                    }
+                    const len9 = data113.length;
+                    for (let i16 = 0; i16 < len9; i16++) {
+                      let data114 = data113[i16];
+                      if (typeof data114 !== "string") {
+                        const err308 = { instancePath: instancePath + "/routes/" + i11 + "/request/methods/" + i16, schemaPath: "#/properties/routes/items/properties/request/properties/methods/items/type", keyword: "type", params: { type: "string" } };
                         if (vErrors === null) {
-                          vErrors = [err306];
+                          vErrors = [err308];
                         } else {
-                          vErrors.push(err306);
+                          vErrors.push(err308);
+                        }
+                        errors++;
+                      }
+                      if (!(data114 === "GET" || data114 === "HEAD" || data114 === "POST" || data114 === "PUT" || data114 === "PATCH" || data114 === "DELETE" || data114 === "OPTIONS" || data114 === "QUERY" || data114 === "SEARCH" || data114 === "PROPFIND" || data114 === "PROPPATCH" || data114 === "MKCOL" || data114 === "COPY" || data114 === "MOVE" || data114 === "LOCK" || data114 === "UNLOCK" || data114 === "REPORT" || data114 === "ACL" || data114 === "BIND" || data114 === "REBIND" || data114 === "UNBIND" || data114 === "LINK" || data114 === "UNLINK" || data114 === "MKACTIVITY" || data114 === "CHECKOUT" || data114 === "MERGE" || data114 === "MKCALENDAR" || data114 === "NOTIFY" || data114 === "SUBSCRIBE" || data114 === "UNSUBSCRIBE" || data114 === "M-SEARCH" || data114 === "PURGE")) {
+                        const err309 = { instancePath: instancePath + "/routes/" + i11 + "/request/methods/" + i16, schemaPath: "#/properties/routes/items/properties/request/properties/methods/items/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.methods.items.enum } };
+                        if (vErrors === null) {
+                          vErrors = [err309];
+                        } else {
+                          vErrors.push(err309);
                         }
                         errors++;
                       }
                     }
-                    if (data114.maxCount !== void 0) {
-                      let data115 = data114.maxCount;
-                      if (!(typeof data115 == "number" && (!(data115 % 1) && !isNaN(data115)) && isFinite(data115))) {
-                        const err307 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxCount", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxCount/type", keyword: "type", params: { type: "integer" } };
+                    let i17 = data113.length;
+                    let j7;
+                    if (i17 > 1) {
+                      const indices7 = {};
+                      for (; i17--; ) {
+                        let item7 = data113[i17];
+                        if (typeof item7 !== "string") {
+                          continue;
+                        }
+                        if (typeof indices7[item7] == "number") {
+                          j7 = indices7[item7];
+                          const err310 = { instancePath: instancePath + "/routes/" + i11 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/uniqueItems", keyword: "uniqueItems", params: { i: i17, j: j7 } };
+                          if (vErrors === null) {
+                            vErrors = [err310];
+                          } else {
+                            vErrors.push(err310);
+                          }
+                          errors++;
+                          break;
+                        }
+                        indices7[item7] = i17;
+                      }
+                    }
+                  } else {
+                    const err311 = { instancePath: instancePath + "/routes/" + i11 + "/request/methods", schemaPath: "#/properties/routes/items/properties/request/properties/methods/type", keyword: "type", params: { type: "array" } };
+                    if (vErrors === null) {
+                      vErrors = [err311];
+                    } else {
+                      vErrors.push(err311);
+                    }
+                    errors++;
+                  }
+                }
+                if (data110.target !== void 0) {
+                  let data115 = data110.target;
+                  if (data115 && typeof data115 == "object" && !Array.isArray(data115)) {
+                    for (const key22 in data115) {
+                      if (!(key22 === "dotSegments" || key22 === "encodedSlash")) {
+                        const err312 = { instancePath: instancePath + "/routes/" + i11 + "/request/target", schemaPath: "#/properties/routes/items/properties/request/properties/target/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key22 } };
                         if (vErrors === null) {
-                          vErrors = [err307];
+                          vErrors = [err312];
                         } else {
-                          vErrors.push(err307);
+                          vErrors.push(err312);
                         }
                         errors++;
                       }
-                      if (typeof data115 == "number" && isFinite(data115)) {
-                        if (data115 > 32768 || isNaN(data115)) {
-                          const err308 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxCount", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxCount/maximum", keyword: "maximum", params: { comparison: "<=", limit: 32768 } };
-                          if (vErrors === null) {
-                            vErrors = [err308];
-                          } else {
-                            vErrors.push(err308);
-                          }
-                          errors++;
-                        }
-                        if (data115 < 1 || isNaN(data115)) {
-                          const err309 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxCount", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxCount/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                          if (vErrors === null) {
-                            vErrors = [err309];
-                          } else {
-                            vErrors.push(err309);
-                          }
-                          errors++;
-                        }
-                      }
                     }
-                    if (data114.maxFieldBytes !== void 0) {
-                      let data116 = data114.maxFieldBytes;
-                      if (!(typeof data116 == "number" && (!(data116 % 1) && !isNaN(data116)) && isFinite(data116)) && typeof data116 !== "string") {
-                        const err310 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.fields.properties.maxFieldBytes.type } };
+                    if (data115.dotSegments !== void 0) {
+                      let data116 = data115.dotSegments;
+                      if (typeof data116 !== "string") {
+                        const err313 = { instancePath: instancePath + "/routes/" + i11 + "/request/target/dotSegments", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/dotSegments/type", keyword: "type", params: { type: "string" } };
                         if (vErrors === null) {
-                          vErrors = [err310];
+                          vErrors = [err313];
                         } else {
-                          vErrors.push(err310);
+                          vErrors.push(err313);
                         }
                         errors++;
                       }
-                      if (typeof data116 == "number" && isFinite(data116)) {
-                        if (data116 > 16777216 || isNaN(data116)) {
-                          const err311 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
-                          if (vErrors === null) {
-                            vErrors = [err311];
-                          } else {
-                            vErrors.push(err311);
-                          }
-                          errors++;
-                        }
-                        if (data116 < 1 || isNaN(data116)) {
-                          const err312 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                          if (vErrors === null) {
-                            vErrors = [err312];
-                          } else {
-                            vErrors.push(err312);
-                          }
-                          errors++;
-                        }
-                      }
-                      if (typeof data116 === "string") {
-                        if (!pattern0.test(data116)) {
-                          const err313 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
-                          if (vErrors === null) {
-                            vErrors = [err313];
-                          } else {
-                            vErrors.push(err313);
-                          }
-                          errors++;
-                        }
-                      }
-                    }
-                    if (data114.maxTotalBytes !== void 0) {
-                      let data117 = data114.maxTotalBytes;
-                      if (!(typeof data117 == "number" && (!(data117 % 1) && !isNaN(data117)) && isFinite(data117)) && typeof data117 !== "string") {
-                        const err314 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.fields.properties.maxTotalBytes.type } };
+                      if (!(data116 === "reject" || data116 === "keep")) {
+                        const err314 = { instancePath: instancePath + "/routes/" + i11 + "/request/target/dotSegments", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/dotSegments/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.target.properties.dotSegments.enum } };
                         if (vErrors === null) {
                           vErrors = [err314];
                         } else {
@@ -3573,42 +3575,44 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                         }
                         errors++;
                       }
-                      if (typeof data117 == "number" && isFinite(data117)) {
-                        if (data117 > 16777216 || isNaN(data117)) {
-                          const err315 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
-                          if (vErrors === null) {
-                            vErrors = [err315];
-                          } else {
-                            vErrors.push(err315);
-                          }
-                          errors++;
+                    }
+                    if (data115.encodedSlash !== void 0) {
+                      let data117 = data115.encodedSlash;
+                      if (typeof data117 !== "string") {
+                        const err315 = { instancePath: instancePath + "/routes/" + i11 + "/request/target/encodedSlash", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/encodedSlash/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err315];
+                        } else {
+                          vErrors.push(err315);
                         }
-                        if (data117 < 1 || isNaN(data117)) {
-                          const err316 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                          if (vErrors === null) {
-                            vErrors = [err316];
-                          } else {
-                            vErrors.push(err316);
-                          }
-                          errors++;
-                        }
+                        errors++;
                       }
-                      if (typeof data117 === "string") {
-                        if (!pattern0.test(data117)) {
-                          const err317 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
-                          if (vErrors === null) {
-                            vErrors = [err317];
-                          } else {
-                            vErrors.push(err317);
-                          }
-                          errors++;
+                      if (!(data117 === "reject" || data117 === "decode")) {
+                        const err316 = { instancePath: instancePath + "/routes/" + i11 + "/request/target/encodedSlash", schemaPath: "#/properties/routes/items/properties/request/properties/target/properties/encodedSlash/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.target.properties.encodedSlash.enum } };
+                        if (vErrors === null) {
+                          vErrors = [err316];
+                        } else {
+                          vErrors.push(err316);
                         }
+                        errors++;
                       }
                     }
-                    if (data114.underscores !== void 0) {
-                      let data118 = data114.underscores;
-                      if (typeof data118 !== "string") {
-                        const err318 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/underscores", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/underscores/type", keyword: "type", params: { type: "string" } };
+                  } else {
+                    const err317 = { instancePath: instancePath + "/routes/" + i11 + "/request/target", schemaPath: "#/properties/routes/items/properties/request/properties/target/type", keyword: "type", params: { type: "object" } };
+                    if (vErrors === null) {
+                      vErrors = [err317];
+                    } else {
+                      vErrors.push(err317);
+                    }
+                    errors++;
+                  }
+                }
+                if (data110.fields !== void 0) {
+                  let data118 = data110.fields;
+                  if (data118 && typeof data118 == "object" && !Array.isArray(data118)) {
+                    for (const key23 in data118) {
+                      if (!(key23 === "maxCount" || key23 === "maxFieldBytes" || key23 === "maxTotalBytes" || key23 === "underscores")) {
+                        const err318 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields", schemaPath: "#/properties/routes/items/properties/request/properties/fields/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key23 } };
                         if (vErrors === null) {
                           vErrors = [err318];
                         } else {
@@ -3616,8 +3620,11 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                         }
                         errors++;
                       }
-                      if (!(data118 === "drop" || data118 === "reject")) {
-                        const err319 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/underscores", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/underscores/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.fields.properties.underscores.enum } };
+                    }
+                    if (data118.maxCount !== void 0) {
+                      let data119 = data118.maxCount;
+                      if (!(typeof data119 == "number" && (!(data119 % 1) && !isNaN(data119)) && isFinite(data119))) {
+                        const err319 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxCount", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxCount/type", keyword: "type", params: { type: "integer" } };
                         if (vErrors === null) {
                           vErrors = [err319];
                         } else {
@@ -3625,35 +3632,31 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                         }
                         errors++;
                       }
-                    }
-                  } else {
-                    const err320 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields", schemaPath: "#/properties/routes/items/properties/request/properties/fields/type", keyword: "type", params: { type: "object" } };
-                    if (vErrors === null) {
-                      vErrors = [err320];
-                    } else {
-                      vErrors.push(err320);
-                    }
-                    errors++;
-                  }
-                }
-                if (data106.content !== void 0) {
-                  let data119 = data106.content;
-                  if (data119 && typeof data119 == "object" && !Array.isArray(data119)) {
-                    for (const key22 in data119) {
-                      if (!(key22 === "maxBytes" || key22 === "delivery")) {
-                        const err321 = { instancePath: instancePath + "/routes/" + i11 + "/request/content", schemaPath: "#/properties/routes/items/properties/request/properties/content/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key22 } };
-                        if (vErrors === null) {
-                          vErrors = [err321];
-                        } else {
-                          vErrors.push(err321);
+                      if (typeof data119 == "number" && isFinite(data119)) {
+                        if (data119 > 32768 || isNaN(data119)) {
+                          const err320 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxCount", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxCount/maximum", keyword: "maximum", params: { comparison: "<=", limit: 32768 } };
+                          if (vErrors === null) {
+                            vErrors = [err320];
+                          } else {
+                            vErrors.push(err320);
+                          }
+                          errors++;
                         }
-                        errors++;
+                        if (data119 < 1 || isNaN(data119)) {
+                          const err321 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxCount", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxCount/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err321];
+                          } else {
+                            vErrors.push(err321);
+                          }
+                          errors++;
+                        }
                       }
                     }
-                    if (data119.maxBytes !== void 0) {
-                      let data120 = data119.maxBytes;
+                    if (data118.maxFieldBytes !== void 0) {
+                      let data120 = data118.maxFieldBytes;
                       if (!(typeof data120 == "number" && (!(data120 % 1) && !isNaN(data120)) && isFinite(data120)) && typeof data120 !== "string") {
-                        const err322 = { instancePath: instancePath + "/routes/" + i11 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.content.properties.maxBytes.type } };
+                        const err322 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.fields.properties.maxFieldBytes.type } };
                         if (vErrors === null) {
                           vErrors = [err322];
                         } else {
@@ -3662,8 +3665,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                         errors++;
                       }
                       if (typeof data120 == "number" && isFinite(data120)) {
-                        if (data120 > 1099511627776 || isNaN(data120)) {
-                          const err323 = { instancePath: instancePath + "/routes/" + i11 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
+                        if (data120 > 16777216 || isNaN(data120)) {
+                          const err323 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
                           if (vErrors === null) {
                             vErrors = [err323];
                           } else {
@@ -3672,7 +3675,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                           errors++;
                         }
                         if (data120 < 1 || isNaN(data120)) {
-                          const err324 = { instancePath: instancePath + "/routes/" + i11 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          const err324 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
                           if (vErrors === null) {
                             vErrors = [err324];
                           } else {
@@ -3683,7 +3686,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                       }
                       if (typeof data120 === "string") {
                         if (!pattern0.test(data120)) {
-                          const err325 = { instancePath: instancePath + "/routes/" + i11 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                          const err325 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxFieldBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxFieldBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
                           if (vErrors === null) {
                             vErrors = [err325];
                           } else {
@@ -3693,10 +3696,10 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                         }
                       }
                     }
-                    if (data119.delivery !== void 0) {
-                      let data121 = data119.delivery;
-                      if (typeof data121 !== "string") {
-                        const err326 = { instancePath: instancePath + "/routes/" + i11 + "/request/content/delivery", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/delivery/type", keyword: "type", params: { type: "string" } };
+                    if (data118.maxTotalBytes !== void 0) {
+                      let data121 = data118.maxTotalBytes;
+                      if (!(typeof data121 == "number" && (!(data121 % 1) && !isNaN(data121)) && isFinite(data121)) && typeof data121 !== "string") {
+                        const err326 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.fields.properties.maxTotalBytes.type } };
                         if (vErrors === null) {
                           vErrors = [err326];
                         } else {
@@ -3704,63 +3707,61 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                         }
                         errors++;
                       }
-                      if (!(data121 === "complete" || data121 === "stream")) {
-                        const err327 = { instancePath: instancePath + "/routes/" + i11 + "/request/content/delivery", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/delivery/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.content.properties.delivery.enum } };
+                      if (typeof data121 == "number" && isFinite(data121)) {
+                        if (data121 > 16777216 || isNaN(data121)) {
+                          const err327 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 16777216 } };
+                          if (vErrors === null) {
+                            vErrors = [err327];
+                          } else {
+                            vErrors.push(err327);
+                          }
+                          errors++;
+                        }
+                        if (data121 < 1 || isNaN(data121)) {
+                          const err328 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err328];
+                          } else {
+                            vErrors.push(err328);
+                          }
+                          errors++;
+                        }
+                      }
+                      if (typeof data121 === "string") {
+                        if (!pattern0.test(data121)) {
+                          const err329 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/maxTotalBytes", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/maxTotalBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                          if (vErrors === null) {
+                            vErrors = [err329];
+                          } else {
+                            vErrors.push(err329);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                    if (data118.underscores !== void 0) {
+                      let data122 = data118.underscores;
+                      if (typeof data122 !== "string") {
+                        const err330 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/underscores", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/underscores/type", keyword: "type", params: { type: "string" } };
                         if (vErrors === null) {
-                          vErrors = [err327];
+                          vErrors = [err330];
                         } else {
-                          vErrors.push(err327);
+                          vErrors.push(err330);
+                        }
+                        errors++;
+                      }
+                      if (!(data122 === "drop" || data122 === "reject")) {
+                        const err331 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields/underscores", schemaPath: "#/properties/routes/items/properties/request/properties/fields/properties/underscores/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.fields.properties.underscores.enum } };
+                        if (vErrors === null) {
+                          vErrors = [err331];
+                        } else {
+                          vErrors.push(err331);
                         }
                         errors++;
                       }
                     }
                   } else {
-                    const err328 = { instancePath: instancePath + "/routes/" + i11 + "/request/content", schemaPath: "#/properties/routes/items/properties/request/properties/content/type", keyword: "type", params: { type: "object" } };
-                    if (vErrors === null) {
-                      vErrors = [err328];
-                    } else {
-                      vErrors.push(err328);
-                    }
-                    errors++;
-                  }
-                }
-                if (data106.trailers !== void 0) {
-                  let data122 = data106.trailers;
-                  if (typeof data122 !== "string") {
-                    const err329 = { instancePath: instancePath + "/routes/" + i11 + "/request/trailers", schemaPath: "#/properties/routes/items/properties/request/properties/trailers/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err329];
-                    } else {
-                      vErrors.push(err329);
-                    }
-                    errors++;
-                  }
-                  if (!(data122 === "drop" || data122 === "reject")) {
-                    const err330 = { instancePath: instancePath + "/routes/" + i11 + "/request/trailers", schemaPath: "#/properties/routes/items/properties/request/properties/trailers/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.trailers.enum } };
-                    if (vErrors === null) {
-                      vErrors = [err330];
-                    } else {
-                      vErrors.push(err330);
-                    }
-                    errors++;
-                  }
-                }
-              } else {
-                const err331 = { instancePath: instancePath + "/routes/" + i11 + "/request", schemaPath: "#/properties/routes/items/properties/request/type", keyword: "type", params: { type: "object" } };
-                if (vErrors === null) {
-                  vErrors = [err331];
-                } else {
-                  vErrors.push(err331);
-                }
-                errors++;
-              }
-            }
-            if (data88.timeouts !== void 0) {
-              let data123 = data88.timeouts;
-              if (data123 && typeof data123 == "object" && !Array.isArray(data123)) {
-                for (const key23 in data123) {
-                  if (!(key23 === "content" || key23 === "contentMinRate" || key23 === "write" || key23 === "writeMinRate" || key23 === "rateGrace" || key23 === "queue" || key23 === "worker")) {
-                    const err332 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts", schemaPath: "#/properties/routes/items/properties/timeouts/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key23 } };
+                    const err332 = { instancePath: instancePath + "/routes/" + i11 + "/request/fields", schemaPath: "#/properties/routes/items/properties/request/properties/fields/type", keyword: "type", params: { type: "object" } };
                     if (vErrors === null) {
                       vErrors = [err332];
                     } else {
@@ -3769,96 +3770,98 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     errors++;
                   }
                 }
-                if (data123.content !== void 0) {
-                  let data124 = data123.content;
-                  if (!(typeof data124 == "number" && isFinite(data124)) && typeof data124 !== "string") {
-                    const err333 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.content.type } };
+                if (data110.content !== void 0) {
+                  let data123 = data110.content;
+                  if (data123 && typeof data123 == "object" && !Array.isArray(data123)) {
+                    for (const key24 in data123) {
+                      if (!(key24 === "maxBytes" || key24 === "delivery")) {
+                        const err333 = { instancePath: instancePath + "/routes/" + i11 + "/request/content", schemaPath: "#/properties/routes/items/properties/request/properties/content/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key24 } };
+                        if (vErrors === null) {
+                          vErrors = [err333];
+                        } else {
+                          vErrors.push(err333);
+                        }
+                        errors++;
+                      }
+                    }
+                    if (data123.maxBytes !== void 0) {
+                      let data124 = data123.maxBytes;
+                      if (!(typeof data124 == "number" && (!(data124 % 1) && !isNaN(data124)) && isFinite(data124)) && typeof data124 !== "string") {
+                        const err334 = { instancePath: instancePath + "/routes/" + i11 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.request.properties.content.properties.maxBytes.type } };
+                        if (vErrors === null) {
+                          vErrors = [err334];
+                        } else {
+                          vErrors.push(err334);
+                        }
+                        errors++;
+                      }
+                      if (typeof data124 == "number" && isFinite(data124)) {
+                        if (data124 > 1099511627776 || isNaN(data124)) {
+                          const err335 = { instancePath: instancePath + "/routes/" + i11 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
+                          if (vErrors === null) {
+                            vErrors = [err335];
+                          } else {
+                            vErrors.push(err335);
+                          }
+                          errors++;
+                        }
+                        if (data124 < 1 || isNaN(data124)) {
+                          const err336 = { instancePath: instancePath + "/routes/" + i11 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err336];
+                          } else {
+                            vErrors.push(err336);
+                          }
+                          errors++;
+                        }
+                      }
+                      if (typeof data124 === "string") {
+                        if (!pattern0.test(data124)) {
+                          const err337 = { instancePath: instancePath + "/routes/" + i11 + "/request/content/maxBytes", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
+                          if (vErrors === null) {
+                            vErrors = [err337];
+                          } else {
+                            vErrors.push(err337);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                    if (data123.delivery !== void 0) {
+                      let data125 = data123.delivery;
+                      if (typeof data125 !== "string") {
+                        const err338 = { instancePath: instancePath + "/routes/" + i11 + "/request/content/delivery", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/delivery/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err338];
+                        } else {
+                          vErrors.push(err338);
+                        }
+                        errors++;
+                      }
+                      if (!(data125 === "complete" || data125 === "stream")) {
+                        const err339 = { instancePath: instancePath + "/routes/" + i11 + "/request/content/delivery", schemaPath: "#/properties/routes/items/properties/request/properties/content/properties/delivery/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.content.properties.delivery.enum } };
+                        if (vErrors === null) {
+                          vErrors = [err339];
+                        } else {
+                          vErrors.push(err339);
+                        }
+                        errors++;
+                      }
+                    }
+                  } else {
+                    const err340 = { instancePath: instancePath + "/routes/" + i11 + "/request/content", schemaPath: "#/properties/routes/items/properties/request/properties/content/type", keyword: "type", params: { type: "object" } };
                     if (vErrors === null) {
-                      vErrors = [err333];
+                      vErrors = [err340];
                     } else {
-                      vErrors.push(err333);
+                      vErrors.push(err340);
                     }
                     errors++;
                   }
-                  if (typeof data124 == "number" && isFinite(data124)) {
-                    if (data124 > 2073600 || isNaN(data124)) {
-                      const err334 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
-                      if (vErrors === null) {
-                        vErrors = [err334];
-                      } else {
-                        vErrors.push(err334);
-                      }
-                      errors++;
-                    }
-                    if (data124 < 1e-3 || isNaN(data124)) {
-                      const err335 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-                      if (vErrors === null) {
-                        vErrors = [err335];
-                      } else {
-                        vErrors.push(err335);
-                      }
-                      errors++;
-                    }
-                  }
-                  if (typeof data124 === "string") {
-                    if (!pattern6.test(data124)) {
-                      const err336 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
-                      if (vErrors === null) {
-                        vErrors = [err336];
-                      } else {
-                        vErrors.push(err336);
-                      }
-                      errors++;
-                    }
-                  }
                 }
-                if (data123.contentMinRate !== void 0) {
-                  let data125 = data123.contentMinRate;
-                  if (!(typeof data125 == "number" && (!(data125 % 1) && !isNaN(data125)) && isFinite(data125)) && typeof data125 !== "string") {
-                    const err337 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/contentMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/contentMinRate/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.contentMinRate.type } };
-                    if (vErrors === null) {
-                      vErrors = [err337];
-                    } else {
-                      vErrors.push(err337);
-                    }
-                    errors++;
-                  }
-                  if (typeof data125 == "number" && isFinite(data125)) {
-                    if (data125 > 1099511627776 || isNaN(data125)) {
-                      const err338 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/contentMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/contentMinRate/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
-                      if (vErrors === null) {
-                        vErrors = [err338];
-                      } else {
-                        vErrors.push(err338);
-                      }
-                      errors++;
-                    }
-                    if (data125 < 0 || isNaN(data125)) {
-                      const err339 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/contentMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/contentMinRate/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
-                      if (vErrors === null) {
-                        vErrors = [err339];
-                      } else {
-                        vErrors.push(err339);
-                      }
-                      errors++;
-                    }
-                  }
-                  if (typeof data125 === "string") {
-                    if (!pattern8.test(data125)) {
-                      const err340 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/contentMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/contentMinRate/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$" } };
-                      if (vErrors === null) {
-                        vErrors = [err340];
-                      } else {
-                        vErrors.push(err340);
-                      }
-                      errors++;
-                    }
-                  }
-                }
-                if (data123.write !== void 0) {
-                  let data126 = data123.write;
-                  if (!(typeof data126 == "number" && isFinite(data126)) && typeof data126 !== "string") {
-                    const err341 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.write.type } };
+                if (data110.trailers !== void 0) {
+                  let data126 = data110.trailers;
+                  if (typeof data126 !== "string") {
+                    const err341 = { instancePath: instancePath + "/routes/" + i11 + "/request/trailers", schemaPath: "#/properties/routes/items/properties/request/properties/trailers/type", keyword: "type", params: { type: "string" } };
                     if (vErrors === null) {
                       vErrors = [err341];
                     } else {
@@ -3866,42 +3869,44 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                     errors++;
                   }
-                  if (typeof data126 == "number" && isFinite(data126)) {
-                    if (data126 > 2073600 || isNaN(data126)) {
-                      const err342 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
-                      if (vErrors === null) {
-                        vErrors = [err342];
-                      } else {
-                        vErrors.push(err342);
-                      }
-                      errors++;
+                  if (!(data126 === "drop" || data126 === "reject")) {
+                    const err342 = { instancePath: instancePath + "/routes/" + i11 + "/request/trailers", schemaPath: "#/properties/routes/items/properties/request/properties/trailers/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.request.properties.trailers.enum } };
+                    if (vErrors === null) {
+                      vErrors = [err342];
+                    } else {
+                      vErrors.push(err342);
                     }
-                    if (data126 < 1e-3 || isNaN(data126)) {
-                      const err343 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-                      if (vErrors === null) {
-                        vErrors = [err343];
-                      } else {
-                        vErrors.push(err343);
-                      }
-                      errors++;
-                    }
-                  }
-                  if (typeof data126 === "string") {
-                    if (!pattern6.test(data126)) {
-                      const err344 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
-                      if (vErrors === null) {
-                        vErrors = [err344];
-                      } else {
-                        vErrors.push(err344);
-                      }
-                      errors++;
-                    }
+                    errors++;
                   }
                 }
-                if (data123.writeMinRate !== void 0) {
-                  let data127 = data123.writeMinRate;
-                  if (!(typeof data127 == "number" && (!(data127 % 1) && !isNaN(data127)) && isFinite(data127)) && typeof data127 !== "string") {
-                    const err345 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/writeMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/writeMinRate/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.writeMinRate.type } };
+              } else {
+                const err343 = { instancePath: instancePath + "/routes/" + i11 + "/request", schemaPath: "#/properties/routes/items/properties/request/type", keyword: "type", params: { type: "object" } };
+                if (vErrors === null) {
+                  vErrors = [err343];
+                } else {
+                  vErrors.push(err343);
+                }
+                errors++;
+              }
+            }
+            if (data92.timeouts !== void 0) {
+              let data127 = data92.timeouts;
+              if (data127 && typeof data127 == "object" && !Array.isArray(data127)) {
+                for (const key25 in data127) {
+                  if (!(key25 === "content" || key25 === "contentMinRate" || key25 === "write" || key25 === "writeMinRate" || key25 === "rateGrace" || key25 === "queue" || key25 === "worker")) {
+                    const err344 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts", schemaPath: "#/properties/routes/items/properties/timeouts/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key25 } };
+                    if (vErrors === null) {
+                      vErrors = [err344];
+                    } else {
+                      vErrors.push(err344);
+                    }
+                    errors++;
+                  }
+                }
+                if (data127.content !== void 0) {
+                  let data128 = data127.content;
+                  if (!(typeof data128 == "number" && isFinite(data128)) && typeof data128 !== "string") {
+                    const err345 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.content.type } };
                     if (vErrors === null) {
                       vErrors = [err345];
                     } else {
@@ -3909,9 +3914,9 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                     errors++;
                   }
-                  if (typeof data127 == "number" && isFinite(data127)) {
-                    if (data127 > 1099511627776 || isNaN(data127)) {
-                      const err346 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/writeMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/writeMinRate/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
+                  if (typeof data128 == "number" && isFinite(data128)) {
+                    if (data128 > 2073600 || isNaN(data128)) {
+                      const err346 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
                       if (vErrors === null) {
                         vErrors = [err346];
                       } else {
@@ -3919,8 +3924,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                       }
                       errors++;
                     }
-                    if (data127 < 0 || isNaN(data127)) {
-                      const err347 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/writeMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/writeMinRate/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+                    if (data128 < 1e-3 || isNaN(data128)) {
+                      const err347 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
                       if (vErrors === null) {
                         vErrors = [err347];
                       } else {
@@ -3929,9 +3934,9 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                       errors++;
                     }
                   }
-                  if (typeof data127 === "string") {
-                    if (!pattern8.test(data127)) {
-                      const err348 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/writeMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/writeMinRate/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$" } };
+                  if (typeof data128 === "string") {
+                    if (!pattern6.test(data128)) {
+                      const err348 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/content", schemaPath: "#/properties/routes/items/properties/timeouts/properties/content/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
                       if (vErrors === null) {
                         vErrors = [err348];
                       } else {
@@ -3941,10 +3946,10 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                   }
                 }
-                if (data123.rateGrace !== void 0) {
-                  let data128 = data123.rateGrace;
-                  if (!(typeof data128 == "number" && isFinite(data128)) && typeof data128 !== "string") {
-                    const err349 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/rateGrace", schemaPath: "#/properties/routes/items/properties/timeouts/properties/rateGrace/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.rateGrace.type } };
+                if (data127.contentMinRate !== void 0) {
+                  let data129 = data127.contentMinRate;
+                  if (!(typeof data129 == "number" && (!(data129 % 1) && !isNaN(data129)) && isFinite(data129)) && typeof data129 !== "string") {
+                    const err349 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/contentMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/contentMinRate/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.contentMinRate.type } };
                     if (vErrors === null) {
                       vErrors = [err349];
                     } else {
@@ -3952,9 +3957,9 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                     errors++;
                   }
-                  if (typeof data128 == "number" && isFinite(data128)) {
-                    if (data128 > 2073600 || isNaN(data128)) {
-                      const err350 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/rateGrace", schemaPath: "#/properties/routes/items/properties/timeouts/properties/rateGrace/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                  if (typeof data129 == "number" && isFinite(data129)) {
+                    if (data129 > 1099511627776 || isNaN(data129)) {
+                      const err350 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/contentMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/contentMinRate/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
                       if (vErrors === null) {
                         vErrors = [err350];
                       } else {
@@ -3962,8 +3967,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                       }
                       errors++;
                     }
-                    if (data128 < 1e-3 || isNaN(data128)) {
-                      const err351 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/rateGrace", schemaPath: "#/properties/routes/items/properties/timeouts/properties/rateGrace/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+                    if (data129 < 0 || isNaN(data129)) {
+                      const err351 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/contentMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/contentMinRate/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
                       if (vErrors === null) {
                         vErrors = [err351];
                       } else {
@@ -3972,9 +3977,9 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                       errors++;
                     }
                   }
-                  if (typeof data128 === "string") {
-                    if (!pattern6.test(data128)) {
-                      const err352 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/rateGrace", schemaPath: "#/properties/routes/items/properties/timeouts/properties/rateGrace/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                  if (typeof data129 === "string") {
+                    if (!pattern8.test(data129)) {
+                      const err352 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/contentMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/contentMinRate/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$" } };
                       if (vErrors === null) {
                         vErrors = [err352];
                       } else {
@@ -3984,10 +3989,10 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                   }
                 }
-                if (data123.queue !== void 0) {
-                  let data129 = data123.queue;
-                  if (!(typeof data129 == "number" && isFinite(data129)) && typeof data129 !== "string") {
-                    const err353 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.queue.type } };
+                if (data127.write !== void 0) {
+                  let data130 = data127.write;
+                  if (!(typeof data130 == "number" && isFinite(data130)) && typeof data130 !== "string") {
+                    const err353 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.write.type } };
                     if (vErrors === null) {
                       vErrors = [err353];
                     } else {
@@ -3995,9 +4000,9 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                     errors++;
                   }
-                  if (typeof data129 == "number" && isFinite(data129)) {
-                    if (data129 > 2073600 || isNaN(data129)) {
-                      const err354 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                  if (typeof data130 == "number" && isFinite(data130)) {
+                    if (data130 > 2073600 || isNaN(data130)) {
+                      const err354 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
                       if (vErrors === null) {
                         vErrors = [err354];
                       } else {
@@ -4005,8 +4010,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                       }
                       errors++;
                     }
-                    if (data129 < 1e-3 || isNaN(data129)) {
-                      const err355 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+                    if (data130 < 1e-3 || isNaN(data130)) {
+                      const err355 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
                       if (vErrors === null) {
                         vErrors = [err355];
                       } else {
@@ -4015,9 +4020,9 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                       errors++;
                     }
                   }
-                  if (typeof data129 === "string") {
-                    if (!pattern6.test(data129)) {
-                      const err356 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                  if (typeof data130 === "string") {
+                    if (!pattern6.test(data130)) {
+                      const err356 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/write", schemaPath: "#/properties/routes/items/properties/timeouts/properties/write/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
                       if (vErrors === null) {
                         vErrors = [err356];
                       } else {
@@ -4027,10 +4032,10 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                   }
                 }
-                if (data123.worker !== void 0) {
-                  let data130 = data123.worker;
-                  if (!(typeof data130 == "number" && isFinite(data130)) && typeof data130 !== "string") {
-                    const err357 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.worker.type } };
+                if (data127.writeMinRate !== void 0) {
+                  let data131 = data127.writeMinRate;
+                  if (!(typeof data131 == "number" && (!(data131 % 1) && !isNaN(data131)) && isFinite(data131)) && typeof data131 !== "string") {
+                    const err357 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/writeMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/writeMinRate/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.writeMinRate.type } };
                     if (vErrors === null) {
                       vErrors = [err357];
                     } else {
@@ -4038,9 +4043,9 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                     errors++;
                   }
-                  if (typeof data130 == "number" && isFinite(data130)) {
-                    if (data130 > 2073600 || isNaN(data130)) {
-                      const err358 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                  if (typeof data131 == "number" && isFinite(data131)) {
+                    if (data131 > 1099511627776 || isNaN(data131)) {
+                      const err358 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/writeMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/writeMinRate/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
                       if (vErrors === null) {
                         vErrors = [err358];
                       } else {
@@ -4048,8 +4053,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                       }
                       errors++;
                     }
-                    if (data130 < 0 || isNaN(data130)) {
-                      const err359 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+                    if (data131 < 0 || isNaN(data131)) {
+                      const err359 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/writeMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/writeMinRate/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
                       if (vErrors === null) {
                         vErrors = [err359];
                       } else {
@@ -4058,9 +4063,9 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                       errors++;
                     }
                   }
-                  if (typeof data130 === "string") {
-                    if (!pattern6.test(data130)) {
-                      const err360 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                  if (typeof data131 === "string") {
+                    if (!pattern8.test(data131)) {
+                      const err360 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/writeMinRate", schemaPath: "#/properties/routes/items/properties/timeouts/properties/writeMinRate/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)/s$" } };
                       if (vErrors === null) {
                         vErrors = [err360];
                       } else {
@@ -4070,44 +4075,40 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                   }
                 }
-              } else {
-                const err361 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts", schemaPath: "#/properties/routes/items/properties/timeouts/type", keyword: "type", params: { type: "object" } };
-                if (vErrors === null) {
-                  vErrors = [err361];
-                } else {
-                  vErrors.push(err361);
-                }
-                errors++;
-              }
-            }
-            if (data88.keepAlive !== void 0) {
-              let data131 = data88.keepAlive;
-              if (data131 && typeof data131 == "object" && !Array.isArray(data131)) {
-                for (const key24 in data131) {
-                  if (!(key24 === "idle" || key24 === "maxRequests" || key24 === "maxAge")) {
-                    const err362 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive", schemaPath: "#/properties/routes/items/properties/keepAlive/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key24 } };
-                    if (vErrors === null) {
-                      vErrors = [err362];
-                    } else {
-                      vErrors.push(err362);
-                    }
-                    errors++;
-                  }
-                }
-                if (data131.idle !== void 0) {
-                  let data132 = data131.idle;
+                if (data127.rateGrace !== void 0) {
+                  let data132 = data127.rateGrace;
                   if (!(typeof data132 == "number" && isFinite(data132)) && typeof data132 !== "string") {
-                    const err363 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.keepAlive.properties.idle.type } };
+                    const err361 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/rateGrace", schemaPath: "#/properties/routes/items/properties/timeouts/properties/rateGrace/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.rateGrace.type } };
                     if (vErrors === null) {
-                      vErrors = [err363];
+                      vErrors = [err361];
                     } else {
-                      vErrors.push(err363);
+                      vErrors.push(err361);
                     }
                     errors++;
                   }
                   if (typeof data132 == "number" && isFinite(data132)) {
                     if (data132 > 2073600 || isNaN(data132)) {
-                      const err364 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                      const err362 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/rateGrace", schemaPath: "#/properties/routes/items/properties/timeouts/properties/rateGrace/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                      if (vErrors === null) {
+                        vErrors = [err362];
+                      } else {
+                        vErrors.push(err362);
+                      }
+                      errors++;
+                    }
+                    if (data132 < 1e-3 || isNaN(data132)) {
+                      const err363 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/rateGrace", schemaPath: "#/properties/routes/items/properties/timeouts/properties/rateGrace/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+                      if (vErrors === null) {
+                        vErrors = [err363];
+                      } else {
+                        vErrors.push(err363);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (typeof data132 === "string") {
+                    if (!pattern6.test(data132)) {
+                      const err364 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/rateGrace", schemaPath: "#/properties/routes/items/properties/timeouts/properties/rateGrace/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
                       if (vErrors === null) {
                         vErrors = [err364];
                       } else {
@@ -4115,19 +4116,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                       }
                       errors++;
                     }
-                    if (data132 < 1e-3 || isNaN(data132)) {
-                      const err365 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
-                      if (vErrors === null) {
-                        vErrors = [err365];
-                      } else {
-                        vErrors.push(err365);
-                      }
-                      errors++;
-                    }
                   }
-                  if (typeof data132 === "string") {
-                    if (!pattern6.test(data132)) {
-                      const err366 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                }
+                if (data127.queue !== void 0) {
+                  let data133 = data127.queue;
+                  if (!(typeof data133 == "number" && isFinite(data133)) && typeof data133 !== "string") {
+                    const err365 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.queue.type } };
+                    if (vErrors === null) {
+                      vErrors = [err365];
+                    } else {
+                      vErrors.push(err365);
+                    }
+                    errors++;
+                  }
+                  if (typeof data133 == "number" && isFinite(data133)) {
+                    if (data133 > 2073600 || isNaN(data133)) {
+                      const err366 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
                       if (vErrors === null) {
                         vErrors = [err366];
                       } else {
@@ -4135,22 +4139,19 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                       }
                       errors++;
                     }
-                  }
-                }
-                if (data131.maxRequests !== void 0) {
-                  let data133 = data131.maxRequests;
-                  if (!(typeof data133 == "number" && (!(data133 % 1) && !isNaN(data133)) && isFinite(data133))) {
-                    const err367 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxRequests", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxRequests/type", keyword: "type", params: { type: "integer" } };
-                    if (vErrors === null) {
-                      vErrors = [err367];
-                    } else {
-                      vErrors.push(err367);
+                    if (data133 < 1e-3 || isNaN(data133)) {
+                      const err367 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+                      if (vErrors === null) {
+                        vErrors = [err367];
+                      } else {
+                        vErrors.push(err367);
+                      }
+                      errors++;
                     }
-                    errors++;
                   }
-                  if (typeof data133 == "number" && isFinite(data133)) {
-                    if (data133 > 1e9 || isNaN(data133)) {
-                      const err368 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxRequests", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxRequests/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+                  if (typeof data133 === "string") {
+                    if (!pattern6.test(data133)) {
+                      const err368 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/queue", schemaPath: "#/properties/routes/items/properties/timeouts/properties/queue/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
                       if (vErrors === null) {
                         vErrors = [err368];
                       } else {
@@ -4158,31 +4159,31 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                       }
                       errors++;
                     }
-                    if (data133 < 1 || isNaN(data133)) {
-                      const err369 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxRequests", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxRequests/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                      if (vErrors === null) {
-                        vErrors = [err369];
-                      } else {
-                        vErrors.push(err369);
-                      }
-                      errors++;
-                    }
                   }
                 }
-                if (data131.maxAge !== void 0) {
-                  let data134 = data131.maxAge;
+                if (data127.worker !== void 0) {
+                  let data134 = data127.worker;
                   if (!(typeof data134 == "number" && isFinite(data134)) && typeof data134 !== "string") {
-                    const err370 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxAge", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxAge/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.keepAlive.properties.maxAge.type } };
+                    const err369 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.timeouts.properties.worker.type } };
                     if (vErrors === null) {
-                      vErrors = [err370];
+                      vErrors = [err369];
                     } else {
-                      vErrors.push(err370);
+                      vErrors.push(err369);
                     }
                     errors++;
                   }
                   if (typeof data134 == "number" && isFinite(data134)) {
                     if (data134 > 2073600 || isNaN(data134)) {
-                      const err371 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxAge", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxAge/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                      const err370 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                      if (vErrors === null) {
+                        vErrors = [err370];
+                      } else {
+                        vErrors.push(err370);
+                      }
+                      errors++;
+                    }
+                    if (data134 < 0 || isNaN(data134)) {
+                      const err371 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
                       if (vErrors === null) {
                         vErrors = [err371];
                       } else {
@@ -4190,8 +4191,10 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                       }
                       errors++;
                     }
-                    if (data134 < 1e-3 || isNaN(data134)) {
-                      const err372 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxAge", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxAge/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+                  }
+                  if (typeof data134 === "string") {
+                    if (!pattern6.test(data134)) {
+                      const err372 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts/worker", schemaPath: "#/properties/routes/items/properties/timeouts/properties/worker/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
                       if (vErrors === null) {
                         vErrors = [err372];
                       } else {
@@ -4200,34 +4203,35 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                       errors++;
                     }
                   }
-                  if (typeof data134 === "string") {
-                    if (!pattern6.test(data134)) {
-                      const err373 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxAge", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxAge/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
-                      if (vErrors === null) {
-                        vErrors = [err373];
-                      } else {
-                        vErrors.push(err373);
-                      }
-                      errors++;
-                    }
-                  }
                 }
               } else {
-                const err374 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive", schemaPath: "#/properties/routes/items/properties/keepAlive/type", keyword: "type", params: { type: "object" } };
+                const err373 = { instancePath: instancePath + "/routes/" + i11 + "/timeouts", schemaPath: "#/properties/routes/items/properties/timeouts/type", keyword: "type", params: { type: "object" } };
                 if (vErrors === null) {
-                  vErrors = [err374];
+                  vErrors = [err373];
                 } else {
-                  vErrors.push(err374);
+                  vErrors.push(err373);
                 }
                 errors++;
               }
             }
-            if (data88.clients !== void 0) {
-              let data135 = data88.clients;
+            if (data92.keepAlive !== void 0) {
+              let data135 = data92.keepAlive;
               if (data135 && typeof data135 == "object" && !Array.isArray(data135)) {
-                for (const key25 in data135) {
-                  if (!(key25 === "allow" || key25 === "deny")) {
-                    const err375 = { instancePath: instancePath + "/routes/" + i11 + "/clients", schemaPath: "#/properties/routes/items/properties/clients/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key25 } };
+                for (const key26 in data135) {
+                  if (!(key26 === "idle" || key26 === "maxRequests" || key26 === "maxAge")) {
+                    const err374 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive", schemaPath: "#/properties/routes/items/properties/keepAlive/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key26 } };
+                    if (vErrors === null) {
+                      vErrors = [err374];
+                    } else {
+                      vErrors.push(err374);
+                    }
+                    errors++;
+                  }
+                }
+                if (data135.idle !== void 0) {
+                  let data136 = data135.idle;
+                  if (!(typeof data136 == "number" && isFinite(data136)) && typeof data136 !== "string") {
+                    const err375 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.keepAlive.properties.idle.type } };
                     if (vErrors === null) {
                       vErrors = [err375];
                     } else {
@@ -4235,12 +4239,9 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                     errors++;
                   }
-                }
-                if (data135.allow !== void 0) {
-                  let data136 = data135.allow;
-                  if (Array.isArray(data136)) {
-                    if (data136.length > 1e5) {
-                      const err376 = { instancePath: instancePath + "/routes/" + i11 + "/clients/allow", schemaPath: "#/properties/routes/items/properties/clients/properties/allow/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
+                  if (typeof data136 == "number" && isFinite(data136)) {
+                    if (data136 > 2073600 || isNaN(data136)) {
+                      const err376 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
                       if (vErrors === null) {
                         vErrors = [err376];
                       } else {
@@ -4248,67 +4249,51 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                       }
                       errors++;
                     }
-                    const len10 = data136.length;
-                    for (let i18 = 0; i18 < len10; i18++) {
-                      let data137 = data136[i18];
-                      if (typeof data137 === "string") {
-                        if (func3(data137) > 64) {
-                          const err377 = { instancePath: instancePath + "/routes/" + i11 + "/clients/allow/" + i18, schemaPath: "#/properties/routes/items/properties/clients/properties/allow/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
-                          if (vErrors === null) {
-                            vErrors = [err377];
-                          } else {
-                            vErrors.push(err377);
-                          }
-                          errors++;
-                        }
+                    if (data136 < 1e-3 || isNaN(data136)) {
+                      const err377 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+                      if (vErrors === null) {
+                        vErrors = [err377];
                       } else {
-                        const err378 = { instancePath: instancePath + "/routes/" + i11 + "/clients/allow/" + i18, schemaPath: "#/properties/routes/items/properties/clients/properties/allow/items/type", keyword: "type", params: { type: "string" } };
-                        if (vErrors === null) {
-                          vErrors = [err378];
-                        } else {
-                          vErrors.push(err378);
-                        }
-                        errors++;
+                        vErrors.push(err377);
                       }
+                      errors++;
                     }
-                    let i19 = data136.length;
-                    let j8;
-                    if (i19 > 1) {
-                      const indices8 = {};
-                      for (; i19--; ) {
-                        let item8 = data136[i19];
-                        if (typeof item8 !== "string") {
-                          continue;
-                        }
-                        if (typeof indices8[item8] == "number") {
-                          j8 = indices8[item8];
-                          const err379 = { instancePath: instancePath + "/routes/" + i11 + "/clients/allow", schemaPath: "#/properties/routes/items/properties/clients/properties/allow/uniqueItems", keyword: "uniqueItems", params: { i: i19, j: j8 } };
-                          if (vErrors === null) {
-                            vErrors = [err379];
-                          } else {
-                            vErrors.push(err379);
-                          }
-                          errors++;
-                          break;
-                        }
-                        indices8[item8] = i19;
+                  }
+                  if (typeof data136 === "string") {
+                    if (!pattern6.test(data136)) {
+                      const err378 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/idle", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/idle/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                      if (vErrors === null) {
+                        vErrors = [err378];
+                      } else {
+                        vErrors.push(err378);
                       }
+                      errors++;
                     }
-                  } else {
-                    const err380 = { instancePath: instancePath + "/routes/" + i11 + "/clients/allow", schemaPath: "#/properties/routes/items/properties/clients/properties/allow/type", keyword: "type", params: { type: "array" } };
+                  }
+                }
+                if (data135.maxRequests !== void 0) {
+                  let data137 = data135.maxRequests;
+                  if (!(typeof data137 == "number" && (!(data137 % 1) && !isNaN(data137)) && isFinite(data137))) {
+                    const err379 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxRequests", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxRequests/type", keyword: "type", params: { type: "integer" } };
                     if (vErrors === null) {
-                      vErrors = [err380];
+                      vErrors = [err379];
                     } else {
-                      vErrors.push(err380);
+                      vErrors.push(err379);
                     }
                     errors++;
                   }
-                }
-                if (data135.deny !== void 0) {
-                  let data138 = data135.deny;
-                  if (Array.isArray(data138)) {
-                    if (data138.length > 1e5) {
-                      const err381 = { instancePath: instancePath + "/routes/" + i11 + "/clients/deny", schemaPath: "#/properties/routes/items/properties/clients/properties/deny/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
+                  if (typeof data137 == "number" && isFinite(data137)) {
+                    if (data137 > 1e9 || isNaN(data137)) {
+                      const err380 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxRequests", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxRequests/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+                      if (vErrors === null) {
+                        vErrors = [err380];
+                      } else {
+                        vErrors.push(err380);
+                      }
+                      errors++;
+                    }
+                    if (data137 < 1 || isNaN(data137)) {
+                      const err381 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxRequests", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxRequests/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
                       if (vErrors === null) {
                         vErrors = [err381];
                       } else {
@@ -4316,64 +4301,53 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                       }
                       errors++;
                     }
-                    const len11 = data138.length;
-                    for (let i20 = 0; i20 < len11; i20++) {
-                      let data139 = data138[i20];
-                      if (typeof data139 === "string") {
-                        if (func3(data139) > 64) {
-                          const err382 = { instancePath: instancePath + "/routes/" + i11 + "/clients/deny/" + i20, schemaPath: "#/properties/routes/items/properties/clients/properties/deny/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
-                          if (vErrors === null) {
-                            vErrors = [err382];
-                          } else {
-                            vErrors.push(err382);
-                          }
-                          errors++;
-                        }
-                      } else {
-                        const err383 = { instancePath: instancePath + "/routes/" + i11 + "/clients/deny/" + i20, schemaPath: "#/properties/routes/items/properties/clients/properties/deny/items/type", keyword: "type", params: { type: "string" } };
-                        if (vErrors === null) {
-                          vErrors = [err383];
-                        } else {
-                          vErrors.push(err383);
-                        }
-                        errors++;
-                      }
-                    }
-                    let i21 = data138.length;
-                    let j9;
-                    if (i21 > 1) {
-                      const indices9 = {};
-                      for (; i21--; ) {
-                        let item9 = data138[i21];
-                        if (typeof item9 !== "string") {
-                          continue;
-                        }
-                        if (typeof indices9[item9] == "number") {
-                          j9 = indices9[item9];
-                          const err384 = { instancePath: instancePath + "/routes/" + i11 + "/clients/deny", schemaPath: "#/properties/routes/items/properties/clients/properties/deny/uniqueItems", keyword: "uniqueItems", params: { i: i21, j: j9 } };
-                          if (vErrors === null) {
-                            vErrors = [err384];
-                          } else {
-                            vErrors.push(err384);
-                          }
-                          errors++;
-                          break;
-                        }
-                        indices9[item9] = i21;
-                      }
-                    }
-                  } else {
-                    const err385 = { instancePath: instancePath + "/routes/" + i11 + "/clients/deny", schemaPath: "#/properties/routes/items/properties/clients/properties/deny/type", keyword: "type", params: { type: "array" } };
+                  }
+                }
+                if (data135.maxAge !== void 0) {
+                  let data138 = data135.maxAge;
+                  if (!(typeof data138 == "number" && isFinite(data138)) && typeof data138 !== "string") {
+                    const err382 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxAge", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxAge/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.keepAlive.properties.maxAge.type } };
                     if (vErrors === null) {
-                      vErrors = [err385];
+                      vErrors = [err382];
                     } else {
-                      vErrors.push(err385);
+                      vErrors.push(err382);
                     }
                     errors++;
                   }
+                  if (typeof data138 == "number" && isFinite(data138)) {
+                    if (data138 > 2073600 || isNaN(data138)) {
+                      const err383 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxAge", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxAge/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                      if (vErrors === null) {
+                        vErrors = [err383];
+                      } else {
+                        vErrors.push(err383);
+                      }
+                      errors++;
+                    }
+                    if (data138 < 1e-3 || isNaN(data138)) {
+                      const err384 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxAge", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxAge/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e-3 } };
+                      if (vErrors === null) {
+                        vErrors = [err384];
+                      } else {
+                        vErrors.push(err384);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (typeof data138 === "string") {
+                    if (!pattern6.test(data138)) {
+                      const err385 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive/maxAge", schemaPath: "#/properties/routes/items/properties/keepAlive/properties/maxAge/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                      if (vErrors === null) {
+                        vErrors = [err385];
+                      } else {
+                        vErrors.push(err385);
+                      }
+                      errors++;
+                    }
+                  }
                 }
               } else {
-                const err386 = { instancePath: instancePath + "/routes/" + i11 + "/clients", schemaPath: "#/properties/routes/items/properties/clients/type", keyword: "type", params: { type: "object" } };
+                const err386 = { instancePath: instancePath + "/routes/" + i11 + "/keepAlive", schemaPath: "#/properties/routes/items/properties/keepAlive/type", keyword: "type", params: { type: "object" } };
                 if (vErrors === null) {
                   vErrors = [err386];
                 } else {
@@ -4382,24 +4356,25 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                 errors++;
               }
             }
-            if (data88.rateLimits !== void 0) {
-              let data140 = data88.rateLimits;
-              if (Array.isArray(data140)) {
-                if (data140.length > 16) {
-                  const err387 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits", schemaPath: "#/properties/routes/items/properties/rateLimits/maxItems", keyword: "maxItems", params: { limit: 16 } };
-                  if (vErrors === null) {
-                    vErrors = [err387];
-                  } else {
-                    vErrors.push(err387);
+            if (data92.clients !== void 0) {
+              let data139 = data92.clients;
+              if (data139 && typeof data139 == "object" && !Array.isArray(data139)) {
+                for (const key27 in data139) {
+                  if (!(key27 === "allow" || key27 === "deny")) {
+                    const err387 = { instancePath: instancePath + "/routes/" + i11 + "/clients", schemaPath: "#/properties/routes/items/properties/clients/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key27 } };
+                    if (vErrors === null) {
+                      vErrors = [err387];
+                    } else {
+                      vErrors.push(err387);
+                    }
+                    errors++;
                   }
-                  errors++;
                 }
-                const len12 = data140.length;
-                for (let i22 = 0; i22 < len12; i22++) {
-                  let data141 = data140[i22];
-                  if (data141 && typeof data141 == "object" && !Array.isArray(data141)) {
-                    if (data141.name === void 0) {
-                      const err388 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22, schemaPath: "#/properties/routes/items/properties/rateLimits/items/required", keyword: "required", params: { missingProperty: "name" } };
+                if (data139.allow !== void 0) {
+                  let data140 = data139.allow;
+                  if (Array.isArray(data140)) {
+                    if (data140.length > 1e5) {
+                      const err388 = { instancePath: instancePath + "/routes/" + i11 + "/clients/allow", schemaPath: "#/properties/routes/items/properties/clients/properties/allow/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
                       if (vErrors === null) {
                         vErrors = [err388];
                       } else {
@@ -4407,163 +4382,199 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                       }
                       errors++;
                     }
-                    if (data141.requests === void 0) {
-                      const err389 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22, schemaPath: "#/properties/routes/items/properties/rateLimits/items/required", keyword: "required", params: { missingProperty: "requests" } };
-                      if (vErrors === null) {
-                        vErrors = [err389];
-                      } else {
-                        vErrors.push(err389);
-                      }
-                      errors++;
-                    }
-                    if (data141.per === void 0) {
-                      const err390 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22, schemaPath: "#/properties/routes/items/properties/rateLimits/items/required", keyword: "required", params: { missingProperty: "per" } };
-                      if (vErrors === null) {
-                        vErrors = [err390];
-                      } else {
-                        vErrors.push(err390);
-                      }
-                      errors++;
-                    }
-                    for (const key26 in data141) {
-                      if (!(key26 === "name" || key26 === "key" || key26 === "requests" || key26 === "per" || key26 === "burst" || key26 === "block" || key26 === "cost" || key26 === "accuracy")) {
-                        const err391 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22, schemaPath: "#/properties/routes/items/properties/rateLimits/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key26 } };
-                        if (vErrors === null) {
-                          vErrors = [err391];
-                        } else {
-                          vErrors.push(err391);
-                        }
-                        errors++;
-                      }
-                    }
-                    if (data141.name !== void 0) {
-                      let data142 = data141.name;
-                      if (typeof data142 === "string") {
-                        if (func3(data142) > 64) {
-                          const err392 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/name", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 64 } };
+                    const len10 = data140.length;
+                    for (let i18 = 0; i18 < len10; i18++) {
+                      let data141 = data140[i18];
+                      if (typeof data141 === "string") {
+                        if (func3(data141) > 64) {
+                          const err389 = { instancePath: instancePath + "/routes/" + i11 + "/clients/allow/" + i18, schemaPath: "#/properties/routes/items/properties/clients/properties/allow/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
                           if (vErrors === null) {
-                            vErrors = [err392];
+                            vErrors = [err389];
                           } else {
-                            vErrors.push(err392);
-                          }
-                          errors++;
-                        }
-                        if (!pattern17.test(data142)) {
-                          const err393 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/name", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/name/pattern", keyword: "pattern", params: { pattern: "^[a-z0-9-]{1,64}$" } };
-                          if (vErrors === null) {
-                            vErrors = [err393];
-                          } else {
-                            vErrors.push(err393);
+                            vErrors.push(err389);
                           }
                           errors++;
                         }
                       } else {
-                        const err394 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/name", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/name/type", keyword: "type", params: { type: "string" } };
+                        const err390 = { instancePath: instancePath + "/routes/" + i11 + "/clients/allow/" + i18, schemaPath: "#/properties/routes/items/properties/clients/properties/allow/items/type", keyword: "type", params: { type: "string" } };
                         if (vErrors === null) {
-                          vErrors = [err394];
+                          vErrors = [err390];
                         } else {
-                          vErrors.push(err394);
+                          vErrors.push(err390);
                         }
                         errors++;
                       }
                     }
-                    if (data141.key !== void 0) {
-                      let data143 = data141.key;
+                    let i19 = data140.length;
+                    let j8;
+                    if (i19 > 1) {
+                      const indices8 = {};
+                      for (; i19--; ) {
+                        let item8 = data140[i19];
+                        if (typeof item8 !== "string") {
+                          continue;
+                        }
+                        if (typeof indices8[item8] == "number") {
+                          j8 = indices8[item8];
+                          const err391 = { instancePath: instancePath + "/routes/" + i11 + "/clients/allow", schemaPath: "#/properties/routes/items/properties/clients/properties/allow/uniqueItems", keyword: "uniqueItems", params: { i: i19, j: j8 } };
+                          if (vErrors === null) {
+                            vErrors = [err391];
+                          } else {
+                            vErrors.push(err391);
+                          }
+                          errors++;
+                          break;
+                        }
+                        indices8[item8] = i19;
+                      }
+                    }
+                  } else {
+                    const err392 = { instancePath: instancePath + "/routes/" + i11 + "/clients/allow", schemaPath: "#/properties/routes/items/properties/clients/properties/allow/type", keyword: "type", params: { type: "array" } };
+                    if (vErrors === null) {
+                      vErrors = [err392];
+                    } else {
+                      vErrors.push(err392);
+                    }
+                    errors++;
+                  }
+                }
+                if (data139.deny !== void 0) {
+                  let data142 = data139.deny;
+                  if (Array.isArray(data142)) {
+                    if (data142.length > 1e5) {
+                      const err393 = { instancePath: instancePath + "/routes/" + i11 + "/clients/deny", schemaPath: "#/properties/routes/items/properties/clients/properties/deny/maxItems", keyword: "maxItems", params: { limit: 1e5 } };
+                      if (vErrors === null) {
+                        vErrors = [err393];
+                      } else {
+                        vErrors.push(err393);
+                      }
+                      errors++;
+                    }
+                    const len11 = data142.length;
+                    for (let i20 = 0; i20 < len11; i20++) {
+                      let data143 = data142[i20];
                       if (typeof data143 === "string") {
-                        if (func3(data143) > 80) {
-                          const err395 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/key", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/key/maxLength", keyword: "maxLength", params: { limit: 80 } };
+                        if (func3(data143) > 64) {
+                          const err394 = { instancePath: instancePath + "/routes/" + i11 + "/clients/deny/" + i20, schemaPath: "#/properties/routes/items/properties/clients/properties/deny/items/maxLength", keyword: "maxLength", params: { limit: 64 } };
                           if (vErrors === null) {
-                            vErrors = [err395];
+                            vErrors = [err394];
                           } else {
-                            vErrors.push(err395);
+                            vErrors.push(err394);
                           }
                           errors++;
                         }
-                        if (!pattern18.test(data143)) {
-                          const err396 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/key", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/key/pattern", keyword: "pattern", params: { pattern: "^(client|route|header:[A-Za-z0-9-]{1,64})$" } };
+                      } else {
+                        const err395 = { instancePath: instancePath + "/routes/" + i11 + "/clients/deny/" + i20, schemaPath: "#/properties/routes/items/properties/clients/properties/deny/items/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err395];
+                        } else {
+                          vErrors.push(err395);
+                        }
+                        errors++;
+                      }
+                    }
+                    let i21 = data142.length;
+                    let j9;
+                    if (i21 > 1) {
+                      const indices9 = {};
+                      for (; i21--; ) {
+                        let item9 = data142[i21];
+                        if (typeof item9 !== "string") {
+                          continue;
+                        }
+                        if (typeof indices9[item9] == "number") {
+                          j9 = indices9[item9];
+                          const err396 = { instancePath: instancePath + "/routes/" + i11 + "/clients/deny", schemaPath: "#/properties/routes/items/properties/clients/properties/deny/uniqueItems", keyword: "uniqueItems", params: { i: i21, j: j9 } };
                           if (vErrors === null) {
                             vErrors = [err396];
                           } else {
                             vErrors.push(err396);
                           }
                           errors++;
+                          break;
                         }
+                        indices9[item9] = i21;
+                      }
+                    }
+                  } else {
+                    const err397 = { instancePath: instancePath + "/routes/" + i11 + "/clients/deny", schemaPath: "#/properties/routes/items/properties/clients/properties/deny/type", keyword: "type", params: { type: "array" } };
+                    if (vErrors === null) {
+                      vErrors = [err397];
+                    } else {
+                      vErrors.push(err397);
+                    }
+                    errors++;
+                  }
+                }
+              } else {
+                const err398 = { instancePath: instancePath + "/routes/" + i11 + "/clients", schemaPath: "#/properties/routes/items/properties/clients/type", keyword: "type", params: { type: "object" } };
+                if (vErrors === null) {
+                  vErrors = [err398];
+                } else {
+                  vErrors.push(err398);
+                }
+                errors++;
+              }
+            }
+            if (data92.rateLimits !== void 0) {
+              let data144 = data92.rateLimits;
+              if (Array.isArray(data144)) {
+                if (data144.length > 16) {
+                  const err399 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits", schemaPath: "#/properties/routes/items/properties/rateLimits/maxItems", keyword: "maxItems", params: { limit: 16 } };
+                  if (vErrors === null) {
+                    vErrors = [err399];
+                  } else {
+                    vErrors.push(err399);
+                  }
+                  errors++;
+                }
+                const len12 = data144.length;
+                for (let i22 = 0; i22 < len12; i22++) {
+                  let data145 = data144[i22];
+                  if (data145 && typeof data145 == "object" && !Array.isArray(data145)) {
+                    if (data145.name === void 0) {
+                      const err400 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22, schemaPath: "#/properties/routes/items/properties/rateLimits/items/required", keyword: "required", params: { missingProperty: "name" } };
+                      if (vErrors === null) {
+                        vErrors = [err400];
                       } else {
-                        const err397 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/key", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/key/type", keyword: "type", params: { type: "string" } };
+                        vErrors.push(err400);
+                      }
+                      errors++;
+                    }
+                    if (data145.requests === void 0) {
+                      const err401 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22, schemaPath: "#/properties/routes/items/properties/rateLimits/items/required", keyword: "required", params: { missingProperty: "requests" } };
+                      if (vErrors === null) {
+                        vErrors = [err401];
+                      } else {
+                        vErrors.push(err401);
+                      }
+                      errors++;
+                    }
+                    if (data145.per === void 0) {
+                      const err402 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22, schemaPath: "#/properties/routes/items/properties/rateLimits/items/required", keyword: "required", params: { missingProperty: "per" } };
+                      if (vErrors === null) {
+                        vErrors = [err402];
+                      } else {
+                        vErrors.push(err402);
+                      }
+                      errors++;
+                    }
+                    for (const key28 in data145) {
+                      if (!(key28 === "name" || key28 === "key" || key28 === "requests" || key28 === "per" || key28 === "burst" || key28 === "block" || key28 === "cost" || key28 === "accuracy")) {
+                        const err403 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22, schemaPath: "#/properties/routes/items/properties/rateLimits/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key28 } };
                         if (vErrors === null) {
-                          vErrors = [err397];
+                          vErrors = [err403];
                         } else {
-                          vErrors.push(err397);
+                          vErrors.push(err403);
                         }
                         errors++;
                       }
                     }
-                    if (data141.requests !== void 0) {
-                      let data144 = data141.requests;
-                      if (!(typeof data144 == "number" && (!(data144 % 1) && !isNaN(data144)) && isFinite(data144))) {
-                        const err398 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/requests", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/requests/type", keyword: "type", params: { type: "integer" } };
-                        if (vErrors === null) {
-                          vErrors = [err398];
-                        } else {
-                          vErrors.push(err398);
-                        }
-                        errors++;
-                      }
-                      if (typeof data144 == "number" && isFinite(data144)) {
-                        if (data144 > 1e9 || isNaN(data144)) {
-                          const err399 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/requests", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/requests/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
-                          if (vErrors === null) {
-                            vErrors = [err399];
-                          } else {
-                            vErrors.push(err399);
-                          }
-                          errors++;
-                        }
-                        if (data144 < 1 || isNaN(data144)) {
-                          const err400 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/requests", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/requests/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                          if (vErrors === null) {
-                            vErrors = [err400];
-                          } else {
-                            vErrors.push(err400);
-                          }
-                          errors++;
-                        }
-                      }
-                    }
-                    if (data141.per !== void 0) {
-                      let data145 = data141.per;
-                      if (!(typeof data145 == "number" && isFinite(data145)) && typeof data145 !== "string") {
-                        const err401 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/per", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/per/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.rateLimits.items.properties.per.type } };
-                        if (vErrors === null) {
-                          vErrors = [err401];
-                        } else {
-                          vErrors.push(err401);
-                        }
-                        errors++;
-                      }
-                      if (typeof data145 == "number" && isFinite(data145)) {
-                        if (data145 > 2073600 || isNaN(data145)) {
-                          const err402 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/per", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/per/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
-                          if (vErrors === null) {
-                            vErrors = [err402];
-                          } else {
-                            vErrors.push(err402);
-                          }
-                          errors++;
-                        }
-                        if (data145 < 1 || isNaN(data145)) {
-                          const err403 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/per", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/per/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                          if (vErrors === null) {
-                            vErrors = [err403];
-                          } else {
-                            vErrors.push(err403);
-                          }
-                          errors++;
-                        }
-                      }
-                      if (typeof data145 === "string") {
-                        if (!pattern6.test(data145)) {
-                          const err404 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/per", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/per/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                    if (data145.name !== void 0) {
+                      let data146 = data145.name;
+                      if (typeof data146 === "string") {
+                        if (func3(data146) > 64) {
+                          const err404 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/name", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 64 } };
                           if (vErrors === null) {
                             vErrors = [err404];
                           } else {
@@ -4571,31 +4582,30 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                           }
                           errors++;
                         }
-                      }
-                    }
-                    if (data141.burst !== void 0) {
-                      let data146 = data141.burst;
-                      if (!(typeof data146 == "number" && (!(data146 % 1) && !isNaN(data146)) && isFinite(data146))) {
-                        const err405 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/burst", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/burst/type", keyword: "type", params: { type: "integer" } };
-                        if (vErrors === null) {
-                          vErrors = [err405];
-                        } else {
-                          vErrors.push(err405);
-                        }
-                        errors++;
-                      }
-                      if (typeof data146 == "number" && isFinite(data146)) {
-                        if (data146 > 1e9 || isNaN(data146)) {
-                          const err406 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/burst", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/burst/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+                        if (!pattern19.test(data146)) {
+                          const err405 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/name", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/name/pattern", keyword: "pattern", params: { pattern: "^[a-z0-9-]{1,64}$" } };
                           if (vErrors === null) {
-                            vErrors = [err406];
+                            vErrors = [err405];
                           } else {
-                            vErrors.push(err406);
+                            vErrors.push(err405);
                           }
                           errors++;
                         }
-                        if (data146 < 1 || isNaN(data146)) {
-                          const err407 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/burst", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/burst/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                      } else {
+                        const err406 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/name", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/name/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err406];
+                        } else {
+                          vErrors.push(err406);
+                        }
+                        errors++;
+                      }
+                    }
+                    if (data145.key !== void 0) {
+                      let data147 = data145.key;
+                      if (typeof data147 === "string") {
+                        if (func3(data147) > 80) {
+                          const err407 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/key", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/key/maxLength", keyword: "maxLength", params: { limit: 80 } };
                           if (vErrors === null) {
                             vErrors = [err407];
                           } else {
@@ -4603,42 +4613,39 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                           }
                           errors++;
                         }
-                      }
-                    }
-                    if (data141.block !== void 0) {
-                      let data147 = data141.block;
-                      if (!(typeof data147 == "number" && isFinite(data147)) && typeof data147 !== "string") {
-                        const err408 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/block", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/block/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.rateLimits.items.properties.block.type } };
+                        if (!pattern20.test(data147)) {
+                          const err408 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/key", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/key/pattern", keyword: "pattern", params: { pattern: "^(client|route|header:[A-Za-z0-9-]{1,64})$" } };
+                          if (vErrors === null) {
+                            vErrors = [err408];
+                          } else {
+                            vErrors.push(err408);
+                          }
+                          errors++;
+                        }
+                      } else {
+                        const err409 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/key", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/key/type", keyword: "type", params: { type: "string" } };
                         if (vErrors === null) {
-                          vErrors = [err408];
+                          vErrors = [err409];
                         } else {
-                          vErrors.push(err408);
+                          vErrors.push(err409);
                         }
                         errors++;
                       }
-                      if (typeof data147 == "number" && isFinite(data147)) {
-                        if (data147 > 2073600 || isNaN(data147)) {
-                          const err409 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/block", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/block/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
-                          if (vErrors === null) {
-                            vErrors = [err409];
-                          } else {
-                            vErrors.push(err409);
-                          }
-                          errors++;
+                    }
+                    if (data145.requests !== void 0) {
+                      let data148 = data145.requests;
+                      if (!(typeof data148 == "number" && (!(data148 % 1) && !isNaN(data148)) && isFinite(data148))) {
+                        const err410 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/requests", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/requests/type", keyword: "type", params: { type: "integer" } };
+                        if (vErrors === null) {
+                          vErrors = [err410];
+                        } else {
+                          vErrors.push(err410);
                         }
-                        if (data147 < 1 || isNaN(data147)) {
-                          const err410 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/block", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/block/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-                          if (vErrors === null) {
-                            vErrors = [err410];
-                          } else {
-                            vErrors.push(err410);
-                          }
-                          errors++;
-                        }
+                        errors++;
                       }
-                      if (typeof data147 === "string") {
-                        if (!pattern6.test(data147)) {
-                          const err411 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/block", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/block/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                      if (typeof data148 == "number" && isFinite(data148)) {
+                        if (data148 > 1e9 || isNaN(data148)) {
+                          const err411 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/requests", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/requests/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
                           if (vErrors === null) {
                             vErrors = [err411];
                           } else {
@@ -4646,31 +4653,31 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                           }
                           errors++;
                         }
-                      }
-                    }
-                    if (data141.cost !== void 0) {
-                      let data148 = data141.cost;
-                      if (!(typeof data148 == "number" && (!(data148 % 1) && !isNaN(data148)) && isFinite(data148))) {
-                        const err412 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/cost", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/cost/type", keyword: "type", params: { type: "integer" } };
-                        if (vErrors === null) {
-                          vErrors = [err412];
-                        } else {
-                          vErrors.push(err412);
-                        }
-                        errors++;
-                      }
-                      if (typeof data148 == "number" && isFinite(data148)) {
-                        if (data148 > 1e9 || isNaN(data148)) {
-                          const err413 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/cost", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/cost/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+                        if (data148 < 1 || isNaN(data148)) {
+                          const err412 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/requests", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/requests/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
                           if (vErrors === null) {
-                            vErrors = [err413];
+                            vErrors = [err412];
                           } else {
-                            vErrors.push(err413);
+                            vErrors.push(err412);
                           }
                           errors++;
                         }
-                        if (data148 < 1 || isNaN(data148)) {
-                          const err414 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/cost", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/cost/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                      }
+                    }
+                    if (data145.per !== void 0) {
+                      let data149 = data145.per;
+                      if (!(typeof data149 == "number" && isFinite(data149)) && typeof data149 !== "string") {
+                        const err413 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/per", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/per/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.rateLimits.items.properties.per.type } };
+                        if (vErrors === null) {
+                          vErrors = [err413];
+                        } else {
+                          vErrors.push(err413);
+                        }
+                        errors++;
+                      }
+                      if (typeof data149 == "number" && isFinite(data149)) {
+                        if (data149 > 2073600 || isNaN(data149)) {
+                          const err414 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/per", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/per/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
                           if (vErrors === null) {
                             vErrors = [err414];
                           } else {
@@ -4678,355 +4685,352 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                           }
                           errors++;
                         }
+                        if (data149 < 1 || isNaN(data149)) {
+                          const err415 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/per", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/per/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err415];
+                          } else {
+                            vErrors.push(err415);
+                          }
+                          errors++;
+                        }
+                      }
+                      if (typeof data149 === "string") {
+                        if (!pattern6.test(data149)) {
+                          const err416 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/per", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/per/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                          if (vErrors === null) {
+                            vErrors = [err416];
+                          } else {
+                            vErrors.push(err416);
+                          }
+                          errors++;
+                        }
                       }
                     }
-                    if (data141.accuracy !== void 0) {
-                      let data149 = data141.accuracy;
-                      if (typeof data149 !== "string") {
-                        const err415 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/accuracy", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/accuracy/type", keyword: "type", params: { type: "string" } };
+                    if (data145.burst !== void 0) {
+                      let data150 = data145.burst;
+                      if (!(typeof data150 == "number" && (!(data150 % 1) && !isNaN(data150)) && isFinite(data150))) {
+                        const err417 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/burst", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/burst/type", keyword: "type", params: { type: "integer" } };
                         if (vErrors === null) {
-                          vErrors = [err415];
+                          vErrors = [err417];
                         } else {
-                          vErrors.push(err415);
+                          vErrors.push(err417);
                         }
                         errors++;
                       }
-                      if (!(data149 === "leased" || data149 === "exact")) {
-                        const err416 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/accuracy", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/accuracy/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rateLimits.items.properties.accuracy.enum } };
+                      if (typeof data150 == "number" && isFinite(data150)) {
+                        if (data150 > 1e9 || isNaN(data150)) {
+                          const err418 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/burst", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/burst/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+                          if (vErrors === null) {
+                            vErrors = [err418];
+                          } else {
+                            vErrors.push(err418);
+                          }
+                          errors++;
+                        }
+                        if (data150 < 1 || isNaN(data150)) {
+                          const err419 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/burst", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/burst/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err419];
+                          } else {
+                            vErrors.push(err419);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                    if (data145.block !== void 0) {
+                      let data151 = data145.block;
+                      if (!(typeof data151 == "number" && isFinite(data151)) && typeof data151 !== "string") {
+                        const err420 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/block", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/block/type", keyword: "type", params: { type: schema11.properties.routes.items.properties.rateLimits.items.properties.block.type } };
                         if (vErrors === null) {
-                          vErrors = [err416];
+                          vErrors = [err420];
                         } else {
-                          vErrors.push(err416);
+                          vErrors.push(err420);
+                        }
+                        errors++;
+                      }
+                      if (typeof data151 == "number" && isFinite(data151)) {
+                        if (data151 > 2073600 || isNaN(data151)) {
+                          const err421 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/block", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/block/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2073600 } };
+                          if (vErrors === null) {
+                            vErrors = [err421];
+                          } else {
+                            vErrors.push(err421);
+                          }
+                          errors++;
+                        }
+                        if (data151 < 1 || isNaN(data151)) {
+                          const err422 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/block", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/block/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err422];
+                          } else {
+                            vErrors.push(err422);
+                          }
+                          errors++;
+                        }
+                      }
+                      if (typeof data151 === "string") {
+                        if (!pattern6.test(data151)) {
+                          const err423 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/block", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/block/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$" } };
+                          if (vErrors === null) {
+                            vErrors = [err423];
+                          } else {
+                            vErrors.push(err423);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                    if (data145.cost !== void 0) {
+                      let data152 = data145.cost;
+                      if (!(typeof data152 == "number" && (!(data152 % 1) && !isNaN(data152)) && isFinite(data152))) {
+                        const err424 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/cost", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/cost/type", keyword: "type", params: { type: "integer" } };
+                        if (vErrors === null) {
+                          vErrors = [err424];
+                        } else {
+                          vErrors.push(err424);
+                        }
+                        errors++;
+                      }
+                      if (typeof data152 == "number" && isFinite(data152)) {
+                        if (data152 > 1e9 || isNaN(data152)) {
+                          const err425 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/cost", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/cost/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e9 } };
+                          if (vErrors === null) {
+                            vErrors = [err425];
+                          } else {
+                            vErrors.push(err425);
+                          }
+                          errors++;
+                        }
+                        if (data152 < 1 || isNaN(data152)) {
+                          const err426 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/cost", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/cost/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+                          if (vErrors === null) {
+                            vErrors = [err426];
+                          } else {
+                            vErrors.push(err426);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                    if (data145.accuracy !== void 0) {
+                      let data153 = data145.accuracy;
+                      if (typeof data153 !== "string") {
+                        const err427 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/accuracy", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/accuracy/type", keyword: "type", params: { type: "string" } };
+                        if (vErrors === null) {
+                          vErrors = [err427];
+                        } else {
+                          vErrors.push(err427);
+                        }
+                        errors++;
+                      }
+                      if (!(data153 === "leased" || data153 === "exact")) {
+                        const err428 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22 + "/accuracy", schemaPath: "#/properties/routes/items/properties/rateLimits/items/properties/accuracy/enum", keyword: "enum", params: { allowedValues: schema11.properties.routes.items.properties.rateLimits.items.properties.accuracy.enum } };
+                        if (vErrors === null) {
+                          vErrors = [err428];
+                        } else {
+                          vErrors.push(err428);
                         }
                         errors++;
                       }
                     }
                   } else {
-                    const err417 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22, schemaPath: "#/properties/routes/items/properties/rateLimits/items/type", keyword: "type", params: { type: "object" } };
+                    const err429 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits/" + i22, schemaPath: "#/properties/routes/items/properties/rateLimits/items/type", keyword: "type", params: { type: "object" } };
                     if (vErrors === null) {
-                      vErrors = [err417];
+                      vErrors = [err429];
                     } else {
-                      vErrors.push(err417);
+                      vErrors.push(err429);
                     }
                     errors++;
                   }
                 }
               } else {
-                const err418 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits", schemaPath: "#/properties/routes/items/properties/rateLimits/type", keyword: "type", params: { type: "array" } };
+                const err430 = { instancePath: instancePath + "/routes/" + i11 + "/rateLimits", schemaPath: "#/properties/routes/items/properties/rateLimits/type", keyword: "type", params: { type: "array" } };
                 if (vErrors === null) {
-                  vErrors = [err418];
+                  vErrors = [err430];
                 } else {
-                  vErrors.push(err418);
+                  vErrors.push(err430);
                 }
                 errors++;
               }
             }
           } else {
-            const err419 = { instancePath: instancePath + "/routes/" + i11, schemaPath: "#/properties/routes/items/type", keyword: "type", params: { type: "object" } };
+            const err431 = { instancePath: instancePath + "/routes/" + i11, schemaPath: "#/properties/routes/items/type", keyword: "type", params: { type: "object" } };
             if (vErrors === null) {
-              vErrors = [err419];
+              vErrors = [err431];
             } else {
-              vErrors.push(err419);
+              vErrors.push(err431);
             }
             errors++;
           }
         }
       } else {
-        const err420 = { instancePath: instancePath + "/routes", schemaPath: "#/properties/routes/type", keyword: "type", params: { type: "array" } };
+        const err432 = { instancePath: instancePath + "/routes", schemaPath: "#/properties/routes/type", keyword: "type", params: { type: "array" } };
         if (vErrors === null) {
-          vErrors = [err420];
+          vErrors = [err432];
         } else {
-          vErrors.push(err420);
+          vErrors.push(err432);
         }
         errors++;
       }
     }
     if (data.tests !== void 0) {
-      let data150 = data.tests;
-      if (Array.isArray(data150)) {
-        if (data150.length > 1e4) {
-          const err421 = { instancePath: instancePath + "/tests", schemaPath: "#/properties/tests/maxItems", keyword: "maxItems", params: { limit: 1e4 } };
+      let data154 = data.tests;
+      if (Array.isArray(data154)) {
+        if (data154.length > 1e4) {
+          const err433 = { instancePath: instancePath + "/tests", schemaPath: "#/properties/tests/maxItems", keyword: "maxItems", params: { limit: 1e4 } };
           if (vErrors === null) {
-            vErrors = [err421];
+            vErrors = [err433];
           } else {
-            vErrors.push(err421);
+            vErrors.push(err433);
           }
           errors++;
         }
-        const len13 = data150.length;
+        const len13 = data154.length;
         for (let i23 = 0; i23 < len13; i23++) {
-          let data151 = data150[i23];
-          if (data151 && typeof data151 == "object" && !Array.isArray(data151)) {
-            if (data151.name === void 0) {
-              const err422 = { instancePath: instancePath + "/tests/" + i23, schemaPath: "#/properties/tests/items/required", keyword: "required", params: { missingProperty: "name" } };
+          let data155 = data154[i23];
+          if (data155 && typeof data155 == "object" && !Array.isArray(data155)) {
+            if (data155.name === void 0) {
+              const err434 = { instancePath: instancePath + "/tests/" + i23, schemaPath: "#/properties/tests/items/required", keyword: "required", params: { missingProperty: "name" } };
               if (vErrors === null) {
-                vErrors = [err422];
+                vErrors = [err434];
               } else {
-                vErrors.push(err422);
+                vErrors.push(err434);
               }
               errors++;
             }
-            if (data151.request === void 0) {
-              const err423 = { instancePath: instancePath + "/tests/" + i23, schemaPath: "#/properties/tests/items/required", keyword: "required", params: { missingProperty: "request" } };
+            if (data155.request === void 0) {
+              const err435 = { instancePath: instancePath + "/tests/" + i23, schemaPath: "#/properties/tests/items/required", keyword: "required", params: { missingProperty: "request" } };
               if (vErrors === null) {
-                vErrors = [err423];
+                vErrors = [err435];
               } else {
-                vErrors.push(err423);
+                vErrors.push(err435);
               }
               errors++;
             }
-            if (data151.expect === void 0) {
-              const err424 = { instancePath: instancePath + "/tests/" + i23, schemaPath: "#/properties/tests/items/required", keyword: "required", params: { missingProperty: "expect" } };
+            if (data155.expect === void 0) {
+              const err436 = { instancePath: instancePath + "/tests/" + i23, schemaPath: "#/properties/tests/items/required", keyword: "required", params: { missingProperty: "expect" } };
               if (vErrors === null) {
-                vErrors = [err424];
+                vErrors = [err436];
               } else {
-                vErrors.push(err424);
+                vErrors.push(err436);
               }
               errors++;
             }
-            for (const key27 in data151) {
-              if (!(key27 === "name" || key27 === "request" || key27 === "from" || key27 === "expect")) {
-                const err425 = { instancePath: instancePath + "/tests/" + i23, schemaPath: "#/properties/tests/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key27 } };
+            for (const key29 in data155) {
+              if (!(key29 === "name" || key29 === "request" || key29 === "from" || key29 === "expect")) {
+                const err437 = { instancePath: instancePath + "/tests/" + i23, schemaPath: "#/properties/tests/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key29 } };
                 if (vErrors === null) {
-                  vErrors = [err425];
+                  vErrors = [err437];
                 } else {
-                  vErrors.push(err425);
+                  vErrors.push(err437);
                 }
                 errors++;
               }
             }
-            if (data151.name !== void 0) {
-              let data152 = data151.name;
-              if (typeof data152 === "string") {
-                if (func3(data152) > 200) {
-                  const err426 = { instancePath: instancePath + "/tests/" + i23 + "/name", schemaPath: "#/properties/tests/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 200 } };
+            if (data155.name !== void 0) {
+              let data156 = data155.name;
+              if (typeof data156 === "string") {
+                if (func3(data156) > 200) {
+                  const err438 = { instancePath: instancePath + "/tests/" + i23 + "/name", schemaPath: "#/properties/tests/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 200 } };
                   if (vErrors === null) {
-                    vErrors = [err426];
+                    vErrors = [err438];
                   } else {
-                    vErrors.push(err426);
+                    vErrors.push(err438);
                   }
                   errors++;
                 }
               } else {
-                const err427 = { instancePath: instancePath + "/tests/" + i23 + "/name", schemaPath: "#/properties/tests/items/properties/name/type", keyword: "type", params: { type: "string" } };
+                const err439 = { instancePath: instancePath + "/tests/" + i23 + "/name", schemaPath: "#/properties/tests/items/properties/name/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err427];
+                  vErrors = [err439];
                 } else {
-                  vErrors.push(err427);
+                  vErrors.push(err439);
                 }
                 errors++;
               }
             }
-            if (data151.request !== void 0) {
-              let data153 = data151.request;
-              if (typeof data153 === "string") {
-                if (func3(data153) > 65536) {
-                  const err428 = { instancePath: instancePath + "/tests/" + i23 + "/request", schemaPath: "#/properties/tests/items/properties/request/maxLength", keyword: "maxLength", params: { limit: 65536 } };
+            if (data155.request !== void 0) {
+              let data157 = data155.request;
+              if (typeof data157 === "string") {
+                if (func3(data157) > 65536) {
+                  const err440 = { instancePath: instancePath + "/tests/" + i23 + "/request", schemaPath: "#/properties/tests/items/properties/request/maxLength", keyword: "maxLength", params: { limit: 65536 } };
                   if (vErrors === null) {
-                    vErrors = [err428];
+                    vErrors = [err440];
                   } else {
-                    vErrors.push(err428);
+                    vErrors.push(err440);
                   }
                   errors++;
                 }
               } else {
-                const err429 = { instancePath: instancePath + "/tests/" + i23 + "/request", schemaPath: "#/properties/tests/items/properties/request/type", keyword: "type", params: { type: "string" } };
+                const err441 = { instancePath: instancePath + "/tests/" + i23 + "/request", schemaPath: "#/properties/tests/items/properties/request/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err429];
+                  vErrors = [err441];
                 } else {
-                  vErrors.push(err429);
+                  vErrors.push(err441);
                 }
                 errors++;
               }
             }
-            if (data151.from !== void 0) {
-              let data154 = data151.from;
-              if (typeof data154 === "string") {
-                if (func3(data154) > 64) {
-                  const err430 = { instancePath: instancePath + "/tests/" + i23 + "/from", schemaPath: "#/properties/tests/items/properties/from/maxLength", keyword: "maxLength", params: { limit: 64 } };
+            if (data155.from !== void 0) {
+              let data158 = data155.from;
+              if (typeof data158 === "string") {
+                if (func3(data158) > 64) {
+                  const err442 = { instancePath: instancePath + "/tests/" + i23 + "/from", schemaPath: "#/properties/tests/items/properties/from/maxLength", keyword: "maxLength", params: { limit: 64 } };
                   if (vErrors === null) {
-                    vErrors = [err430];
+                    vErrors = [err442];
                   } else {
-                    vErrors.push(err430);
+                    vErrors.push(err442);
                   }
                   errors++;
                 }
               } else {
-                const err431 = { instancePath: instancePath + "/tests/" + i23 + "/from", schemaPath: "#/properties/tests/items/properties/from/type", keyword: "type", params: { type: "string" } };
+                const err443 = { instancePath: instancePath + "/tests/" + i23 + "/from", schemaPath: "#/properties/tests/items/properties/from/type", keyword: "type", params: { type: "string" } };
                 if (vErrors === null) {
-                  vErrors = [err431];
+                  vErrors = [err443];
                 } else {
-                  vErrors.push(err431);
+                  vErrors.push(err443);
                 }
                 errors++;
               }
             }
-            if (data151.expect !== void 0) {
-              let data155 = data151.expect;
-              if (data155 && typeof data155 == "object" && !Array.isArray(data155)) {
-                if (Object.keys(data155).length < 1) {
-                  const err432 = { instancePath: instancePath + "/tests/" + i23 + "/expect", schemaPath: "#/properties/tests/items/properties/expect/minProperties", keyword: "minProperties", params: { limit: 1 } };
+            if (data155.expect !== void 0) {
+              let data159 = data155.expect;
+              if (data159 && typeof data159 == "object" && !Array.isArray(data159)) {
+                if (Object.keys(data159).length < 1) {
+                  const err444 = { instancePath: instancePath + "/tests/" + i23 + "/expect", schemaPath: "#/properties/tests/items/properties/expect/minProperties", keyword: "minProperties", params: { limit: 1 } };
                   if (vErrors === null) {
-                    vErrors = [err432];
+                    vErrors = [err444];
                   } else {
-                    vErrors.push(err432);
+                    vErrors.push(err444);
                   }
                   errors++;
                 }
-                for (const key28 in data155) {
-                  if (!(key28 === "verdict" || key28 === "rule" || key28 === "observed" || key28 === "status" || key28 === "route" || key28 === "environ")) {
-                    const err433 = { instancePath: instancePath + "/tests/" + i23 + "/expect", schemaPath: "#/properties/tests/items/properties/expect/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key28 } };
+                for (const key30 in data159) {
+                  if (!(key30 === "verdict" || key30 === "rule" || key30 === "observed" || key30 === "status" || key30 === "route" || key30 === "environ")) {
+                    const err445 = { instancePath: instancePath + "/tests/" + i23 + "/expect", schemaPath: "#/properties/tests/items/properties/expect/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key30 } };
                     if (vErrors === null) {
-                      vErrors = [err433];
+                      vErrors = [err445];
                     } else {
-                      vErrors.push(err433);
+                      vErrors.push(err445);
                     }
                     errors++;
                   }
                 }
-                if (data155.verdict !== void 0) {
-                  let data156 = data155.verdict;
-                  if (typeof data156 !== "string") {
-                    const err434 = { instancePath: instancePath + "/tests/" + i23 + "/expect/verdict", schemaPath: "#/properties/tests/items/properties/expect/properties/verdict/type", keyword: "type", params: { type: "string" } };
+                if (data159.verdict !== void 0) {
+                  let data160 = data159.verdict;
+                  if (typeof data160 !== "string") {
+                    const err446 = { instancePath: instancePath + "/tests/" + i23 + "/expect/verdict", schemaPath: "#/properties/tests/items/properties/expect/properties/verdict/type", keyword: "type", params: { type: "string" } };
                     if (vErrors === null) {
-                      vErrors = [err434];
+                      vErrors = [err446];
                     } else {
-                      vErrors.push(err434);
+                      vErrors.push(err446);
                     }
                     errors++;
                   }
-                  if (!(data156 === "pass" || data156 === "refuse")) {
-                    const err435 = { instancePath: instancePath + "/tests/" + i23 + "/expect/verdict", schemaPath: "#/properties/tests/items/properties/expect/properties/verdict/enum", keyword: "enum", params: { allowedValues: schema11.properties.tests.items.properties.expect.properties.verdict.enum } };
-                    if (vErrors === null) {
-                      vErrors = [err435];
-                    } else {
-                      vErrors.push(err435);
-                    }
-                    errors++;
-                  }
-                }
-                if (data155.rule !== void 0) {
-                  let data157 = data155.rule;
-                  if (typeof data157 !== "string") {
-                    const err436 = { instancePath: instancePath + "/tests/" + i23 + "/expect/rule", schemaPath: "#/properties/tests/items/properties/expect/properties/rule/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err436];
-                    } else {
-                      vErrors.push(err436);
-                    }
-                    errors++;
-                  }
-                  if (!(data157 === "request-line.too-long" || data157 === "request-line.malformed" || data157 === "version.unsupported" || data157 === "method.not-allowed" || data157 === "method.unknown" || data157 === "target.malformed" || data157 === "target.forbidden" || data157 === "target.not-mounted" || data157 === "host.missing" || data157 === "host.malformed" || data157 === "host.conflict" || data157 === "host.not-allowed" || data157 === "fields.too-many" || data157 === "field.too-large" || data157 === "fields.too-large" || data157 === "field.malformed" || data157 === "field.repeated" || data157 === "framing.conflict" || data157 === "framing.transfer-coding" || data157 === "framing.content-length" || data157 === "framing.chunk" || data157 === "trailer.forbidden" || data157 === "trailer.too-large" || data157 === "content.too-large" || data157 === "expect.unsupported" || data157 === "timeout.head" || data157 === "timeout.content" || data157 === "timeout.keep-alive" || data157 === "timeout.write" || data157 === "timeout.worker" || data157 === "timeout.queue" || data157 === "worker.failed" || data157 === "connections.too-many" || data157 === "overload.queue" || data157 === "client.denied" || data157 === "content.too-slow" || data157 === "response.too-slow" || data157 === "rate.exceeded" || data157 === "client.blocked" || data157 === "memory.exhausted" || data157 === "spool.full" || data157 === "proxy.malformed")) {
-                    const err437 = { instancePath: instancePath + "/tests/" + i23 + "/expect/rule", schemaPath: "#/properties/tests/items/properties/expect/properties/rule/enum", keyword: "enum", params: { allowedValues: schema11.properties.tests.items.properties.expect.properties.rule.enum } };
-                    if (vErrors === null) {
-                      vErrors = [err437];
-                    } else {
-                      vErrors.push(err437);
-                    }
-                    errors++;
-                  }
-                }
-                if (data155.observed !== void 0) {
-                  let data158 = data155.observed;
-                  if (typeof data158 !== "string") {
-                    const err438 = { instancePath: instancePath + "/tests/" + i23 + "/expect/observed", schemaPath: "#/properties/tests/items/properties/expect/properties/observed/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err438];
-                    } else {
-                      vErrors.push(err438);
-                    }
-                    errors++;
-                  }
-                  if (!(data158 === "client.denied" || data158 === "request-line.too-long" || data158 === "fields.too-many" || data158 === "field.too-large" || data158 === "target.forbidden" || data158 === "content.too-large" || data158 === "host.not-allowed" || data158 === "method.not-allowed" || data158 === "rate.exceeded")) {
-                    const err439 = { instancePath: instancePath + "/tests/" + i23 + "/expect/observed", schemaPath: "#/properties/tests/items/properties/expect/properties/observed/enum", keyword: "enum", params: { allowedValues: schema11.properties.tests.items.properties.expect.properties.observed.enum } };
-                    if (vErrors === null) {
-                      vErrors = [err439];
-                    } else {
-                      vErrors.push(err439);
-                    }
-                    errors++;
-                  }
-                }
-                if (data155.status !== void 0) {
-                  let data159 = data155.status;
-                  if (!(typeof data159 == "number" && (!(data159 % 1) && !isNaN(data159)) && isFinite(data159))) {
-                    const err440 = { instancePath: instancePath + "/tests/" + i23 + "/expect/status", schemaPath: "#/properties/tests/items/properties/expect/properties/status/type", keyword: "type", params: { type: "integer" } };
-                    if (vErrors === null) {
-                      vErrors = [err440];
-                    } else {
-                      vErrors.push(err440);
-                    }
-                    errors++;
-                  }
-                  if (typeof data159 == "number" && isFinite(data159)) {
-                    if (data159 > 599 || isNaN(data159)) {
-                      const err441 = { instancePath: instancePath + "/tests/" + i23 + "/expect/status", schemaPath: "#/properties/tests/items/properties/expect/properties/status/maximum", keyword: "maximum", params: { comparison: "<=", limit: 599 } };
-                      if (vErrors === null) {
-                        vErrors = [err441];
-                      } else {
-                        vErrors.push(err441);
-                      }
-                      errors++;
-                    }
-                    if (data159 < 100 || isNaN(data159)) {
-                      const err442 = { instancePath: instancePath + "/tests/" + i23 + "/expect/status", schemaPath: "#/properties/tests/items/properties/expect/properties/status/minimum", keyword: "minimum", params: { comparison: ">=", limit: 100 } };
-                      if (vErrors === null) {
-                        vErrors = [err442];
-                      } else {
-                        vErrors.push(err442);
-                      }
-                      errors++;
-                    }
-                  }
-                }
-                if (data155.route !== void 0) {
-                  let data160 = data155.route;
-                  if (typeof data160 === "string") {
-                    if (func3(data160) > 1400) {
-                      const err443 = { instancePath: instancePath + "/tests/" + i23 + "/expect/route", schemaPath: "#/properties/tests/items/properties/expect/properties/route/maxLength", keyword: "maxLength", params: { limit: 1400 } };
-                      if (vErrors === null) {
-                        vErrors = [err443];
-                      } else {
-                        vErrors.push(err443);
-                      }
-                      errors++;
-                    }
-                  } else {
-                    const err444 = { instancePath: instancePath + "/tests/" + i23 + "/expect/route", schemaPath: "#/properties/tests/items/properties/expect/properties/route/type", keyword: "type", params: { type: "string" } };
-                    if (vErrors === null) {
-                      vErrors = [err444];
-                    } else {
-                      vErrors.push(err444);
-                    }
-                    errors++;
-                  }
-                }
-                if (data155.environ !== void 0) {
-                  let data161 = data155.environ;
-                  if (data161 && typeof data161 == "object" && !Array.isArray(data161)) {
-                    if (Object.keys(data161).length > 100) {
-                      const err445 = { instancePath: instancePath + "/tests/" + i23 + "/expect/environ", schemaPath: "#/properties/tests/items/properties/expect/properties/environ/maxProperties", keyword: "maxProperties", params: { limit: 100 } };
-                      if (vErrors === null) {
-                        vErrors = [err445];
-                      } else {
-                        vErrors.push(err445);
-                      }
-                      errors++;
-                    }
-                    for (const key29 in data161) {
-                      let data162 = data161[key29];
-                      if (typeof data162 !== "string" && data162 !== null) {
-                        const err446 = { instancePath: instancePath + "/tests/" + i23 + "/expect/environ/" + key29.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/tests/items/properties/expect/properties/environ/additionalProperties/type", keyword: "type", params: { type: schema11.properties.tests.items.properties.expect.properties.environ.additionalProperties.type } };
-                        if (vErrors === null) {
-                          vErrors = [err446];
-                        } else {
-                          vErrors.push(err446);
-                        }
-                        errors++;
-                      }
-                    }
-                  } else {
-                    const err447 = { instancePath: instancePath + "/tests/" + i23 + "/expect/environ", schemaPath: "#/properties/tests/items/properties/expect/properties/environ/type", keyword: "type", params: { type: "object" } };
+                  if (!(data160 === "pass" || data160 === "refuse")) {
+                    const err447 = { instancePath: instancePath + "/tests/" + i23 + "/expect/verdict", schemaPath: "#/properties/tests/items/properties/expect/properties/verdict/enum", keyword: "enum", params: { allowedValues: schema11.properties.tests.items.properties.expect.properties.verdict.enum } };
                     if (vErrors === null) {
                       vErrors = [err447];
                     } else {
@@ -5035,162 +5039,158 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                     errors++;
                   }
                 }
+                if (data159.rule !== void 0) {
+                  let data161 = data159.rule;
+                  if (typeof data161 !== "string") {
+                    const err448 = { instancePath: instancePath + "/tests/" + i23 + "/expect/rule", schemaPath: "#/properties/tests/items/properties/expect/properties/rule/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err448];
+                    } else {
+                      vErrors.push(err448);
+                    }
+                    errors++;
+                  }
+                  if (!(data161 === "request-line.too-long" || data161 === "request-line.malformed" || data161 === "version.unsupported" || data161 === "method.not-allowed" || data161 === "method.unknown" || data161 === "target.malformed" || data161 === "target.forbidden" || data161 === "target.not-mounted" || data161 === "host.missing" || data161 === "host.malformed" || data161 === "host.conflict" || data161 === "host.not-allowed" || data161 === "fields.too-many" || data161 === "field.too-large" || data161 === "fields.too-large" || data161 === "field.malformed" || data161 === "field.repeated" || data161 === "framing.conflict" || data161 === "framing.transfer-coding" || data161 === "framing.content-length" || data161 === "framing.chunk" || data161 === "trailer.forbidden" || data161 === "trailer.too-large" || data161 === "content.too-large" || data161 === "expect.unsupported" || data161 === "timeout.head" || data161 === "timeout.content" || data161 === "timeout.keep-alive" || data161 === "timeout.write" || data161 === "timeout.worker" || data161 === "timeout.queue" || data161 === "worker.failed" || data161 === "connections.too-many" || data161 === "overload.queue" || data161 === "client.denied" || data161 === "content.too-slow" || data161 === "response.too-slow" || data161 === "rate.exceeded" || data161 === "client.blocked" || data161 === "memory.exhausted" || data161 === "spool.full" || data161 === "proxy.malformed")) {
+                    const err449 = { instancePath: instancePath + "/tests/" + i23 + "/expect/rule", schemaPath: "#/properties/tests/items/properties/expect/properties/rule/enum", keyword: "enum", params: { allowedValues: schema11.properties.tests.items.properties.expect.properties.rule.enum } };
+                    if (vErrors === null) {
+                      vErrors = [err449];
+                    } else {
+                      vErrors.push(err449);
+                    }
+                    errors++;
+                  }
+                }
+                if (data159.observed !== void 0) {
+                  let data162 = data159.observed;
+                  if (typeof data162 !== "string") {
+                    const err450 = { instancePath: instancePath + "/tests/" + i23 + "/expect/observed", schemaPath: "#/properties/tests/items/properties/expect/properties/observed/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err450];
+                    } else {
+                      vErrors.push(err450);
+                    }
+                    errors++;
+                  }
+                  if (!(data162 === "client.denied" || data162 === "request-line.too-long" || data162 === "fields.too-many" || data162 === "field.too-large" || data162 === "target.forbidden" || data162 === "content.too-large" || data162 === "host.not-allowed" || data162 === "method.not-allowed" || data162 === "rate.exceeded")) {
+                    const err451 = { instancePath: instancePath + "/tests/" + i23 + "/expect/observed", schemaPath: "#/properties/tests/items/properties/expect/properties/observed/enum", keyword: "enum", params: { allowedValues: schema11.properties.tests.items.properties.expect.properties.observed.enum } };
+                    if (vErrors === null) {
+                      vErrors = [err451];
+                    } else {
+                      vErrors.push(err451);
+                    }
+                    errors++;
+                  }
+                }
+                if (data159.status !== void 0) {
+                  let data163 = data159.status;
+                  if (!(typeof data163 == "number" && (!(data163 % 1) && !isNaN(data163)) && isFinite(data163))) {
+                    const err452 = { instancePath: instancePath + "/tests/" + i23 + "/expect/status", schemaPath: "#/properties/tests/items/properties/expect/properties/status/type", keyword: "type", params: { type: "integer" } };
+                    if (vErrors === null) {
+                      vErrors = [err452];
+                    } else {
+                      vErrors.push(err452);
+                    }
+                    errors++;
+                  }
+                  if (typeof data163 == "number" && isFinite(data163)) {
+                    if (data163 > 599 || isNaN(data163)) {
+                      const err453 = { instancePath: instancePath + "/tests/" + i23 + "/expect/status", schemaPath: "#/properties/tests/items/properties/expect/properties/status/maximum", keyword: "maximum", params: { comparison: "<=", limit: 599 } };
+                      if (vErrors === null) {
+                        vErrors = [err453];
+                      } else {
+                        vErrors.push(err453);
+                      }
+                      errors++;
+                    }
+                    if (data163 < 100 || isNaN(data163)) {
+                      const err454 = { instancePath: instancePath + "/tests/" + i23 + "/expect/status", schemaPath: "#/properties/tests/items/properties/expect/properties/status/minimum", keyword: "minimum", params: { comparison: ">=", limit: 100 } };
+                      if (vErrors === null) {
+                        vErrors = [err454];
+                      } else {
+                        vErrors.push(err454);
+                      }
+                      errors++;
+                    }
+                  }
+                }
+                if (data159.route !== void 0) {
+                  let data164 = data159.route;
+                  if (typeof data164 === "string") {
+                    if (func3(data164) > 1400) {
+                      const err455 = { instancePath: instancePath + "/tests/" + i23 + "/expect/route", schemaPath: "#/properties/tests/items/properties/expect/properties/route/maxLength", keyword: "maxLength", params: { limit: 1400 } };
+                      if (vErrors === null) {
+                        vErrors = [err455];
+                      } else {
+                        vErrors.push(err455);
+                      }
+                      errors++;
+                    }
+                  } else {
+                    const err456 = { instancePath: instancePath + "/tests/" + i23 + "/expect/route", schemaPath: "#/properties/tests/items/properties/expect/properties/route/type", keyword: "type", params: { type: "string" } };
+                    if (vErrors === null) {
+                      vErrors = [err456];
+                    } else {
+                      vErrors.push(err456);
+                    }
+                    errors++;
+                  }
+                }
+                if (data159.environ !== void 0) {
+                  let data165 = data159.environ;
+                  if (data165 && typeof data165 == "object" && !Array.isArray(data165)) {
+                    if (Object.keys(data165).length > 100) {
+                      const err457 = { instancePath: instancePath + "/tests/" + i23 + "/expect/environ", schemaPath: "#/properties/tests/items/properties/expect/properties/environ/maxProperties", keyword: "maxProperties", params: { limit: 100 } };
+                      if (vErrors === null) {
+                        vErrors = [err457];
+                      } else {
+                        vErrors.push(err457);
+                      }
+                      errors++;
+                    }
+                    for (const key31 in data165) {
+                      let data166 = data165[key31];
+                      if (typeof data166 !== "string" && data166 !== null) {
+                        const err458 = { instancePath: instancePath + "/tests/" + i23 + "/expect/environ/" + key31.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/tests/items/properties/expect/properties/environ/additionalProperties/type", keyword: "type", params: { type: schema11.properties.tests.items.properties.expect.properties.environ.additionalProperties.type } };
+                        if (vErrors === null) {
+                          vErrors = [err458];
+                        } else {
+                          vErrors.push(err458);
+                        }
+                        errors++;
+                      }
+                    }
+                  } else {
+                    const err459 = { instancePath: instancePath + "/tests/" + i23 + "/expect/environ", schemaPath: "#/properties/tests/items/properties/expect/properties/environ/type", keyword: "type", params: { type: "object" } };
+                    if (vErrors === null) {
+                      vErrors = [err459];
+                    } else {
+                      vErrors.push(err459);
+                    }
+                    errors++;
+                  }
+                }
               } else {
-                const err448 = { instancePath: instancePath + "/tests/" + i23 + "/expect", schemaPath: "#/properties/tests/items/properties/expect/type", keyword: "type", params: { type: "object" } };
+                const err460 = { instancePath: instancePath + "/tests/" + i23 + "/expect", schemaPath: "#/properties/tests/items/properties/expect/type", keyword: "type", params: { type: "object" } };
                 if (vErrors === null) {
-                  vErrors = [err448];
+                  vErrors = [err460];
                 } else {
-                  vErrors.push(err448);
+                  vErrors.push(err460);
                 }
                 errors++;
               }
             }
           } else {
-            const err449 = { instancePath: instancePath + "/tests/" + i23, schemaPath: "#/properties/tests/items/type", keyword: "type", params: { type: "object" } };
+            const err461 = { instancePath: instancePath + "/tests/" + i23, schemaPath: "#/properties/tests/items/type", keyword: "type", params: { type: "object" } };
             if (vErrors === null) {
-              vErrors = [err449];
+              vErrors = [err461];
             } else {
-              vErrors.push(err449);
+              vErrors.push(err461);
             }
             errors++;
           }
         }
       } else {
-        const err450 = { instancePath: instancePath + "/tests", schemaPath: "#/properties/tests/type", keyword: "type", params: { type: "array" } };
-        if (vErrors === null) {
-          vErrors = [err450];
-        } else {
-          vErrors.push(err450);
-        }
-        errors++;
-      }
-    }
-    if (data.memory !== void 0) {
-      let data163 = data.memory;
-      if (data163 && typeof data163 == "object" && !Array.isArray(data163)) {
-        for (const key30 in data163) {
-          if (!(key30 === "budgetBytes")) {
-            const err451 = { instancePath: instancePath + "/memory", schemaPath: "#/properties/memory/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key30 } };
-            if (vErrors === null) {
-              vErrors = [err451];
-            } else {
-              vErrors.push(err451);
-            }
-            errors++;
-          }
-        }
-        if (data163.budgetBytes !== void 0) {
-          let data164 = data163.budgetBytes;
-          if (!(typeof data164 == "number" && (!(data164 % 1) && !isNaN(data164)) && isFinite(data164)) && typeof data164 !== "string") {
-            const err452 = { instancePath: instancePath + "/memory/budgetBytes", schemaPath: "#/properties/memory/properties/budgetBytes/type", keyword: "type", params: { type: schema11.properties.memory.properties.budgetBytes.type } };
-            if (vErrors === null) {
-              vErrors = [err452];
-            } else {
-              vErrors.push(err452);
-            }
-            errors++;
-          }
-          if (typeof data164 == "number" && isFinite(data164)) {
-            if (data164 > 1099511627776 || isNaN(data164)) {
-              const err453 = { instancePath: instancePath + "/memory/budgetBytes", schemaPath: "#/properties/memory/properties/budgetBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1099511627776 } };
-              if (vErrors === null) {
-                vErrors = [err453];
-              } else {
-                vErrors.push(err453);
-              }
-              errors++;
-            }
-            if (data164 < 1048576 || isNaN(data164)) {
-              const err454 = { instancePath: instancePath + "/memory/budgetBytes", schemaPath: "#/properties/memory/properties/budgetBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1048576 } };
-              if (vErrors === null) {
-                vErrors = [err454];
-              } else {
-                vErrors.push(err454);
-              }
-              errors++;
-            }
-          }
-          if (typeof data164 === "string") {
-            if (!pattern0.test(data164)) {
-              const err455 = { instancePath: instancePath + "/memory/budgetBytes", schemaPath: "#/properties/memory/properties/budgetBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
-              if (vErrors === null) {
-                vErrors = [err455];
-              } else {
-                vErrors.push(err455);
-              }
-              errors++;
-            }
-          }
-        }
-      } else {
-        const err456 = { instancePath: instancePath + "/memory", schemaPath: "#/properties/memory/type", keyword: "type", params: { type: "object" } };
-        if (vErrors === null) {
-          vErrors = [err456];
-        } else {
-          vErrors.push(err456);
-        }
-        errors++;
-      }
-    }
-    if (data.spool !== void 0) {
-      let data165 = data.spool;
-      if (data165 && typeof data165 == "object" && !Array.isArray(data165)) {
-        for (const key31 in data165) {
-          if (!(key31 === "maxBytes")) {
-            const err457 = { instancePath: instancePath + "/spool", schemaPath: "#/properties/spool/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key31 } };
-            if (vErrors === null) {
-              vErrors = [err457];
-            } else {
-              vErrors.push(err457);
-            }
-            errors++;
-          }
-        }
-        if (data165.maxBytes !== void 0) {
-          let data166 = data165.maxBytes;
-          if (!(typeof data166 == "number" && (!(data166 % 1) && !isNaN(data166)) && isFinite(data166)) && typeof data166 !== "string") {
-            const err458 = { instancePath: instancePath + "/spool/maxBytes", schemaPath: "#/properties/spool/properties/maxBytes/type", keyword: "type", params: { type: schema11.properties.spool.properties.maxBytes.type } };
-            if (vErrors === null) {
-              vErrors = [err458];
-            } else {
-              vErrors.push(err458);
-            }
-            errors++;
-          }
-          if (typeof data166 == "number" && isFinite(data166)) {
-            if (data166 > 1125899906842624 || isNaN(data166)) {
-              const err459 = { instancePath: instancePath + "/spool/maxBytes", schemaPath: "#/properties/spool/properties/maxBytes/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1125899906842624 } };
-              if (vErrors === null) {
-                vErrors = [err459];
-              } else {
-                vErrors.push(err459);
-              }
-              errors++;
-            }
-            if (data166 < 1 || isNaN(data166)) {
-              const err460 = { instancePath: instancePath + "/spool/maxBytes", schemaPath: "#/properties/spool/properties/maxBytes/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
-              if (vErrors === null) {
-                vErrors = [err460];
-              } else {
-                vErrors.push(err460);
-              }
-              errors++;
-            }
-          }
-          if (typeof data166 === "string") {
-            if (!pattern0.test(data166)) {
-              const err461 = { instancePath: instancePath + "/spool/maxBytes", schemaPath: "#/properties/spool/properties/maxBytes/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$" } };
-              if (vErrors === null) {
-                vErrors = [err461];
-              } else {
-                vErrors.push(err461);
-              }
-              errors++;
-            }
-          }
-        }
-      } else {
-        const err462 = { instancePath: instancePath + "/spool", schemaPath: "#/properties/spool/type", keyword: "type", params: { type: "object" } };
+        const err462 = { instancePath: instancePath + "/tests", schemaPath: "#/properties/tests/type", keyword: "type", params: { type: "array" } };
         if (vErrors === null) {
           vErrors = [err462];
         } else {

@@ -37,7 +37,8 @@ export function validate(document: SourceDocument): PolicyFile {
   const problems = [...formatProblems(document.root)];
   // Of routes that are not even routes there is nothing to compare.
   if (errors.length + problems.length === 0) {
-    problems.push(...routeProblems(document, file as PolicyFile), ...rateLimitProblems(file as PolicyFile));
+    for (const problemsOf of [routeProblems, rateLimitProblems])
+      problems.push(...problemsOf(document, file as PolicyFile));
   }
   const count = repeated.length + errors.length + problems.length;
   if (count === 0) return file as PolicyFile;
@@ -47,6 +48,13 @@ export function validate(document: SourceDocument): PolicyFile {
     ...problems.slice(0, maxMistakes).map(({ pointer, problem }) => atValue(document, pointer, problem)),
   ].sort((left, right) => left.offset - right.offset);
   throw new PolicyError(document.file, mistakes, { text: document.text, more: count - mistakes.length });
+}
+
+/** For what is wrong with a file beside others, though nothing is with the file alone. */
+export function refusalOf(document: SourceDocument, problems: readonly Problem[]): PolicyError {
+  const { file, text } = document;
+  const mistakes = problems.slice(0, maxMistakes).map(({ pointer, problem }) => atValue(document, pointer, problem));
+  return new PolicyError(file, mistakes, { text, more: problems.length - mistakes.length });
 }
 
 /** So that the schema's `minimum` and `maximum` hold for "64KiB" and "10s" too. What cannot be read stays a string. */

@@ -26,13 +26,22 @@ function textOf(value: unknown, pointer: string): string {
   return value.length > mostElements ? `${shown} and ${value.length - mostElements} more` : shown;
 }
 
-/** `per-client (100 per 1s)`: of a rate limit what it allows, of anything else itself. */
-function elementText(element: unknown): string {
-  return typeof element === 'object' && element !== null ? limitText(element as RateLimit) : String(element);
+/** An element of a list in the units of a policy: of rate limits all that they say, as `rateLimitText` has it. */
+export function elementText(element: unknown): string {
+  return typeof element === 'object' && element !== null ? rateLimitText(element as RateLimit) : String(element);
 }
 
-function limitText({ name, requests, perMs }: RateLimit): string {
-  return `${name} (${requests} per ${formatDuration(perMs / 1000)})`;
+/** `per-client (100 per 1s for each client, burst 200, block 1m)`: what a file could leave out is left out. */
+function rateLimitText({ name, key, requests, perMs, burst, blockMs, cost, accuracy }: RateLimit): string {
+  const whom = key === 'route' ? 'for all together' : `for each ${key.replace(/^header:/, '')}`;
+  const parts = [
+    `${requests} per ${formatDuration(perMs / 1000)} ${whom}`,
+    ...(burst === requests ? [] : [`burst ${burst}`]),
+    ...(blockMs === 0 ? [] : [`block ${formatDuration(blockMs / 1000)}`]),
+    ...(cost === 1 ? [] : [`cost ${cost}`]),
+    ...(accuracy === 'leased' ? [] : [accuracy]),
+  ];
+  return `${name} (${parts.join(', ')})`;
 }
 
 /** Durations are milliseconds in a policy. */

@@ -38,6 +38,14 @@ export type MasterToEdge =
   /** Make a link socket for this worker, answer `link-ready`. */
   | { readonly type: 'expect-worker'; readonly worker: number; readonly pid: number }
   | PolicyOrder
+  /** Answers `take-tokens`, in the order of its takes. `retryMs`: when there is one more; 0 where all was granted. */
+  | {
+      readonly type: 'tokens';
+      readonly batch: number;
+      readonly answers: readonly (readonly [granted: number, retryMs: number])[];
+    }
+  /** Refuse these clients for so long; 0: no longer. */
+  | { readonly type: 'blocked'; readonly clients: readonly (readonly [client: string, forMs: number])[] }
   /** Accept no more, finish what runs, exit 0. */
   | { readonly type: 'drain' }
   /** Exit now. */
@@ -49,6 +57,14 @@ export type PolicyOrder = { readonly type: 'policy'; readonly version: number; r
 export type EdgeToMaster =
   | { readonly type: 'started' }
   | { readonly type: 'policy-in-force'; readonly version: number }
+  /** Tokens of rate limits, by the id of the limit and the key within it. */
+  | {
+      readonly type: 'take-tokens';
+      readonly batch: number;
+      readonly takes: readonly (readonly [limit: string, key: string, tokens: number])[];
+    }
+  /** Points of the jail, summed up since the last such message. */
+  | { readonly type: 'offences'; readonly clients: readonly (readonly [client: string, score: number])[] }
   | {
       readonly type: 'link-ready';
       readonly worker: number;

@@ -6,6 +6,8 @@ export type Rejection = {
   readonly status: number | null;
   readonly pointer: string | null;
   readonly detail: string;
+  /** Field lines that the response has to have, each with its CRLF. */
+  readonly fields?: string;
 };
 
 /** Status and pointer come from the table; `detail` says what was measured against what, in a few words. */

@@ -36,6 +36,7 @@ export type DispatchBounds = {
 export interface DispatchedRequest {
   /** Content, transfer coding removed; read before this returns. At most as many bytes as were granted. */
   sendContent(bytes: Uint8Array): void;
+  /** Not for a request that was dispatched without content. */
   endContent(): void;
   /** The client is gone or was refused: the sink hears nothing more, the application's request is cancelled. */
   abort(): void;

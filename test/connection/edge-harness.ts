@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
 import { Listener } from '../../src/accept/listener.ts';
 import { Arrival } from '../../src/connection/arrival.ts';
 import { Deadlines, type Repeat, TICK_MS } from '../../src/connection/deadlines.ts';
 import type { Edge } from '../../src/connection/edge-context.ts';
+import { MemoryBudget } from '../../src/connection/memory-budget.ts';
 import { Observations } from '../../src/connection/observations.ts';
 import { RequestIds } from '../../src/connection/request-id.ts';
+import { Spool } from '../../src/connection/spool.ts';
 import { ResponseHead } from '../../src/http1/response-head.ts';
 import { Inspection } from '../../src/inspect/inspect.ts';
 import { bindListeners } from '../../src/master/listeners.ts';
@@ -26,7 +29,7 @@ export class HeldRequest implements DispatchedRequest {
   readonly environ: Readonly<Record<string, string>>;
   readonly hasContent: boolean;
   isAborted = false;
-  contentHasEnded = false;
+  contentHasEnded: boolean;
   acknowledged = 0;
   readonly #sink: ResponseSink;
   readonly #content: Buffer[] = [];
@@ -37,6 +40,7 @@ export class HeldRequest implements DispatchedRequest {
       texts.flatMap((key, index) => (index % 2 === 0 && key !== '' ? [[key, texts[index + 1] ?? '']] : [])),
     );
     this.hasContent = hasContent;
+    this.contentHasEnded = !hasContent;
     this.#sink = sink;
   }
 
@@ -96,6 +100,10 @@ export class HeldRequest implements DispatchedRequest {
   }
 }
 
+/** The shipped policy, but that the dispatcher sees content as it comes: most tests are about what happens meanwhile. */
+const shipped = loadPolicy(null);
+const streaming: Policy = { ...shipped, request: { ...shipped.request, delivery: 'stream' } };
+
 /**
  * An edge in this process: real sockets, parser, checks and connections; a clock that only the test moves; and a
  * dispatcher that keeps its requests until the test answers them.
@@ -116,9 +124,17 @@ export class TestEdge implements Dispatcher {
   /** `dispatcher` takes its place where a test wants the real one. */
   constructor(
     change: (policy: Policy) => Policy,
-    dispatcher?: Dispatcher,
-    mount: Mount = mountAt(''),
-    recorder: Recorder | null = null,
+    {
+      dispatcher = this,
+      mount = mountAt(''),
+      recorder = null,
+      spool = new Spool(tmpdir()),
+    }: {
+      readonly dispatcher?: Dispatcher;
+      readonly mount?: Mount;
+      readonly recorder?: Recorder | null;
+      readonly spool?: Spool;
+    } = {},
   ) {
     const requestIds = new RequestIds();
     const repeat: Repeat = (_, run) => {
@@ -128,14 +144,16 @@ export class TestEdge implements Dispatcher {
       };
     };
     this.edge = {
-      policy: putInForce(change(loadPolicy(null))),
+      policy: putInForce(change(streaming)),
       parsers: context,
       inspection: new Inspection(),
       mount,
       environ: new EnvironEncoder(requestIds.prefix, mount),
       responseHead: new ResponseHead(),
-      dispatcher: dispatcher ?? this,
+      dispatcher,
       deadlines: new Deadlines({ now: () => this.#now }, repeat),
+      memory: new MemoryBudget(),
+      spool,
       log: this.#log(),
       observations: new Observations(),
       recorder,

@@ -24,7 +24,7 @@ async function start(change: (policy: Policy) => Policy = (policy) => policy, co
   const log = openErrorLog({ level: 'info', write: () => {} });
   const path = join(folder, 'refused');
   recorder = new Recorder({ path, maxBytes: LEAST_FILE_BYTES, maskedNames: [], contentBytes }, log);
-  edge = await new TestEdge(change, undefined, undefined, recorder).listen();
+  edge = await new TestEdge(change, { recorder }).listen();
   edge.onDispatch = (request) => request.start();
 }
 

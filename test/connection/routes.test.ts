@@ -16,8 +16,10 @@ const ok = '200 OK\0';
 let edge: TestEdge;
 afterEach(() => edge.stop());
 
+/** Content goes on as it comes: it may have to be refused while the request runs. */
 function policyOf(file: object) {
-  return policyFrom(Buffer.from(JSON.stringify(file)), 'site.json');
+  const policy = policyFrom(Buffer.from(JSON.stringify(file)), 'site.json');
+  return { ...policy, request: { ...policy.request, delivery: 'stream' as const } };
 }
 
 /** Answers each request with its path, unless the test holds it. */

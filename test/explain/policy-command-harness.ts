@@ -18,6 +18,15 @@ const site = {
   ],
 };
 const stricter = { ...site, request: { ...site.request, line: { maxBytes: '1KiB' } }, rules: {} };
+const perClient = { name: 'per-client', requests: 100, per: '1s', burst: 200, block: '1m' };
+const limited = {
+  request: { hosts: ['shop.example'] },
+  rateLimits: [perClient, { name: 'all', key: 'route', requests: 5000, per: '1s', accuracy: 'exact' }],
+  routes: [
+    { path: '/login', rateLimits: [{ name: 'login', requests: 5, per: '1m', cost: 5 }] },
+    { path: '/health', rateLimits: [] },
+  ],
+};
 const recorded = (request: string, rest: object = {}): string =>
   `${JSON.stringify({ recorded: '2026-11-24T20:00:00.000Z', client: '192.0.2.7', rule: null, status: null, request, ...rest })}\n`;
 
@@ -25,11 +34,14 @@ const files: Readonly<Record<string, string | Uint8Array>> = {
   'site.json': JSON.stringify(site, null, 2),
   'stricter.json': JSON.stringify(stricter, null, 2),
   'same.yaml': 'extends: ./site.json\nrequest:\n  line: { maxBytes: 2048 }\n',
+  'limited.json': JSON.stringify(limited, null, 2),
+  'slower.json': JSON.stringify({ ...limited, rateLimits: [{ ...perClient, requests: 50 }] }),
   'doubtful.json': '{ "timeouts": { "head": "20s" } }',
   'failing.json': JSON.stringify({ tests: [{ name: 'x', request: get('/'), expect: { verdict: 'refuse' } }] }),
   'invalid.json': '{ "requst": {} }',
   'empty.json': '',
   'pass.http': get('/'),
+  'login.http': get('/login') + get('/health') + get('/', 'other.example'),
   'refused.http': get('/admin/x'),
   'observed.http': get('/', 'other.example'),
   'incomplete.http': 'GET / HTTP/1.1\r\n',

@@ -67,6 +67,14 @@ describe('portcullis policy --json', () => {
     assert.equal(at(request, 'effective', '/request/line/maxBytes', 'value'), 2048);
   });
 
+  it('explain tells which rate limits a request counts under', async () => {
+    const found = await json('explain -P limited.json login.http', 1);
+    const counted = [0, 1, 2].map((index) => at(found, 'requests', index, 'countedBy'));
+    assert.deepEqual(at(counted[0], 'pointer'), '/routes/0/rateLimits');
+    assert.deepEqual(at(counted[0], 'value', 0, 'perMs'), 60_000);
+    assert.deepEqual(counted.slice(1), [null, null]);
+  });
+
   it('diff tells of values, routes and requests', async () => {
     const found = await json('diff site.json stricter.json --requests requests.jsonl', 1);
     assert.deepEqual(Object.keys(found), ['same', 'values', 'routes', 'requests']);

@@ -107,7 +107,7 @@ describe('the message of a PolicyError', () => {
         'site.json:3:12: /queue/max: expected a whole number of requests from 1 to 1048576, found 0',
         '   3 |     "max": 0 },',
         '     |            ^',
-        'site.json:4:16: /keepAlive: expected an object with keys among idle, maxRequests, found 1',
+        'site.json:4:16: /keepAlive: expected an object with keys among idle, maxRequests, maxAge, found 1',
         '   4 |   "keepAlive": 1',
         '     |                ^',
       ].join('\n'),

@@ -105,25 +105,163 @@ const cases: readonly Case[] = [
     doubts: [],
   },
   {
-    behaviour: 'more connections than the memory is for',
-    file: { connections: { max: 100_000 } },
-    memoryBytes: 8 * gibibyte,
-    doubts: [['/connections/max', /^100000 connections with at most 1\.1 MiB each may need \d+ MiB in one edge, and/]],
-  },
-  {
-    behaviour: 'a larger buffer than the memory is for',
-    file: { response: { bufferBytes: '100MiB' } },
-    memoryBytes: 8 * gibibyte,
-    doubts: [['/response/bufferBytes', /^10000 connections with at most 100 MiB each/]],
-  },
-  {
-    behaviour: 'heads of one route that any client may send, more than the memory is for',
-    file: routed({ request: { fields: { maxTotalBytes: '1MiB' } } }),
+    behaviour: 'a budget that is more than the memory',
+    file: { memory: { budgetBytes: '8GiB' } },
     memoryBytes: 8 * gibibyte,
     doubts: [
-      ['/routes/0/request/fields/maxTotalBytes', /^10000 connections with at most \d\.\d MiB each may need \d+ MiB/],
+      [
+        '/memory/budgetBytes',
+        /^8192 MiB for what waits, and 10000 connections of some 4 KiB each, make 8231 MiB in one edge, and there are 8192 MiB$/,
+      ],
     ],
   },
+  {
+    behaviour: 'more connections than the memory is for, beside the budget',
+    file: { connections: { max: 1_000_000 } },
+    memoryBytes: 4 * gibibyte,
+    doubts: [['/connections/max', /^512 MiB for what waits, and 1000000 connections of some 4 KiB each/]],
+  },
+  {
+    behaviour: 'no budget that fits',
+    file: { memory: { budgetBytes: '7GiB' } },
+    memoryBytes: 8 * gibibyte,
+    doubts: [],
+  },
+  {
+    behaviour: 'no number of buffers that the budget bounds',
+    file: { response: { bufferBytes: '100MiB' }, request: { content: { memoryBytes: '16MiB' } } },
+    memoryBytes: gibibyte,
+    doubts: [],
+  },
+  {
+    behaviour: 'a budget that one connection could use up',
+    file: { memory: { budgetBytes: '1MiB' } },
+    doubts: [['/memory/budgetBytes', /^one connection may keep 1\.1 MiB waiting .* all together only 1\.0 MiB/]],
+  },
+  {
+    behaviour: 'a response that is more than the budget',
+    file: { response: { bufferBytes: '1GiB' } },
+    doubts: [['/response/bufferBytes', /^one connection may keep 1024 MiB waiting .* only 512 MiB/]],
+  },
+  {
+    behaviour: 'a budget below the heads of one route, which any client may send',
+    file: { memory: { budgetBytes: '16MiB' }, ...routed({ request: { fields: { maxTotalBytes: '16MiB' } } }) },
+    doubts: [['/memory/budgetBytes', /^one connection may keep 17 MiB waiting/]],
+  },
+  {
+    behaviour: 'content that may be longer than files may take',
+    file: { request: { content: { maxBytes: '2GiB' } } },
+    doubts: [
+      ['/request/content/maxBytes', /^content of 2GiB is allowed, and files may take 1GiB .* refused by spool\.full/],
+    ],
+  },
+  {
+    behaviour: 'files that may not take the content of the default',
+    file: { spool: { maxBytes: '512KiB' } },
+    doubts: [['/spool/maxBytes', /^content of 1MiB is allowed, and files may take 512KiB/]],
+  },
+  {
+    behaviour: 'content of a route that may be longer than files may take',
+    file: routed({ request: { content: { maxBytes: '2GiB' } } }),
+    doubts: [['/routes/0/request/content/maxBytes', /^content of 2GiB is allowed/]],
+  },
+  {
+    behaviour: 'a route that wants long content whole, which is a stream elsewhere',
+    file: {
+      request: { content: { maxBytes: '2GiB', delivery: 'stream' } },
+      ...routed({ request: { content: { delivery: 'complete' } } }),
+    },
+    doubts: [['/routes/0/request/content/delivery', /^content of 2GiB is allowed/]],
+  },
+  {
+    behaviour: 'no long content that is a stream, in general or on its route',
+    file: {
+      request: { content: { maxBytes: '2GiB', delivery: 'stream' } },
+      ...routed({ request: { content: { maxBytes: '4GiB' } } }),
+    },
+    doubts: [],
+  },
+  {
+    behaviour: 'no content that fits into memory, however little files may take',
+    file: { request: { content: { maxBytes: '64KiB' } }, spool: { maxBytes: 1 } },
+    doubts: [],
+  },
+  {
+    behaviour: 'proxies that are every client',
+    file: { clients: { trustedProxies: ['0.0.0.0/0', '::1'] } },
+    doubts: [['/clients/trustedProxies', /^trustedProxies holds every IPv4 address: each of these clients may say/]],
+  },
+  {
+    behaviour: 'what trusted proxies say, where nobody is trusted',
+    file: { clients: { trustedHops: 2, forwardedFields: 'forwarded', proxyProtocol: 'v2' } },
+    doubts: ['trustedHops', 'forwardedFields', 'proxyProtocol'].map((key) => [
+      `/clients/${key}`,
+      /^it has no effect: nobody is among trustedProxies$/,
+    ]),
+  },
+  {
+    behaviour: 'nothing of the same where somebody is',
+    file: {
+      clients: { trustedProxies: ['::1'], trustedHops: 2, forwardedFields: 'forwarded', proxyProtocol: 'v2' },
+    },
+    doubts: [],
+  },
+  {
+    behaviour: 'a jail for one mistake',
+    file: { jail: { maxScore: 10 } },
+    doubts: [
+      [
+        '/jail/maxScore',
+        /^one refusal is enough \(malformedScore 10, maxScore 10\): .* is blocked for 10m, and so are/,
+      ],
+    ],
+  },
+  {
+    behaviour: 'a score that is enough by itself',
+    file: { extends: 'strict', jail: { tooSlowScore: 100 } },
+    doubts: [['/jail/tooSlowScore', /^one refusal is enough \(tooSlowScore 100, maxScore 100\)/]],
+  },
+  {
+    behaviour: 'a jail for which nothing counts',
+    file: {
+      jail: {
+        maxScore: 1,
+        malformedScore: 0,
+        forbiddenScore: 0,
+        tooLargeScore: 0,
+        tooSlowScore: 0,
+        tooManyScore: 0,
+      },
+    },
+    doubts: [['/jail/maxScore', /^no refusal counts, so that nobody reaches a maxScore of 1$/]],
+  },
+  {
+    behaviour: 'a jail without a score to reach',
+    file: { jail: { block: '1h' } },
+    doubts: [['/jail/block', /^it has no effect: with a maxScore of 0 nobody is blocked$/]],
+  },
+  { behaviour: 'no jail that is switched off', file: { jail: { maxScore: 0, block: '1h' } }, doubts: [] },
+  { behaviour: 'no jail for two mistakes', file: { jail: { maxScore: 11 } }, doubts: [] },
+  {
+    behaviour: 'a limit by a field alone, whose values a client invents',
+    file: { rateLimits: [{ name: 'per-key', key: 'header:X-Api-Key', requests: 10, per: '1s' }] },
+    doubts: [['/rateLimits', /^per-key counts for each x-api-key, and no limit for each client: one that invents/]],
+  },
+  {
+    behaviour: 'such a limit on a route',
+    file: routed({ rateLimits: [{ name: 'per-key', key: 'header:X-Api-Key', requests: 10, per: '1s' }] }),
+    doubts: [['/routes/0/rateLimits', /^per-key counts/]],
+  },
+  ...['client', 'route'].map((key) => ({
+    behaviour: `no limit by a field beside one by ${key}`,
+    file: {
+      rateLimits: [
+        { name: 'per-key', key: 'header:X-Api-Key', requests: 10, per: '1s' },
+        { name: 'other', key, requests: 100, per: '1s' },
+      ],
+    },
+    doubts: [],
+  })),
   { behaviour: 'no shipped number, however little memory there is', file: {}, memoryBytes: gibibyte, doubts: [] },
 ];
 

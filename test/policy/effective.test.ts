@@ -44,7 +44,7 @@ describe('the mode of a rule', () => {
   it('observes under mode observe what can be observed, and nothing else', () => {
     assert.deepEqual(observedOf({ ...shipped, mode: 'observe' }), [
       ...['client.denied', 'content.too-large', 'field.too-large', 'fields.too-many', 'host.not-allowed'],
-      ...['method.not-allowed', 'request-line.too-long', 'target.forbidden'],
+      ...['method.not-allowed', 'rate.exceeded', 'request-line.too-long', 'target.forbidden'],
     ]);
   });
 

@@ -4,10 +4,11 @@ import { policyFrom } from '../../src/policy/load.ts';
 import { PolicyError } from '../../src/policy/mistake.ts';
 
 const rootKeys =
-  'keys among $schema, extends, mode, rules, request, timeouts, keepAlive, connections, clients, queue, response, routes, tests';
+  'keys among $schema, extends, mode, rules, request, timeouts, keepAlive, connections, memory, spool, clients, queue, response, rateLimits, rateLimitStore, jail, routes, tests';
 const requestKeys = 'keys among line, methods, target, hosts, fields, content, trailers';
 const lineSize = 'a size from 1 byte to 64KiB, as a number of bytes or as "64KiB"';
 const duration = 'a duration from 1ms to 24d, as a number of seconds or as "10s"';
+const rate = '0 (none) or a rate up to 1TiB/s, as a number of bytes a second or as "1KiB/s"';
 const host =
   'a host name ("example.com"), a wildcard ("*.example.com") or an IP address ("192.0.2.1", "[2001:db8::1]"), without a port';
 const method = 'a method in capitals, such as GET, that the parser knows (not CONNECT or TRACE)';
@@ -63,20 +64,20 @@ const cases: readonly Case[] = [
     behaviour: 'names the places of a key that is known elsewhere',
     text: '{ "request": { "maxBytes": 1 } }',
     mistakes: [
-      `1:16: /request/maxBytes: expected ${requestKeys}, found "maxBytes"; there is /request/line/maxBytes and /request/content/maxBytes`,
+      `1:16: /request/maxBytes: expected ${requestKeys}, found "maxBytes"; there is /request/line/maxBytes and /request/content/maxBytes and /spool/maxBytes`,
     ],
   },
   {
     behaviour: 'guesses nothing for a key that is like none',
-    text: '{ "jail": {} }',
-    mistakes: [`1:3: /jail: expected ${rootKeys}, found "jail"`],
+    text: '{ "zeppelin": {} }',
+    mistakes: [`1:3: /zeppelin: expected ${rootKeys}, found "zeppelin"`],
   },
   {
     behaviour: 'refuses keys that the design reserves and nothing enforces yet',
-    text: '{ "tls": {},\n "rateLimits": [] }',
+    text: '{ "tls": {},\n "errorPages": {} }',
     mistakes: [
       `1:3: /tls: expected ${rootKeys}, found "tls"`,
-      `2:2: /rateLimits: expected ${rootKeys}, found "rateLimits"`,
+      `2:2: /errorPages: expected ${rootKeys}, found "errorPages"`,
     ],
   },
   {
@@ -122,6 +123,38 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    behaviour: 'guesses the unit of a rate, and refuses what is none',
+    text: '{ "timeouts": { "contentMinRate": "500",\n "writeMinRate": "2TiB/s" },\n "routes": [{ "path": "/a", "timeouts": { "contentMinRate": "1KiB", "writeMinRate": -1 } }] }',
+    mistakes: [
+      `1:35: /timeouts/contentMinRate: expected ${rate}, found "500"; did you mean 500?`,
+      `2:18: /timeouts/writeMinRate: expected ${rate}, found "2TiB/s"`,
+      `3:61: /routes/0/timeouts/contentMinRate: expected ${rate}, found "1KiB"; did you mean "1KiB/s"?`,
+      `3:85: /routes/0/timeouts/writeMinRate: expected ${rate}, found -1`,
+    ],
+  },
+  {
+    behaviour: 'refuses rate limits that are none',
+    text: '{ "rateLimits": [{ "name": "Per client", "key": "ip", "per": "0.5s", "burst": 0 },\n 7] }',
+    mistakes: [
+      '1:18: /rateLimits/0: expected the key requests, which is not there',
+      '1:28: /rateLimits/0/name: expected a name of lower case letters, digits and hyphens, such as "per-client", found "Per client"',
+      '1:49: /rateLimits/0/key: expected "client", "route" or "header:NAME", such as "header:X-Api-Key", found "ip"',
+      '1:62: /rateLimits/0/per: expected a duration from 1s to 24d, as a number of seconds or as "10s", found "0.5s"',
+      '1:79: /rateLimits/0/burst: expected a whole number of requests from 1 to 1000000000, found 0',
+      '2:2: /rateLimits/1: expected an object with keys among name, key, requests, per, burst, block, cost, accuracy, found 7',
+    ],
+  },
+  {
+    behaviour: 'refuses proxies that are no addresses, and ways to name a client that nobody reads',
+    text: '{ "clients": { "trustedProxies": ["localhost"], "forwardedFields": "X-Real-IP", "proxyProtocol": "on", "trustedHops": 0 } }',
+    mistakes: [
+      '1:35: /clients/trustedProxies/0: expected an address such as 192.0.2.1 or a block such as 192.0.2.0/24 or 2001:db8::/32, found "localhost"',
+      '1:68: /clients/forwardedFields: expected "x-forwarded" or "forwarded", found "X-Real-IP"',
+      '1:98: /clients/proxyProtocol: expected "off" or "v1" or "v2" or "any", found "on"',
+      '1:119: /clients/trustedHops: expected a whole number of proxies from 1 to 32, found 0',
+    ],
+  },
+  {
     behaviour: 'refuses numbers that are no counts',
     text: '{ "connections": { "max": 1e999 }, "queue": { "max": 1.5 }, "keepAlive": { "maxRequests": "1000" } }',
     mistakes: [
@@ -132,11 +165,11 @@ const cases: readonly Case[] = [
   },
   {
     behaviour: 'refuses another choice, and names the near one',
-    text: '{ "request": { "trailers": "dorp", "target": { "dotSegments": "decode" }, "content": { "delivery": "complete" } } }',
+    text: '{ "request": { "trailers": "dorp", "target": { "dotSegments": "decode" }, "content": { "delivery": "whole" } } }',
     mistakes: [
       '1:28: /request/trailers: expected "drop" or "reject", found "dorp"; did you mean "drop"?',
       '1:63: /request/target/dotSegments: expected "reject" or "keep", found "decode"',
-      '1:100: /request/content/delivery: expected "stream", found "complete"',
+      '1:100: /request/content/delivery: expected "complete" or "stream", found "whole"',
     ],
   },
   {
@@ -173,7 +206,7 @@ const cases: readonly Case[] = [
     mistakes: [
       `1:14: /request: expected an object with ${requestKeys}, found a list`,
       '1:28: /queue: expected an object with the key max, found 3',
-      '1:44: /keepAlive: expected an object with keys among idle, maxRequests, found null',
+      '1:44: /keepAlive: expected an object with keys among idle, maxRequests, maxAge, found null',
       '1:74: /connections/max: expected a whole number of connections from 1 to 1048576, found an empty object',
       '1:91: /$schema: expected a string of at most 2048 characters, found true',
     ],

@@ -173,7 +173,7 @@ describe('a flag', () => {
 
   it('with keep-alive 0 keeps no connection, instead of one without a deadline', () => {
     const { policy, warnings } = withOverrides(byFile, [{ ...keepAlive, value: 0 }]);
-    assert.deepEqual(policy.keepAlive, { idleMs: 2000, maxRequests: 1 });
+    assert.deepEqual(policy.keepAlive, { idleMs: 2000, maxRequests: 1, maxAgeMs: 3_600_000 });
     assert.equal(policy.origins['/keepAlive/maxRequests'], 'flag --keep-alive');
     assert.equal(policy.origins['/keepAlive/idle'], 'site.json:4:18');
     assert.deepEqual(warnings, []);

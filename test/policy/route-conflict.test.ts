@@ -107,7 +107,7 @@ const refused: readonly Case[] = [
     behaviour: 'a misspelt key of a route, and an empty list',
     text: '{ "routes": [{ "pth": "/a", "hosts": [] }] }',
     mistakes: [
-      '1:16: /routes/0/pth: expected keys among name, hosts, path, methods, mode, rules, request, timeouts, keepAlive, clients, found "pth"; did you mean "path"?',
+      '1:16: /routes/0/pth: expected keys among name, hosts, path, methods, mode, rules, request, timeouts, keepAlive, clients, rateLimits, found "pth"; did you mean "path"?',
       '1:38: /routes/0/hosts: expected a list of 1 to 1000 elements, each a host name ("example.com"), a wildcard ("*.example.com") or an IP address ("192.0.2.1", "[2001:db8::1]"), without a port, found an empty list',
     ],
   },

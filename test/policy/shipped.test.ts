@@ -38,6 +38,7 @@ type Schema = {
   readonly maxProperties?: number;
   readonly items?: Schema;
   readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
   readonly additionalProperties?: boolean | Schema;
 };
 
@@ -51,13 +52,15 @@ function resolved(part: Schema): Schema {
   return resolved(target);
 }
 
-type Part = { readonly path: readonly string[]; readonly part: Schema };
+type Part = { readonly path: readonly string[]; readonly part: Schema; readonly isRequired: boolean };
 
 /** Every part with its path, in which `*` is any element of a list. */
-function* schemasOf(written: Schema, path: readonly string[] = []): Generator<Part> {
+function* schemasOf(written: Schema, path: readonly string[] = [], isRequired = false): Generator<Part> {
   const part = resolved(written);
-  yield { path, part };
-  for (const [name, property] of Object.entries(part.properties ?? {})) yield* schemasOf(property, [...path, name]);
+  yield { path, part, isRequired };
+  for (const [name, property] of Object.entries(part.properties ?? {})) {
+    yield* schemasOf(property, [...path, name], part.required?.includes(name) === true);
+  }
   if (part.items !== undefined && resolved(part.items).properties !== undefined) {
     yield* schemasOf(part.items, [...path, '*']);
   }
@@ -142,7 +145,7 @@ describe('the schema', () => {
     });
   }
 
-  for (const { path, part } of values) {
+  for (const { path, part } of values.filter(({ isRequired }) => !isRequired)) {
     it(`says of ${path.join('.')} what holds without it`, () => {
       assert.ok(part.default !== undefined || /Left out: /.test(part.description ?? ''));
     });
@@ -220,8 +223,9 @@ function fileOf(name: string): PolicyFile {
   return parse(textOf(name)) as PolicyFile;
 }
 
-/** What no bytes show, however they are chosen: it takes time, load, or an application that does not read. */
-const beyondTests = /^\/(timeouts|keepAlive|connections|queue|response)\/|^\/request\/content\/memoryBytes$/;
+/** What no bytes show, however they are chosen: it takes time, load, other requests, or an application that does not read. */
+const beyondTests =
+  /^\/(timeouts|keepAlive|connections|spool|rateLimits|jail|queue|response)(\/|$)|^\/request\/content\/(memoryBytes|delivery)$/;
 
 describe('the shipped policies', () => {
   it('are named as `extends` and -P have them, default first', () => {

@@ -4,7 +4,7 @@ import { policyFrom } from '../../src/policy/load.ts';
 import { PolicyError } from '../../src/policy/mistake.ts';
 
 const rootKeys =
-  'keys among $schema, extends, mode, rules, request, timeouts, keepAlive, connections, clients, queue, response, routes, tests';
+  'keys among $schema, extends, mode, rules, request, timeouts, keepAlive, connections, memory, spool, clients, queue, response, rateLimits, rateLimitStore, jail, routes, tests';
 
 type Case = { readonly behaviour: string; readonly text: string; readonly mistakes: readonly string[] };
 

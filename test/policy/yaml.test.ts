@@ -41,7 +41,7 @@ keepAlive: {idle: 15s, maxRequests: 1e2}
       assert.equal(request.totalFieldBytes, 32_768);
       assert.equal(timeouts.headMs, 500);
       assert.equal(timeouts.workerMs, 10_000);
-      assert.deepEqual(keepAlive, { idleMs: 15_000, maxRequests: 100 });
+      assert.deepEqual(keepAlive, { idleMs: 15_000, maxRequests: 100, maxAgeMs: 3_600_000 });
     });
   }
 

@@ -30,7 +30,10 @@ function policyOf({ policy }: RulePage): Policy {
 
 async function start(page: RulePage, node?: NodeHarness, mount = ''): Promise<TestEdge> {
   workers = node;
-  edge = await new TestEdge(() => policyOf(page), node?.dispatcher, mountAt(mount)).listen();
+  edge = await new TestEdge(() => policyOf(page), {
+    ...(node === undefined ? {} : { dispatcher: node.dispatcher }),
+    mount: mountAt(mount),
+  }).listen();
   return edge;
 }
 
