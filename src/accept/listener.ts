@@ -86,6 +86,11 @@ export class Listener {
     }
     handle.setNoDelay?.(true);
     const socket = new ClientSocket(handle, this.onread);
+    const preamble = preambleFrom(socket, policy.proxies.protocol, proxies);
+    if (preamble === undefined) {
+      socket.destroy();
+      return;
+    }
     const client = new Client(socket, arrival, inForce);
     const counted = client.key;
     if (counted !== null && !this.clients.take(counted, policy.connections.maxPerClient)) {
@@ -93,7 +98,6 @@ export class Listener {
       this.edge.offences.note(counted, 'tooMany');
       return this.logTooMany(`${counted} has ${policy.connections.maxPerClient}`);
     }
-    const preamble = preambleFrom(socket, policy.proxies.protocol, proxies);
     socket.connection = new Connection(this.edge, socket, client, preamble, this.onClosed);
     this.connections.set(socket.connection, counted);
   }

@@ -5,15 +5,24 @@ import { type ProxyVersion, readProxyHeader } from './proxy-protocol.ts';
 
 const NOTHING = new Uint8Array(0);
 
-/** What a connection of this peer begins with; null: with its first request. Decided before a byte of it is read. */
+/** As far as a socket tells who is at its other end: a Unix socket has neither. */
+type Socket = { readonly remoteAddress?: string | undefined; readonly localAddress?: string | undefined };
+
+/**
+ * What a connection begins with; null: with its first request. Decided before a byte of it is read. Undefined where that
+ * cannot be known: the peer has reset its connection, as HAProxy's health checks do behind their header, and the kernel has
+ * forgotten who it was.
+ */
 export function preambleFrom(
-  peer: { readonly remoteAddress?: string | undefined },
+  socket: Socket,
   protocol: ProxyVersion | 'off',
   proxies: TrustedProxies | null,
-): Preamble | null {
+): Preamble | null | undefined {
   if (protocol === 'off' || proxies === null) return null;
   // Asked only here: it is a call into the kernel.
-  const address = parseAddress(peer.remoteAddress ?? '');
+  const { remoteAddress } = socket;
+  if (remoteAddress === undefined) return socket.localAddress === undefined ? null : undefined;
+  const address = parseAddress(remoteAddress);
   return address !== undefined && proxies.addresses.has(address) ? new ProxyPreamble(protocol) : null;
 }
 

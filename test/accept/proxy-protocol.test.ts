@@ -76,14 +76,19 @@ describe('a connection', () => {
 
   // biome-ignore format: a table
   const cases = [
-    ['of a trusted peer begins with a header', '10.0.0.1', 'v1', proxies, true],
-    ['of a trusted peer that the kernel shows as IPv6 begins with one', '::ffff:10.0.0.1', 'any', proxies, true],
-    ['of another peer begins with its request', '192.0.2.1', 'v1', proxies, false],
-    ['over a Unix socket, or of a peer that has gone, begins with its request', undefined, 'v2', proxies, false],
-    ['begins with its request where nobody is trusted', '10.0.0.1', 'v2', null, false],
-    ['begins with its request where the policy says off', '10.0.0.1', 'off', proxies, false],
+    ['of a trusted peer begins with a header', { remoteAddress: '10.0.0.1' }, 'v1', proxies, true],
+    ['of a trusted peer that the kernel shows as IPv6 begins with one', { remoteAddress: '::ffff:10.0.0.1' }, 'any', proxies, true],
+    ['of another peer begins with its request', { remoteAddress: '192.0.2.1' }, 'v1', proxies, false],
+    ['over a Unix socket begins with its request', {}, 'v2', proxies, false],
+    ['of a peer that has gone begins with nobody knows what', { localAddress: '10.0.0.2' }, 'v2', proxies, undefined],
+    ['of a peer that has gone begins with its request where no other has a header', { localAddress: '10.0.0.2' }, 'off', proxies, false],
+    ['begins with its request where nobody is trusted', { remoteAddress: '10.0.0.1' }, 'v2', null, false],
+    ['begins with its request where the policy says off', { remoteAddress: '10.0.0.1' }, 'off', proxies, false],
   ] as const;
-  for (const [behaviour, remoteAddress, protocol, trusted, expected] of cases) {
-    it(behaviour, () => assert.equal(preambleFrom({ remoteAddress }, protocol, trusted) !== null, expected));
+  for (const [behaviour, socket, protocol, trusted, expected] of cases) {
+    it(behaviour, () => {
+      const preamble = preambleFrom(socket, protocol, trusted);
+      assert.equal(preamble === undefined ? undefined : preamble !== null, expected);
+    });
   }
 });

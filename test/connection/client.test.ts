@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { policyFrom } from '../../src/policy/load.ts';
 import { putInForce } from '../../src/policy/policy-in-force.ts';
@@ -291,6 +292,22 @@ describe('a connection of a trusted proxy', () => {
       assert.equal(await client.receiveAll(), '');
     }
     assert.deepEqual(edge.lines, []);
+  });
+});
+
+describe('a connection that was reset before it was accepted', () => {
+  it('is closed where it may have begun with a PROXY header, and not logged', async () => {
+    await start({ ...trusting, proxyProtocol: 'any' });
+    // In one turn, so that the kernel has all of it before the edge looks.
+    for (let count = 0; count < 20; count++) {
+      const socket = connect({ port: edge.port, host: '127.0.0.1' }, () => {
+        socket.write(v2, 'latin1', () => socket.resetAndDestroy());
+      });
+      socket.on('error', () => {});
+    }
+    await ask(await edge.client(), v1 + get());
+    assert.deepEqual(edge.lines, []);
+    assert.equal(edge.requests.length, 1);
   });
 });
 
