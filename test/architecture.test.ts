@@ -20,6 +20,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // `inline` runs the same application code as a worker does.
   upstream: ['http1', 'inspect', 'link', 'rejection', 'telemetry', 'worker'],
   connection: ['http1', 'inspect', 'policy', 'rejection', 'telemetry', 'upstream'],
+  // Pure: the clock is given.
+  admit: [],
   accept: ['connection', 'http1'],
   'edge.ts': ['accept', 'connection', 'http1', 'inspect', 'policy', 'process', 'telemetry', 'upstream', 'worker'],
   suggestion: [],
@@ -34,7 +36,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   process: ['policy', 'telemetry', 'worker'],
   worker: ['link', 'process', 'suggestion', 'telemetry'],
   config: ['command-line', 'explain', 'policy', 'suggestion', 'telemetry', 'upstream', 'worker'],
-  master: ['config', 'policy', 'process', 'telemetry', 'worker'],
+  master: ['admit', 'config', 'policy', 'process', 'telemetry', 'worker'],
   'cli.ts': ['config', 'explain', 'master', 'policy', 'telemetry'],
 };
 const sansIo = ['rejection', 'http1', 'inspect'];
