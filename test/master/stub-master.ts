@@ -19,6 +19,7 @@ const config = {
   policyFile: null,
   watchPolicy: false,
   gracefulTimeoutMs: 30_000,
+  rateLimitStore: null,
   logLevel: 'info',
   record: null,
   checkOnly: false,
