@@ -50,6 +50,8 @@ function receive(message: MasterToEdge): void {
       if (edge === undefined) policyAtStart = message;
       else adopt(edge, message);
       return;
+    case 'tokens':
+      return;
     case 'drain':
       drain();
       return;
