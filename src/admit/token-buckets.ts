@@ -14,10 +14,14 @@ export type TokenLimit = {
 export type Grant = readonly [granted: number, retryMs: number];
 
 type Bucket = {
+  readonly key: string;
   /** When it is full again, in units; in the past: it is. All that GCRA has to know of a bucket. */
   fullAt: number;
   /** In milliseconds. */
   blockedUntil: number;
+  /** Its neighbours in the order of last takes. */
+  older: Bucket | null;
+  newer: Bucket | null;
 };
 
 /** Spent keys that a new key takes along. More than one, so that their number falls again after a flood. */
@@ -35,8 +39,13 @@ export class TokenBuckets {
   readonly limit: TokenLimit;
   /** Keys that were dropped while they had less than a full bucket: each got more than the limit allows, if it came back. */
   forgotten = 0;
-  /** In the order of their last takes. */
+  /**
+   * A list beside it keeps the order of last takes. The order of the Map itself would do as well, but its first key is found by
+   * walking over all holes that deleted ones have left: some 10 µs for a take, in a flood of keys of all times.
+   */
   readonly #buckets = new Map<string, Bucket>();
+  #oldest: Bucket | null = null;
+  #newest: Bucket | null = null;
   readonly #unitsInMs: number;
   readonly #unitsInToken: number;
   readonly #unitsInBurst: number;
@@ -80,31 +89,46 @@ export class TokenBuckets {
   #bucketOf(key: string, now: number): Bucket {
     const known = this.#buckets.get(key);
     if (known !== undefined) {
-      this.#buckets.delete(key);
-      this.#buckets.set(key, known);
+      if (known !== this.#newest) {
+        this.#unlink(known);
+        this.#append(known);
+      }
       return known;
     }
     for (let dropped = 0; dropped < spentKeysPerNewKey && this.#oldestIsSpent(now); dropped += 1) this.#dropOldest(now);
     if (this.#buckets.size >= this.#maxKeys) this.#dropOldest(now);
-    const bucket = { fullAt: 0, blockedUntil: 0 };
+    const bucket = { key, fullAt: 0, blockedUntil: 0, older: null, newer: null };
     this.#buckets.set(key, bucket);
+    this.#append(bucket);
     return bucket;
   }
 
   /** It says what a key that nobody knows says: full, not blocked. */
   #oldestIsSpent(now: number): boolean {
-    for (const { fullAt, blockedUntil } of this.#buckets.values()) {
-      return fullAt <= now * this.#unitsInMs && blockedUntil <= now;
-    }
-    return false;
+    const oldest = this.#oldest;
+    return oldest !== null && oldest.fullAt <= now * this.#unitsInMs && oldest.blockedUntil <= now;
   }
 
   #dropOldest(now: number): void {
+    if (this.#oldest === null) return;
     if (!this.#oldestIsSpent(now)) this.forgotten += 1;
-    for (const key of this.#buckets.keys()) {
-      this.#buckets.delete(key);
-      return;
-    }
+    this.#buckets.delete(this.#oldest.key);
+    this.#unlink(this.#oldest);
+  }
+
+  #append(bucket: Bucket): void {
+    bucket.older = this.#newest;
+    bucket.newer = null;
+    if (this.#newest === null) this.#oldest = bucket;
+    else this.#newest.newer = bucket;
+    this.#newest = bucket;
+  }
+
+  #unlink({ older, newer }: Bucket): void {
+    if (older === null) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === null) this.#newest = older;
+    else newer.older = older;
   }
 }
 
