@@ -90,6 +90,8 @@ describe('master', () => {
     it('keeps from its children what is meant for the master alone', async () => {
       const secrets = {
         PORTCULLIS_LOG_LEVEL: 'info',
+        PORTCULLIS_RATE_LIMIT_STORE: 'redis://:secret@127.0.0.1',
+        GUNICORN_CMD_ARGS: '--rate-limit-store redis://:secret@127.0.0.1',
         LISTEN_FDS: '1',
         NOTIFY_SOCKET: '/run/x',
         WATCHDOG_USEC: '1',

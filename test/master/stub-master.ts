@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../../src/config/config.ts';
+import type { LimitsOfPolicy } from '../../src/master/token-authority.ts';
 import { type Program, type ProgramOptions, startNode } from '../support/program.ts';
 import { connectRaw } from '../support/raw-client.ts';
 
@@ -19,6 +20,7 @@ const config = {
   policyFile: null,
   watchPolicy: false,
   gracefulTimeoutMs: 30_000,
+  rateLimitStore: null,
   logLevel: 'info',
   record: null,
   checkOnly: false,
@@ -27,17 +29,22 @@ const config = {
 
 /** Starts the real master with the stub children of `fixtures/`. `reloads` is a JSON file with what a reload changes. */
 export function startStubMaster(
-  changes: Omit<Partial<Config>, 'policy'> & { readonly behaviour?: string; readonly reloads?: string } = {},
+  changes: Omit<Partial<Config>, 'policy'> & {
+    readonly behaviour?: string;
+    readonly reloads?: string;
+    readonly limits?: Partial<LimitsOfPolicy>;
+  } = {},
   options: ProgramOptions = {},
 ): Program {
-  const { behaviour, reloads = '', ...rest } = changes;
+  const { behaviour, reloads = '', limits = {}, ...rest } = changes;
+  const policy = { ...config.policy, ...limits };
   const app = { ...config.app, ...rest.app, name: behaviour ?? 'ready' };
   return startNode(
     [
       '--import',
       import.meta.resolve('tsx'),
       fileURLToPath(new URL('./fixtures/program.ts', import.meta.url)),
-      JSON.stringify({ ...config, ...rest, app }),
+      JSON.stringify({ ...config, ...rest, app, policy }),
       reloads,
     ],
     options,
