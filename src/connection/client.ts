@@ -7,6 +7,7 @@ import { type Endpoint, type Forwarded, forwardingFields, readForwarded } from '
 import type { Inspection } from '../inspect/inspect.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
 import { type Arrival, type Remote, remoteOf } from './arrival.ts';
+import type { Sender } from './received-request.ts';
 
 /**
  * Who the requests of one connection are from. That is its peer, the other end of the socket; or the source that a PROXY
@@ -87,6 +88,11 @@ export class Client {
 
   private keyOf(address: ClientAddress | null | undefined): string | null {
     return address == null ? null : clientKey(address, this.policy.policy.proxies.ipv6Prefix);
+  }
+
+  /** For recordings. */
+  get sender(): Sender {
+    return { client: this.remote.address, policy: this.policy.policy.name };
   }
 
   /** For environs and logs. */

@@ -215,7 +215,7 @@ export class TestEdge implements Dispatcher {
   /** A client that sends these bytes. */
   async client(
     bytes: string | Uint8Array = '',
-    options: { readonly allowHalfOpen?: boolean } = {},
+    options: { readonly allowHalfOpen?: boolean; readonly localAddress?: string } = {},
   ): Promise<RawClient> {
     const before = this.listener.connectionCount;
     const client = await connectRaw(this.port, options);
