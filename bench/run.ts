@@ -10,6 +10,7 @@ import { openMarkdown } from './report/markdown.ts';
 import { describeRun, type MeasuredSection, type Report } from './report/report.ts';
 import { sectionText } from './report/text.ts';
 import type { Section } from './section.ts';
+import { hostile } from './sections/hostile.ts';
 import { idleConnections } from './sections/idle-connections.ts';
 import { latency } from './sections/latency.ts';
 import { type SectionName, sectionNames } from './sections/names.ts';
@@ -31,6 +32,7 @@ const sections: Readonly<Record<SectionName, Section>> = {
   latency,
   'idle-connections': idleConnections,
   transfers,
+  hostile,
 };
 
 // The servers end with this process, however it ends.

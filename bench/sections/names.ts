@@ -1,5 +1,5 @@
 /** In the order in which they run: the parser first, while this process has compiled nothing else. */
-export const sectionNames = [
+export const quickSectionNames = [
   'parser',
   'throughput',
   'policy',
@@ -8,5 +8,8 @@ export const sectionNames = [
   'idle-connections',
   'transfers',
 ] as const;
+
+/** The long ones run only when they are asked for. */
+export const sectionNames = [...quickSectionNames, 'hostile'] as const;
 
 export type SectionName = (typeof sectionNames)[number];

@@ -36,6 +36,7 @@ export function startPortcullis({
 export const apps = {
   hello: fileURLToPath(new URL('../../examples/hello.js', import.meta.url)),
   transfer: fileURLToPath(new URL('../apps/transfer.js', import.meta.url)),
+  site: fileURLToPath(new URL('../apps/site.js', import.meta.url)),
 };
 
 export const policies = {
