@@ -17,6 +17,7 @@ import { type SectionName, sectionNames } from './sections/names.ts';
 import { newConnections } from './sections/new-connections.ts';
 import { parser } from './sections/parser.ts';
 import { policy } from './sections/policy.ts';
+import { soak } from './sections/soak.ts';
 import { throughput } from './sections/throughput.ts';
 import { transfers } from './sections/transfers.ts';
 import { builtProgram } from './servers/portcullis.ts';
@@ -33,6 +34,7 @@ const sections: Readonly<Record<SectionName, Section>> = {
   'idle-connections': idleConnections,
   transfers,
   hostile,
+  soak,
 };
 
 // The servers end with this process, however it ends.

@@ -22,7 +22,9 @@ export type Contender = {
   start(policy: PolicyFile): Promise<Server>;
 };
 
+/** No cap of a worker is to end what the deadlines are to end. */
 const CONNECTIONS = 15_000;
+const flags = ['--worker-connections', String(CONNECTIONS)];
 
 export function contenderOf(name: ContenderName, program: string): Contender {
   const common = { isOurs: false, front: undefined };
@@ -65,7 +67,7 @@ async function startWithPolicy(program: string, policy: PolicyFile): Promise<Ser
   try {
     const file = join(folder, 'policy.json');
     writeFileSync(file, JSON.stringify(policy));
-    const server = await startPortcullis({ program, mode: 'isolated', app: apps.site, policy: file });
+    const server = await startPortcullis({ program, mode: 'isolated', app: apps.site, policy: file, flags });
     return { ...server, stop: () => server.stop().finally(remove) };
   } catch (error) {
     remove();

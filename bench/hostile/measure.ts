@@ -7,7 +7,7 @@ import { arm } from './attacker.ts';
 import type { Tally } from './attacks/attack.ts';
 import type { Contender } from './contenders.ts';
 import { Growth, type GrowthFigures } from './growth.ts';
-import { heldConnections, whenReleased } from './held-connections.ts';
+import { whenReleased } from './held-connections.ts';
 import { type Visit, visit } from './neighbour.ts';
 import { controlPolicyOf, policyOf, type Trial } from './trials.ts';
 
@@ -36,7 +36,7 @@ export type Measured = {
   readonly growth: GrowthFigures;
 };
 
-export type Controlled = { readonly held: number; readonly left: number };
+export type Controlled = Pick<Attacked, 'left'>;
 
 /** Calm, attack, calm, attack: what the machine does meanwhile by itself is in both. */
 export async function measure(contender: Contender, trial: Trial, rounds: number): Promise<Measured> {
@@ -68,9 +68,7 @@ export async function control(contender: Contender, trial: Trial): Promise<Contr
     await attacker.begin();
     await new Promise((resolve) => setTimeout(resolve, CONTROL_SECONDS * 1000));
     await attacker.cease();
-    const held = heldConnections(server.port);
-    const left = await whenReleased(server.port, trial.endsWithinSeconds + SLACK_SECONDS);
-    return { held, left };
+    return { left: await whenReleased(server.port, trial.endsWithinSeconds + SLACK_SECONDS) };
   } finally {
     await attacker.close();
     await server.stop();

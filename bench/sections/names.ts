@@ -10,6 +10,6 @@ export const quickSectionNames = [
 ] as const;
 
 /** The long ones run only when they are asked for. */
-export const sectionNames = [...quickSectionNames, 'hostile'] as const;
+export const sectionNames = [...quickSectionNames, 'hostile', 'soak'] as const;
 
 export type SectionName = (typeof sectionNames)[number];
