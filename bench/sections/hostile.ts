@@ -132,7 +132,7 @@ function controlOutcomeOf(contender: Contender, trial: Trial, without: string, c
   const none = '';
   const result = fails ? 'fails, as it must' : 'missed: passes without its protection';
   return {
-    row: [contender.title, `without ${without}`, none, none, none, none, whole(held), whole(left), none, none, result],
+    row: [contender.title, `without ${without}`, none, none, none, none, none, whole(left), none, none, result],
     goal: {
       text: `${trial.name}, without ${without}: connections are left`,
       measured: `${whole(left)} left`,
