@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 const ESTABLISHED = '01';
 const CLOSE_WAIT = '08';
 const PAUSE_MS = 100;
+const MOST_LATE_SECONDS = 15;
 
 /**
  * Connections to a port of 127.0.0.1 that its server still holds, those in the kernel's queue that it never took included.
@@ -19,12 +20,20 @@ export function heldConnections(port: number): number {
   return held;
 }
 
-/** How many are left once there are none, or after so many seconds. */
+/**
+ * How many are left once there are none, or so many seconds after the last time that there were more than a moment before:
+ * an attacker that is short of CPU is still connecting when others are done, and each connection has its own deadline.
+ */
 export async function whenReleased(port: number, seconds: number): Promise<number> {
-  const deadline = performance.now() + seconds * 1000;
+  let deadline = performance.now() + seconds * 1000;
+  const latest = deadline + MOST_LATE_SECONDS * 1000;
+  let before = heldConnections(port);
   for (;;) {
-    const held = heldConnections(port);
-    if (held === 0 || performance.now() > deadline) return held;
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    const held = heldConnections(port);
+    const now = performance.now();
+    if (held > before) deadline = Math.min(latest, now + seconds * 1000);
+    if (held === 0 || now > deadline) return held;
+    before = held;
   }
 }

@@ -9,7 +9,7 @@ import type { Contender } from './contenders.ts';
 import { Growth, type GrowthFigures } from './growth.ts';
 import { whenReleased } from './held-connections.ts';
 import { type Visit, visit } from './neighbour.ts';
-import { controlPolicyOf, policyOf, type Trial } from './trials.ts';
+import type { PolicyFile, Trial } from './trials.ts';
 
 export const WARM_UP_SECONDS = 2;
 export const WARM_UP_CLIENTS = 32;
@@ -39,8 +39,13 @@ export type Measured = {
 export type Controlled = Pick<Attacked, 'left'>;
 
 /** Calm, attack, calm, attack: what the machine does meanwhile by itself is in both. */
-export async function measure(contender: Contender, trial: Trial, rounds: number): Promise<Measured> {
-  const server = await contender.start(policyOf(trial));
+export async function measure(
+  contender: Contender,
+  trial: Trial,
+  policy: PolicyFile,
+  rounds: number,
+): Promise<Measured> {
+  const server = await contender.start(policy);
   try {
     await warmUp(server);
     const growth = new Growth(server.roots);
@@ -61,8 +66,8 @@ export async function measure(contender: Contender, trial: Trial, rounds: number
 }
 
 /** The attack against a server without the protection: what is left shows that it was the protection that helped. */
-export async function control(contender: Contender, trial: Trial): Promise<Controlled> {
-  const server = await contender.start(controlPolicyOf(trial));
+export async function control(contender: Contender, trial: Trial, policy: PolicyFile): Promise<Controlled> {
+  const server = await contender.start(policy);
   const attacker = await arm(trial.weapon, server.port);
   try {
     await attacker.begin();

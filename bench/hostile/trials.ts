@@ -36,6 +36,12 @@ const base: PolicyFile = {
   response: { bufferBytes: '16KiB' },
 };
 
+/** Other protections that a build may have: out of the way too, but in the rows that are about them. */
+const outOfTheWay: readonly { readonly key: string; readonly policy: PolicyFile }[] = [
+  { key: 'connections.maxPerClient', policy: { connections: { maxPerClient: 15_000 } } },
+  { key: 'timeouts.rateGrace', policy: { timeouts: { rateGrace: NEVER } } },
+];
+
 export const trials: readonly Trial[] = [
   {
     name: 'slow head',
@@ -59,7 +65,7 @@ export const trials: readonly Trial[] = [
     policy: { timeouts: { contentMinRate: '500B/s', rateGrace: seconds(DEADLINE_SECONDS) } },
     needs: ['timeouts.contentMinRate', 'timeouts.rateGrace'],
     endsWithinSeconds: DEADLINE_SECONDS,
-    control: { without: 'timeouts.contentMinRate', policy: { timeouts: { rateGrace: NEVER } } },
+    control: { without: 'timeouts.contentMinRate', policy: { timeouts: { contentMinRate: 0 } } },
   },
   {
     name: 'slow read: silence',
@@ -76,7 +82,7 @@ export const trials: readonly Trial[] = [
     policy: { timeouts: { writeMinRate: '1MiB/s', rateGrace: seconds(DEADLINE_SECONDS) } },
     needs: ['timeouts.writeMinRate', 'timeouts.rateGrace'],
     endsWithinSeconds: DEADLINE_SECONDS,
-    control: { without: 'timeouts.writeMinRate', policy: { timeouts: { rateGrace: NEVER } } },
+    control: { without: 'timeouts.writeMinRate', policy: { timeouts: { writeMinRate: 0 } } },
   },
   {
     name: 'slow read against a memory budget',
@@ -159,21 +165,22 @@ export const trials: readonly Trial[] = [
   {
     name: 'slow head, with caps and jail',
     weapon: slowhttptest('/', '-H', '-r', '1000', '-i', '1'),
-    policy: { connections: { maxPerClient: 256 }, jail: { block: '60s' } },
+    policy: { connections: { maxPerClient: 256 }, jail: { maxScore: 50, block: '60s' } },
     needs: ['connections.maxPerClient', 'jail'],
     endsWithinSeconds: DEADLINE_SECONDS,
     isOurs: true,
   },
 ];
 
-/** The policy file of a row: what it does not say is as in `base`. */
-export function policyOf(trial: Trial): PolicyFile {
-  return merged(base, trial.policy);
+/** The policy file of a row, for a build that `knows` these keys; what the row does not say is as in `base`. */
+export function policyOf(trial: Trial, knows: (key: string) => boolean): PolicyFile {
+  const others = outOfTheWay.filter(({ key }) => knows(key)).map(({ policy }) => policy);
+  return [...others, trial.policy].reduce(merged, base);
 }
 
 /** The same without the protection that the row is about. */
-export function controlPolicyOf({ control, ...trial }: Trial): PolicyFile {
-  return merged(policyOf(trial), control?.policy ?? {});
+export function controlPolicyOf(trial: Trial, knows: (key: string) => boolean): PolicyFile {
+  return merged(policyOf(trial, knows), trial.control?.policy ?? {});
 }
 
 function merged(under: PolicyFile, over: PolicyFile): PolicyFile {

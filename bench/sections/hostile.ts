@@ -12,7 +12,7 @@ import {
 } from '../hostile/measure.ts';
 import { p99, together } from '../hostile/neighbour.ts';
 import { policyKeys } from '../hostile/policy-keys.ts';
-import { DEADLINE_SECONDS, type Trial, trials } from '../hostile/trials.ts';
+import { controlPolicyOf, DEADLINE_SECONDS, policyOf, type Trial, trials } from '../hostile/trials.ts';
 import { mebibytes, milliseconds, twoDigits, whole, withSpread } from '../report/quantity.ts';
 import type { Goal, Section } from '../section.ts';
 import { summarize } from '../statistics.ts';
@@ -65,14 +65,14 @@ export const hostile: Section = {
           notes.push(`"${trial.name}" is left out: this build has no ${missing.join(', ')}`);
         }
         if (missing.length > 0 || (trial.isOurs === true && !contender.isOurs)) continue;
-        for await (const outcome of outcomesOf(contender, trial)) {
+        for await (const outcome of outcomesOf(contender, trial, knows)) {
           outcomes.push(outcome);
           progress(outcome.row.join(' | '));
         }
       }
     }
     return {
-      method: `On loopback. Attackers at 127.0.0.1, in processes of their own at the lowest priority: slowhttptest with 1,000 connections for slow head, content, read and ranges, raw sockets of Node for the others, which replace each connection that the server ends. The neighbour at 127.0.0.2 sends 200 requests/s on 8 keep-alive connections, each twentieth request on a new one. ${VISIT_SECONDS} s of calm and ${VISIT_SECONDS} s of attack alternate, ${OUR_ROUNDS} rounds (${OTHER_ROUNDS} for other servers), all against one process each time, after ${WARM_UP_SECONDS} s of load from ${WARM_UP_CLIENTS} clients. The 99th percentiles are of all rounds together, the ratio in parentheses of single rounds; a request without an answer counts as the longest possible wait. "Taken at once": most descriptors of one process above those after the warm-up. "Not ended": connections that the server still held, those it never took included, when its deadline and ${SLACK_SECONDS} s more were over. "Memory": largest growth of one process after the warm-up. "CPU": of the edge during the attack, of other servers all processes together. Portcullis has one edge and one worker, deadlines of ${DEADLINE_SECONDS} s for head, content, reader and idle connection (10 s for the 10,000), bufferBytes 16 KiB, 15,000 worker connections, and no caps unless the row says so; nginx has the same deadlines, Gunicorn has none to set. Each "without" is the same attack against a server without the protection that the row above it is about: connections have to be left there.`,
+      method: `On loopback. Attackers at 127.0.0.1, in processes of their own at a lower priority: slowhttptest with 1,000 connections for slow head, content, read and ranges, raw sockets of Node for the others, which replace each connection that the server ends. The neighbour at 127.0.0.2 sends 200 requests/s on 8 keep-alive connections, each twentieth request on a new one. ${VISIT_SECONDS} s of calm and ${VISIT_SECONDS} s of attack alternate, ${OUR_ROUNDS} rounds (${OTHER_ROUNDS} for other servers), all against one process each time, after ${WARM_UP_SECONDS} s of load from ${WARM_UP_CLIENTS} clients. The 99th percentiles are of all rounds together, the ratio in parentheses of single rounds; a request without an answer counts as the longest possible wait. "Taken at once": most descriptors of one process above those after the warm-up. "Not ended": connections that the server still held, those it never took included, ${SLACK_SECONDS} s after the deadline of the last one. "Memory": largest growth of one process after the warm-up. "CPU": of the edge during the attack, of other servers all processes together. Portcullis has one edge and one worker, deadlines of ${DEADLINE_SECONDS} s for head, content, reader and idle connection (10 s for the 10,000), bufferBytes 16 KiB, 15,000 worker connections, and no caps unless the row says so; nginx has the same deadlines, Gunicorn has none to set. Each "without" is the same attack against a server without the protection that the row above it is about: connections have to be left there.`,
       columns,
       rows: outcomes.map(({ row }) => row),
       goals: outcomes.flatMap(({ goal }) => goal ?? []),
@@ -82,10 +82,16 @@ export const hostile: Section = {
   },
 };
 
-async function* outcomesOf(contender: Contender, trial: Trial): AsyncGenerator<Outcome> {
-  yield outcomeOf(contender, trial, await measure(contender, trial, contender.isOurs ? OUR_ROUNDS : OTHER_ROUNDS));
+async function* outcomesOf(
+  contender: Contender,
+  trial: Trial,
+  knows: (key: string) => boolean,
+): AsyncGenerator<Outcome> {
+  const rounds = contender.isOurs ? OUR_ROUNDS : OTHER_ROUNDS;
+  yield outcomeOf(contender, trial, await measure(contender, trial, policyOf(trial, knows), rounds));
   if (contender.isOurs && trial.control !== undefined) {
-    yield controlOutcomeOf(contender, trial, trial.control.without, await control(contender, trial));
+    const { without } = trial.control;
+    yield controlOutcomeOf(contender, trial, without, await control(contender, trial, controlPolicyOf(trial, knows)));
   }
 }
 
