@@ -17,6 +17,7 @@ import { type SectionName, sectionNames } from './sections/names.ts';
 import { newConnections } from './sections/new-connections.ts';
 import { parser } from './sections/parser.ts';
 import { policy } from './sections/policy.ts';
+import { protections } from './sections/protections.ts';
 import { soak } from './sections/soak.ts';
 import { throughput } from './sections/throughput.ts';
 import { transfers } from './sections/transfers.ts';
@@ -29,6 +30,7 @@ const sections: Readonly<Record<SectionName, Section>> = {
   parser,
   throughput,
   policy,
+  protections,
   'new-connections': newConnections,
   latency,
   'idle-connections': idleConnections,

@@ -3,6 +3,7 @@ export const quickSectionNames = [
   'parser',
   'throughput',
   'policy',
+  'protections',
   'new-connections',
   'latency',
   'idle-connections',
