@@ -16,7 +16,7 @@ export class AttackPool {
   #connecting = 0;
   #opened = 0;
   #failed = 0;
-  #turns = 0;
+  #done = 0;
   #timer: NodeJS.Timeout | undefined;
   #startedAt = 0;
   #replaces = true;
@@ -27,7 +27,7 @@ export class AttackPool {
     this.#attack = attack;
     this.#port = port;
     this.#connects = new Pace(1000 / attack.connectsPerSecond);
-    this.#turnPace = attack.turnMs === undefined ? undefined : new Pace(attack.turnMs);
+    this.#turnPace = attack.turns && new Pace(attack.turns.everyMs);
   }
 
   /** `onStrength` once as many connections are open as there shall be. */
@@ -53,7 +53,10 @@ export class AttackPool {
     this.#replaces = false;
     if (!this.#attack.goesOn) clearInterval(this.#timer);
     const seconds = (performance.now() - this.#startedAt) / 1000;
-    return { seconds, opened: this.#opened, failed: this.#failed, turns: this.#turns };
+    const figures = { seconds, opened: this.#opened, failed: this.#failed };
+    const { turns } = this.#attack;
+    if (turns === undefined) return { ...figures, what: 'connects', done: this.#opened };
+    return { ...figures, what: turns.what, done: this.#done * turns.count };
   }
 
   #connect(due: number): void {
@@ -90,9 +93,7 @@ export class AttackPool {
 
   #turn(): void {
     for (const socket of this.#open) {
-      if (!socket.writable) continue;
-      this.#attack.turn?.(socket);
-      this.#turns += 1;
+      if (socket.writable && this.#attack.turns?.take(socket) === true) this.#done += 1;
     }
   }
 }

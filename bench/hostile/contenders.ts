@@ -28,7 +28,8 @@ const flags = ['--worker-connections', String(CONNECTIONS)];
 
 export function contenderOf(name: ContenderName, program: string): Contender {
   const common = { isOurs: false, front: undefined };
-  const noGunicorn = findGunicorn() === undefined ? 'Gunicorn is not installed' : undefined;
+  const noGunicorn =
+    findGunicorn() === undefined ? 'Gunicorn is not installed (gunicorn, a package of Debian)' : undefined;
   switch (name) {
     case 'portcullis':
       return {

@@ -12,10 +12,15 @@ export const byteAtATime: Attack = {
   reads: 'at-once',
   goesOn: false,
   open: (socket) => next.set(socket, 0),
-  turnMs: 20,
-  turn: (socket) => {
-    const index = next.get(socket) ?? 0;
-    socket.write(bytes[index] ?? request);
-    next.set(socket, (index + 1) % bytes.length);
+  turns: {
+    everyMs: 20,
+    what: 'bytes',
+    count: 1,
+    take: (socket) => {
+      const index = next.get(socket) ?? 0;
+      next.set(socket, (index + 1) % bytes.length);
+      socket.write(bytes[index] ?? request);
+      return true;
+    },
   },
 };

@@ -9,6 +9,13 @@ export const slowReader: Attack = {
   reads: 'in-turns',
   goesOn: true,
   open: (socket) => socket.write(request),
-  turnMs: 1000,
-  turn: (socket) => socket.resume(),
+  turns: {
+    everyMs: 1000,
+    what: 'reads',
+    count: 1,
+    take: (socket) => {
+      socket.resume();
+      return true;
+    },
+  },
 };
