@@ -6,7 +6,7 @@ import { within } from '../../test/support/deadline.ts';
 import type { AttackName, Order, Report } from './attacker-process.ts';
 import type { Tally } from './attacks/attack.ts';
 
-const START_MS = 15_000;
+const START_MS = 30_000;
 /** The ten thousand take 4 s, and more where the CPUs are shared. */
 const STRENGTH_MS = 30_000;
 /** slowhttptest ends by itself then, whatever becomes of us. */
@@ -48,7 +48,7 @@ async function startOwn(name: AttackName, port: number): Promise<Attacker> {
   const child = fork(script, [name, String(port)], {
     execArgv: ['--import', import.meta.resolve('tsx')],
   });
-  humble(child);
+  running.add(child);
   const reported = async (milliseconds: number, what: string): Promise<Report> => {
     const ended = once(child, 'exit').then(() => {
       throw new Error(`the attacker ended instead of being ${what}`);
@@ -58,7 +58,11 @@ async function startOwn(name: AttackName, port: number): Promise<Attacker> {
     return report as Report;
   };
   const order = (text: Order): boolean => child.send(text);
-  await reported(START_MS, 'loaded');
+  await reported(START_MS, 'loaded').catch(async (error: unknown) => {
+    await end(child);
+    throw error;
+  });
+  humble(child);
   return {
     begin: async () => {
       const report = reported(STRENGTH_MS, 'at its full strength');
@@ -81,6 +85,7 @@ async function armSlowhttptest(weapon: Weapon & { readonly tool: 'slowhttptest' 
       const url = `http://127.0.0.1:${port}${weapon.path}`;
       const args = [...weapon.flags, '-l', String(LONGEST_SECONDS), '-p', '30', '-v', '0', '-u', url];
       child = spawn('slowhttptest', args, { stdio: 'ignore' });
+      running.add(child);
       await once(child, 'spawn');
       humble(child);
     },
@@ -96,7 +101,6 @@ async function armSlowhttptest(weapon: Weapon & { readonly tool: 'slowhttptest' 
  * whether the CPU that they leave was enough for its rate is in the figures.
  */
 function humble(child: ChildProcess): void {
-  running.add(child);
   if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
 }
 

@@ -98,6 +98,17 @@ export function controlOutcomeOf(contender: Contender, trial: Trial, without: st
   };
 }
 
+/** Of what could not be measured: a row, so that minutes of other rows are not lost with it, and never a goal that is met. */
+export function failureOf({ title, isOurs }: Contender, name: string, error: unknown): Outcome {
+  const why = error instanceof Error ? error.message : String(error);
+  const cells: Readonly<Record<string, string>> = { server: title, attack: name, result: `not measured: ${why}` };
+  return {
+    row: columns.map((column) => cells[column] ?? ''),
+    goal: isOurs ? { text: name, measured: why, isMet: false } : undefined,
+    data: { server: title, attack: name, failure: why },
+  };
+}
+
 /** Each wait of thousands says no more than some of their quantiles. */
 function forJson({ calm, attacked, growth }: Measured): object {
   return {

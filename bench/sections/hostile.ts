@@ -8,7 +8,7 @@ import {
   WARM_UP_CLIENTS,
   WARM_UP_SECONDS,
 } from '../hostile/measure.ts';
-import { columns, controlOutcomeOf, type Outcome, outcomeOf } from '../hostile/outcome.ts';
+import { columns, controlOutcomeOf, failureOf, type Outcome, outcomeOf } from '../hostile/outcome.ts';
 import { policyKeys } from '../hostile/policy-keys.ts';
 import { controlPolicyOf, DEADLINE_SECONDS, policyOf, type Trial, trials } from '../hostile/trials.ts';
 import type { Section } from '../section.ts';
@@ -64,9 +64,16 @@ async function* outcomesOf(
   knows: (key: string) => boolean,
 ): AsyncGenerator<Outcome> {
   const rounds = contender.isOurs ? OUR_ROUNDS : OTHER_ROUNDS;
-  yield outcomeOf(contender, trial, await measure(contender, trial, policyOf(trial, knows), rounds));
+  const measuring = measure(contender, trial, policyOf(trial, knows), rounds);
+  yield await measuring.then(
+    (measured) => outcomeOf(contender, trial, measured),
+    (error: unknown) => failureOf(contender, trial.name, error),
+  );
   if (contender.isOurs && trial.control !== undefined) {
     const { without } = trial.control;
-    yield controlOutcomeOf(contender, trial, without, await control(contender, trial, controlPolicyOf(trial, knows)));
+    yield await control(contender, trial, controlPolicyOf(trial, knows)).then(
+      (controlled) => controlOutcomeOf(contender, trial, without, controlled),
+      (error: unknown) => failureOf(contender, `${trial.name}, without ${without}`, error),
+    );
   }
 }
