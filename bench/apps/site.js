@@ -1,5 +1,5 @@
 // A small page, /big (2 MiB: more than the kernel takes for a client that does not read) and uploads, whose bytes it
-// counts. As site.py, line by line.
+// counts. As wsgi_site.py, line by line.
 const BIG_BYTES = 2 * 1024 * 1024;
 const big = Buffer.alloc(BIG_BYTES, 'x');
 

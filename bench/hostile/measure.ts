@@ -13,11 +13,12 @@ import type { PolicyFile, Trial } from './trials.ts';
 
 export const WARM_UP_SECONDS = 2;
 export const WARM_UP_CLIENTS = 32;
-export const VISIT_SECONDS = 3;
+export const VISIT_SECONDS = 2.5;
 /** On top of the deadline of the row, for clocks that tick coarsely and CPUs that are shared. */
 export const SLACK_SECONDS = 3;
-/** Until all of a thousand connections at a thousand a second, or the ten thousand, are there; see `Attacker.begin`. */
+/** Until a thousand connections at a thousand a second are there; the ten thousand are once the attack has begun. */
 const CONTROL_SECONDS = 1.5;
+/** The attacker is gone: until the server has noticed, for each of its connections. */
 const GOES_SECONDS = 15;
 
 /** One spell of the attack. */

@@ -53,7 +53,7 @@ export function outcomeOf(contender: Contender, trial: Trial, measured: Measured
     rateOf(attacked),
     milliseconds(p99(before)),
     milliseconds(p99(during)),
-    withSpread({ ...single, median: ratio }, twoDigits),
+    attacked.length === 1 ? twoDigits(ratio) : withSpread({ ...single, median: ratio }, twoDigits),
     whole(during.failed),
     whole(growth.descriptors),
     whole(left),

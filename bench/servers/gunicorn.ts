@@ -19,7 +19,16 @@ export function findGunicorn(): string | undefined {
 /** The site of `site.js` as a WSGI application, with Gunicorn's own deadlines: none for a client. */
 export function startGunicorn(workerClass: GunicornClass): Promise<Server> {
   const folder = fileURLToPath(new URL('../apps', import.meta.url));
-  const args = ['-b', '127.0.0.1:0', '-k', workerClass, ...pools[workerClass], '--chdir', folder, 'site:application'];
+  const args = [
+    '-b',
+    '127.0.0.1:0',
+    '-k',
+    workerClass,
+    ...pools[workerClass],
+    '--chdir',
+    folder,
+    'wsgi_site:application',
+  ];
   const name = `Gunicorn ${workerClass} (${pools[workerClass].join(' ')})`;
   const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1', GUNICORN_CMD_ARGS: '' };
   return startServer(name, 'gunicorn', args, (program) => program.port(), env);

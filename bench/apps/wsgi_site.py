@@ -1,5 +1,5 @@
 # A small page, /big (2 MiB: more than the kernel takes for a client that does not read) and uploads, whose bytes it
-# counts. As site.js, line by line.
+# counts. As site.js, line by line; "site" is a module of Python's own.
 BIG_BYTES = 2 * 1024 * 1024
 PIECE_BYTES = 65536
 BIG = b"x" * BIG_BYTES
