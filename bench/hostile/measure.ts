@@ -69,14 +69,17 @@ export async function measure(
 /** The attack against a server without the protection: what is left shows that it was the protection that helped. */
 export async function control(contender: Contender, trial: Trial, policy: PolicyFile): Promise<Controlled> {
   const server = await contender.start(policy);
-  const attacker = await arm(trial.weapon, server.port);
   try {
-    await attacker.begin();
-    await new Promise((resolve) => setTimeout(resolve, CONTROL_SECONDS * 1000));
-    await attacker.cease();
-    return { left: await whenReleased(server.port, trial.endsWithinSeconds + SLACK_SECONDS) };
+    const attacker = await arm(trial.weapon, server.port);
+    try {
+      await attacker.begin();
+      await new Promise((resolve) => setTimeout(resolve, CONTROL_SECONDS * 1000));
+      await attacker.cease();
+      return { left: await whenReleased(server.port, trial.endsWithinSeconds + SLACK_SECONDS) };
+    } finally {
+      await attacker.close();
+    }
   } finally {
-    await attacker.close();
     await server.stop();
   }
 }
