@@ -65,8 +65,11 @@ export class TokenBuckets {
     return this.#buckets.size;
   }
 
-  /** `now` is in whole milliseconds and never goes back; `tokens` is at least 1. What there is is granted, if it is less. */
-  take(key: string, tokens: number, now: number): Grant {
+  /**
+   * `now` is in whole milliseconds and never goes back; `tokens` is at least 1. What there is is granted, if it is less; a block
+   * begins where it is less than `needed`.
+   */
+  take(key: string, tokens: number, now: number, needed = tokens): Grant {
     const bucket = this.#bucketOf(key, now);
     const at = now * this.#unitsInMs;
     const fullAt = Math.max(bucket.fullAt, at);
@@ -75,7 +78,7 @@ export class TokenBuckets {
     const granted = Math.min(tokens, available);
     bucket.fullAt = fullAt + granted * this.#unitsInToken;
     if (granted === tokens) return [granted, 0];
-    if (!isBlocked) bucket.blockedUntil = now + this.limit.blockMs;
+    if (!isBlocked && granted < needed) bucket.blockedUntil = now + this.limit.blockMs;
     const oneTokenAt = bucket.fullAt - this.#unitsInBurst + this.#unitsInToken;
     return [granted, Math.max(Math.ceil((oneTokenAt - at) / this.#unitsInMs), bucket.blockedUntil - now)];
   }

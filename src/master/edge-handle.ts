@@ -96,7 +96,11 @@ function areTakes(takes: unknown): takes is readonly Take[] {
 
 function isTake(take: unknown): boolean {
   if (!Array.isArray(take)) return false;
-  const [limit, key, tokens] = take as readonly unknown[];
+  const [limit, key, tokens, needed = tokens] = take as readonly unknown[];
   const areTexts = typeof limit === 'string' && typeof key === 'string' && key.length <= maxKeyLength;
-  return areTexts && typeof tokens === 'number' && Number.isInteger(tokens) && tokens >= 1 && tokens <= maxTokens;
+  return areTexts && isCount(tokens) && isCount(needed);
+}
+
+function isCount(tokens: unknown): boolean {
+  return typeof tokens === 'number' && Number.isInteger(tokens) && tokens >= 1 && tokens <= maxTokens;
 }

@@ -70,16 +70,17 @@ export class TokenAuthority {
     this.#store?.close();
   }
 
-  async #grant([name, key, tokens]: Take): Promise<Grant> {
+  async #grant([name, key, tokens, needed = tokens]: Take): Promise<Grant> {
     const buckets = this.#buckets.get(name);
     // An edge that has not adopted the newest policy yet asks for what only the one before has.
     if (buckets === undefined) return [tokens, 0];
     if (this.#store !== null) {
-      const shared = await this.#store.take(buckets.limit, key, tokens);
+      // The store begins a block with the first token that it has not: there nothing is taken in advance.
+      const shared = await this.#store.take(buckets.limit, key, buckets.limit.blockMs > 0 ? needed : tokens);
       if (shared !== undefined) return shared;
       if (this.#store.behaviour.outage === 'refuse') return [0, refusedMs];
     }
-    const grant = buckets.take(key, tokens, this.#now());
+    const grant = buckets.take(key, tokens, this.#now(), needed);
     if (buckets.forgotten > 0) this.#warnOfCrowd(name);
     return grant;
   }

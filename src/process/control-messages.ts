@@ -49,8 +49,12 @@ export type MasterToEdge =
 /** Serve no further request under another policy, answer `policy-in-force`. Versions count up. */
 export type PolicyOrder = { readonly type: 'policy'; readonly version: number; readonly policy: Policy };
 
-/** So many tokens of a rate limit, for a client or whatever else the limit counts by: a text of at most 64 characters. */
-export type Take = readonly [limit: string, key: string, tokens: number];
+/**
+ * So many tokens of a rate limit, for a client or whatever else the limit counts by: a text of at most 64 characters.
+ * `needed` of them are for requests that wait, the others to spare a message; left out: all are. Only who needs more than
+ * there is has made a request too many.
+ */
+export type Take = readonly [limit: string, key: string, tokens: number, needed?: number];
 
 /**
  * The answer to `take-tokens`, in the order of its takes. `granted` is 0 to `tokens`; where it is less, in `retryMs` one token
