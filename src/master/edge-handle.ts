@@ -27,7 +27,8 @@ export class EdgeHandle implements PoolChild {
         } else if (message.type === 'policy-in-force') {
           events.policyInForce(message.version);
         } else if (message.type === 'offences') {
-          events.offences(message.clients);
+          if (areOffences(message.clients)) events.offences(message.clients);
+          else this.#child.kill('told the master of offences in a way that it does not understand');
         } else {
           this.#child.kill(`sent the master an unknown message (${message.type})`);
         }
@@ -75,4 +76,19 @@ export class EdgeHandle implements PoolChild {
 /** They are for people, whom no edge answers, and can be several times the rest: the path of a file for each value of each route. */
 function withoutOrigins(policy: Policy): Policy {
   return { ...policy, origins: {} };
+}
+
+const longestClientKey = 64;
+
+/** An edge reads what clients send: what it says of them is not believed unseen, because it counts in all other edges. */
+function areOffences(clients: unknown): boolean {
+  return Array.isArray(clients) && clients.every(isOffence);
+}
+
+function isOffence(offence: unknown): boolean {
+  if (!Array.isArray(offence)) return false;
+  const [client, score] = offence as readonly unknown[];
+  return (
+    typeof client === 'string' && client.length <= longestClientKey && Number.isSafeInteger(score) && Number(score) > 0
+  );
 }
