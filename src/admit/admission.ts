@@ -111,7 +111,7 @@ export class Admission {
   }
 
   /** Limits that are not among `limits` any more are forgotten; the others keep what they hold. */
-  adopt(policy: AdmissionPolicy, limits: ReadonlySet<string>): void {
+  adopt(policy: AdmissionPolicy, limits: { has(id: string): boolean }): void {
     this.#policy = policy;
     this.#tokens.timeoutMs = policy.timeoutMs;
     for (const [id, leases] of this.#leases) {

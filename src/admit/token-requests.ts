@@ -6,7 +6,7 @@ export type Take = readonly [limit: string, key: string, tokens: number, needed:
 /** `granted` is 0 to what was asked; `retryMs`: in how many milliseconds there is one more, 0 where all was granted. */
 export type Grant = readonly [granted: number, retryMs: number];
 
-/** The master. It answers the takes of a batch together and in their order, and the batches in theirs. */
+/** The master. It answers the takes of a batch together and in their order, the batches as they are ready. */
 export type TokenSource = (batch: number, takes: readonly Take[]) => void;
 
 export type TokenLog = { limited(kind: string, text: string, level?: 'info' | 'warning'): void };

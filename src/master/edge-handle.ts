@@ -29,7 +29,8 @@ export class EdgeHandle implements PoolChild {
         } else if (message.type === 'policy-in-force') {
           events.policyInForce(message.version);
         } else if (message.type === 'offences') {
-          events.offences(message.clients);
+          if (areOffences(message.clients)) events.offences(message.clients);
+          else this.#child.kill('told the master of offences in a way that it does not understand');
         } else if (message.type === 'take-tokens') {
           if (areTakes(message.takes)) events.takeTokens(message.batch, message.takes);
           else this.#child.kill('asked the master for tokens in a way that it does not understand');
@@ -103,4 +104,14 @@ function isTake(take: unknown): boolean {
 
 function isCount(tokens: unknown): boolean {
   return typeof tokens === 'number' && Number.isInteger(tokens) && tokens >= 1 && tokens <= maxTokens;
+}
+
+function areOffences(clients: unknown): boolean {
+  return Array.isArray(clients) && clients.every(isOffence);
+}
+
+function isOffence(offence: unknown): boolean {
+  if (!Array.isArray(offence)) return false;
+  const [client, score] = offence as readonly unknown[];
+  return typeof client === 'string' && client.length <= maxKeyLength && isCount(score);
 }

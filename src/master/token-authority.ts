@@ -1,7 +1,7 @@
-import { limitId } from '../admit/limit-in-force.ts';
 import { type Grant, TokenBuckets, type TokenLimit } from '../admit/token-buckets.ts';
 import type { StoreAddress } from '../config/rate-limit-store.ts';
 import type { Policy } from '../policy/policy.ts';
+import { rateLimitsById } from '../policy/rate-limits.ts';
 import type { Take } from '../process/control-messages.ts';
 import type { Log } from '../telemetry/error-log.ts';
 import { type StoreBehaviour, TokenStore } from './token-store.ts';
@@ -15,11 +15,10 @@ export type LimitsOfPolicy = {
   };
 };
 
-/** Those of routes among them, each by the id under which edges ask for it. */
-export function limitsOf({ rateLimits, routes, rateLimitStore }: Policy): LimitsOfPolicy {
-  const all = [rateLimits, ...routes.map(({ values }) => values.rateLimits ?? [])].flat();
-  const byId = new Map(all.map((limit) => [limitId(limit), limit]));
-  return { rateLimits: [...byId].map(([id, limit]) => ({ ...limit, name: id })), rateLimitStore };
+/** Each by the id under which edges ask for it. */
+export function limitsOf(policy: Policy): LimitsOfPolicy {
+  const rateLimits = [...rateLimitsById(policy)].map(([id, limit]) => ({ ...limit, name: id }));
+  return { rateLimits, rateLimitStore: policy.rateLimitStore };
 }
 
 /** What a refusal says where only the store knows better: by then it may be back. */

@@ -5,6 +5,7 @@ import { Admission } from '../../src/admit/admission.ts';
 import { BlockedClients } from '../../src/admit/blocked-clients.ts';
 import type { Clock } from '../../src/admit/clock.ts';
 import { Offences } from '../../src/admit/offences.ts';
+import type { Take } from '../../src/admit/token-requests.ts';
 import { Arrival } from '../../src/connection/arrival.ts';
 import { Deadlines, type Repeat, TICK_MS } from '../../src/connection/deadlines.ts';
 import type { Edge } from '../../src/connection/edge-context.ts';
@@ -161,11 +162,11 @@ export class TestEdge implements Dispatcher {
         setImmediate(run);
       },
     };
-    const grantAll = (batch: number, takes: readonly (readonly [string, string, number])[]): void => {
+    const grantAll = (batch: number, takes: readonly Take[]): void => {
       setImmediate(() =>
         this.edge.admission.answer(
           batch,
-          takes.map((take) => this.onTake(...take)),
+          takes.map(([limit, key, tokens]) => this.onTake(limit, key, tokens)),
         ),
       );
     };

@@ -4,6 +4,18 @@ import type { LimitsOfPolicy } from '../../src/master/token-authority.ts';
 import { type Program, type ProgramOptions, startNode } from '../support/program.ts';
 import { connectRaw } from '../support/raw-client.ts';
 
+/** As much of a policy as a master looks at. */
+export function stubPolicy(name: string): object {
+  return {
+    name,
+    timeouts: { workerMs: 30_000 },
+    jail: { maxScore: 100, decayMs: 60_000, blockMs: 600_000 },
+    rateLimits: [],
+    rateLimitStore: { timeoutMs: 100, outage: 'local', maxKeys: 1000 },
+    routes: [],
+  };
+}
+
 /** The numbers that a test does not care about. */
 const config = {
   app: { path: '/nowhere', name: 'ready' },
@@ -16,7 +28,7 @@ const config = {
   workerConnections: 1000,
   scriptName: '',
   backlog: 2048,
-  policy: { name: 'first', timeouts: { workerMs: 30_000 } },
+  policy: stubPolicy('first'),
   policyFile: null,
   watchPolicy: false,
   gracefulTimeoutMs: 30_000,
