@@ -92,6 +92,15 @@ describe('TokenBuckets', () => {
     );
   });
 
+  it('begin a block only where there are fewer tokens than are needed', () => {
+    const buckets = new TokenBuckets({ name: 'block', requests: 1, perMs: 1_000, burst: 4, blockMs: 60_000 }, 1);
+    assert.deepEqual(buckets.take('a', 10, 0, 2), [4, 1_000]);
+    assert.deepEqual(buckets.take('a', 10, 1_000, 1), [1, 1_000]);
+    assert.deepEqual(buckets.take('a', 10, 1_500, 1), [0, 60_000]);
+    assert.deepEqual(buckets.take('a', 1, 61_499), [0, 1]);
+    assert.deepEqual(buckets.take('a', 4, 61_500), [4, 0]);
+  });
+
   it('grants all that the time brings: no fraction is lost over a million takes', () => {
     const buckets = new TokenBuckets({ name: 'thirds', requests: 3, perMs: 1_000, burst: 2, blockMs: 0 }, 1);
     let granted = 0;
