@@ -20,7 +20,7 @@ for (const workerClass of workerClasses) {
     it('end a head that does not end', async () => {
       const client = await server.connect('GET / HTTP/1.1\r\nHost: localhost\r\n');
       assert.match(await client.receiveAll(), /^HTTP\/1\.1 408 Request Timeout\r\n(.*\r\n)*Connection: close\r\n/);
-      await server.program.logged(/Refused 127\.0\.0\.1: timeout\.head \(no progress for 200 ms\)/);
+      await server.program.logged(/Refused 127\.0\.0\.1: timeout\.head \(not complete 200 ms after its first byte\)/);
     });
 
     it('end a connection on which nothing came, without a word', async () => {
@@ -31,7 +31,7 @@ for (const workerClass of workerClasses) {
     it('end content that does not come', async () => {
       const client = await server.connect(post('/echo', 'hello').slice(0, -1));
       assert.match(await client.receiveAll(), /^HTTP\/1\.1 408 [\s\S]*timeout\.content\)\n$/);
-      await server.program.logged(/timeout\.content \(no progress for 250 ms\)/);
+      await server.program.logged(/timeout\.content \(no byte came for 250 ms\)/);
     });
 
     it('end a connection that stays idle, without a word', async () => {
@@ -52,7 +52,7 @@ for (const workerClass of workerClasses) {
       const client = await server.connect();
       client.socket.pause();
       client.send(get('/endless'));
-      await server.program.logged(/timeout\.write \(no progress for 300 ms\)/);
+      await server.program.logged(/timeout\.write \(no byte was taken for 300 ms\)/);
       client.socket.resume();
       assert.match((await client.receiveAll()).slice(0, 100), /^HTTP\/1\.1 200 OK\r\n/);
       assert.match(await server.ask(get('/declared')), /hello$/);
@@ -76,7 +76,7 @@ describe('a request that no worker has room for', () => {
       const client = await server.connect(get('/release'));
       const text = await client.receive(/timeout\.queue\)\n$/);
       assert.match(text, /^HTTP\/1\.1 503 Service Unavailable\r\n(.*\r\n)*Retry-After: 1\r\n/);
-      await server.program.logged(/timeout\.queue \(no progress for 350 ms\)/);
+      await server.program.logged(/timeout\.queue \(not dispatched within 350 ms\)/);
       holding.socket.resetAndDestroy();
       client.send(get('/declared'));
       await client.receive(/hello$/);

@@ -18,7 +18,7 @@ for (const workerClass of workerClasses) {
       server = await startServer({
         workerClass,
         policy: {
-          request: { content: { maxBytes: '1GiB', memoryBytes: window } },
+          request: { content: { maxBytes: '1GiB', memoryBytes: window, delivery: 'stream' } },
           response: { bufferBytes: window },
         },
       });
