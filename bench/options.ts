@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { type SectionName, sectionNames } from './sections/names.ts';
+import { type ContenderName, contenderNames } from './hostile/contenders.ts';
+import { quickSectionNames, type SectionName, sectionNames } from './sections/names.ts';
 
 export type LoadChoice = 'auto' | 'wrk' | 'node';
 
@@ -14,6 +15,11 @@ export type BenchOptions = {
   readonly only: readonly SectionName[];
   readonly idleConnections: number;
   readonly transferBytes: number;
+  /** Those that the section `hostile` attacks. */
+  readonly servers: readonly ContenderName[];
+  /** Part of the names of the attacks that are wanted; undefined: all. */
+  readonly attack: string | undefined;
+  readonly soakSeconds: number;
   readonly json: string | undefined;
   readonly markdown: string | undefined;
   readonly program: string | undefined;
@@ -25,11 +31,16 @@ export const usage = `npm run bench -- [flags]
 
   --peers                  also nginx in front of node:http, where nginx is installed
   --only NAME              one section: ${sectionNames.join(', ')}; repeatable
+                           (default: all but the long ones, hostile and soak)
   --rounds N               rounds that count, after one warm-up (default 7)
   --seconds N              seconds of one measurement in one round (default 3)
   --load auto|wrk|node     load generator; auto is wrk where it is installed (default auto)
   --idle-connections N     connections of the section idle-connections (default 5000)
   --transfer-mib N         size of an upload and of a download in MiB (default 1024)
+  --server NAME            who is attacked (hostile): ${contenderNames.join(', ')}; repeatable
+                           (default portcullis; with --peers all of them)
+  --attack TEXT            only attacks whose name contains it (hostile)
+  --soak-seconds N         seconds of mixed traffic (soak, default 600)
   --program FILE           a built cli.js to measure instead of dist/cli.js
   --before FILE            another built cli.js, measured in the same rounds (throughput): what a change costs
   --json FILE              write every figure
@@ -44,14 +55,18 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
   const { values } = parse(args);
   if (values.help === true) return 'help';
   const only = (values.only ?? []).map((name) => oneOf(name, sectionNames, '--only'));
+  const servers = (values.server ?? []).map((name) => oneOf(name, contenderNames, '--server'));
   return {
     peers: values.peers ?? false,
     load: oneOf(values.load ?? 'auto', ['auto', 'wrk', 'node'] as const, '--load'),
     rounds: wholeNumber(values.rounds ?? '7', '--rounds', 1, 1000),
     seconds: wholeNumber(values.seconds ?? '3', '--seconds', 1, 3600),
-    only: only.length === 0 ? sectionNames : only,
+    only: only.length === 0 ? quickSectionNames : only,
     idleConnections: wholeNumber(values['idle-connections'] ?? '5000', '--idle-connections', 1, 100_000),
     transferBytes: wholeNumber(values['transfer-mib'] ?? '1024', '--transfer-mib', 1, 4096) * 1024 * 1024,
+    servers: servers.length > 0 ? servers : values.peers === true ? contenderNames : ['portcullis'],
+    attack: values.attack,
+    soakSeconds: wholeNumber(values['soak-seconds'] ?? '600', '--soak-seconds', 10, 86_400),
     json: values.json,
     markdown: values.markdown,
     program: values.program,
@@ -71,6 +86,9 @@ function parse(args: readonly string[]) {
         load: { type: 'string' },
         'idle-connections': { type: 'string' },
         'transfer-mib': { type: 'string' },
+        server: { type: 'string', multiple: true },
+        attack: { type: 'string' },
+        'soak-seconds': { type: 'string' },
         program: { type: 'string' },
         before: { type: 'string' },
         json: { type: 'string' },

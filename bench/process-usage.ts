@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
 /** What processes use, from Linux's /proc. A process that is gone has no figures: reading them throws. */
@@ -70,6 +70,12 @@ function statusBytes(pid: number, name: string): number {
   const kilobytes = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1];
   if (kilobytes === undefined) throw new Error(`no ${name} of process ${pid}`);
   return Number(kilobytes) * 1024;
+}
+
+/** Descriptors that a process has open. Their listing costs as much as there are; newer kernels count them. */
+export function openDescriptors(pid: number): number {
+  const path = `/proc/${pid}/fd`;
+  return statSync(path).size || readdirSync(path).length;
 }
 
 /** What a process runs, in a word: the script for Node (`edge`, `worker`, `cli`), else the program. */

@@ -10,12 +10,15 @@ import { openMarkdown } from './report/markdown.ts';
 import { describeRun, type MeasuredSection, type Report } from './report/report.ts';
 import { sectionText } from './report/text.ts';
 import type { Section } from './section.ts';
+import { hostile } from './sections/hostile.ts';
 import { idleConnections } from './sections/idle-connections.ts';
 import { latency } from './sections/latency.ts';
 import { type SectionName, sectionNames } from './sections/names.ts';
 import { newConnections } from './sections/new-connections.ts';
 import { parser } from './sections/parser.ts';
 import { policy } from './sections/policy.ts';
+import { protections } from './sections/protections.ts';
+import { soak } from './sections/soak.ts';
 import { throughput } from './sections/throughput.ts';
 import { transfers } from './sections/transfers.ts';
 import { builtProgram } from './servers/portcullis.ts';
@@ -27,10 +30,13 @@ const sections: Readonly<Record<SectionName, Section>> = {
   parser,
   throughput,
   policy,
+  protections,
   'new-connections': newConnections,
   latency,
   'idle-connections': idleConnections,
   transfers,
+  hostile,
+  soak,
 };
 
 // The servers end with this process, however it ends.

@@ -26,6 +26,7 @@ const packages = {
   'python3-h11': '/usr/lib/python3/dist-packages/h11/__init__.py',
   'python3-httpx': '/usr/lib/python3/dist-packages/httpx/__init__.py',
   'python3-requests': '/usr/lib/python3/dist-packages/requests/__init__.py',
+  'redis-server': '/usr/bin/redis-server',
   ruby: '/usr/bin/ruby',
   siege: '/usr/bin/siege',
   w3m: '/usr/bin/w3m',

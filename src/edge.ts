@@ -38,12 +38,7 @@ const EXIT_FAILED = 1;
 const CRASH_MS = 5_000;
 
 type OwnDispatcher = NodeDispatcher | InlineDispatcher;
-type OwnEdge = Edge & {
-  readonly dispatcher: OwnDispatcher;
-  readonly admission: Admission;
-  readonly offences: Offences;
-  readonly blocked: BlockedClients;
-};
+type OwnEdge = Edge & { readonly dispatcher: OwnDispatcher };
 
 let listener: Listener | undefined;
 let edge: OwnEdge | undefined;

@@ -2,7 +2,13 @@ import { connect, type Socket } from 'node:net';
 import { readResponse } from './read-response.ts';
 
 /** What is asked again and again, and the one answer that counts. */
-export type Exercise = { readonly port: number; readonly request: Buffer; readonly content: string };
+export type Exercise = {
+  readonly port: number;
+  readonly request: Buffer;
+  readonly content: string;
+  /** Where it comes from, where that matters: any address of 127.0.0.0/8. */
+  readonly localAddress?: string;
+};
 
 /** All clients of the process read into it, one after the other: whoever reads uses the bytes at once. */
 const readBuffer = Buffer.allocUnsafeSlow(65536);
@@ -42,10 +48,11 @@ export class Client {
   }
 
   #connect(): Socket {
-    const { port } = this.#exercise;
+    const { port, localAddress } = this.#exercise;
     const socket: Socket = connect({
       port,
       host: '127.0.0.1',
+      ...(localAddress !== undefined && { localAddress }),
       noDelay: true,
       onread: { buffer: readBuffer, callback: (length) => this.#receive(socket, length) },
     });

@@ -15,9 +15,12 @@ export const nodeLoad: LoadGenerator = {
     runClosedLoop({ port, request: requestBytes(persistence), content: helloContent }, connections, seconds),
 };
 
-/** Each of `connections` clients sends its next request as soon as the last is answered. Fails with the first of them. */
+/**
+ * Each of `connections` clients sends its next request as soon as the last is answered. Fails with the first of them. The
+ * clients may differ: `exercise` is then asked for each, by its number.
+ */
 export async function runClosedLoop(
-  exercise: Exercise,
+  exercise: Exercise | ((index: number) => Exercise),
   connections: number,
   seconds: number,
 ): Promise<ClosedLoopResult> {
@@ -30,7 +33,7 @@ export async function runClosedLoop(
     for (let index = 0; index < connections; index++) {
       let sentAt = performance.now();
       const client = new Client(
-        exercise,
+        typeof exercise === 'function' ? exercise(index) : exercise,
         () => {
           const now = performance.now();
           latencies.push((now - sentAt) / 1000);

@@ -22,12 +22,23 @@ export function findNginx(): Nginx | undefined {
   return undefined;
 }
 
-/**
- * nginx in front of the hello application on `node:http`, from a private configuration in a private directory: what a
- * machine's own nginx does is neither used nor touched.
- */
+export type ProxyOptions = {
+  readonly workerProcesses: number | 'auto';
+  readonly connectionsPerWorker?: number;
+  /** Deadline of head, content, reader and idle connection alike; nginx's own where it is left out. */
+  readonly clientSeconds?: number;
+};
+
+/** nginx in front of the hello application on `node:http`. */
 export async function startNginx(nginx: Nginx, workerProcesses: number | 'auto'): Promise<Server> {
-  const upstream = await startNodeHttp({ app: 'hello' });
+  return startProxy(nginx, await startNodeHttp({ app: 'hello' }), { workerProcesses });
+}
+
+/**
+ * nginx in front of a server, which ends with it, from a private configuration in a private directory: what a machine's
+ * own nginx does is neither used nor touched.
+ */
+export async function startProxy(nginx: Nginx, upstream: Server, options: ProxyOptions): Promise<Server> {
   const directory = mkdtempSync(join(tmpdir(), 'portcullis-bench-'));
   const remove = (): void => rmSync(directory, { recursive: true, force: true });
   process.once('exit', remove);
@@ -39,10 +50,11 @@ export async function startNginx(nginx: Nginx, workerProcesses: number | 'auto')
   try {
     const port = await freePort();
     const file = join(directory, 'nginx.conf');
-    writeFileSync(file, configuration({ directory, port, upstreamPort: upstream.port, workerProcesses }));
+    writeFileSync(file, configuration({ ...options, directory, port, upstreamPort: upstream.port }));
     const args = ['-p', directory, '-e', 'stderr', '-c', file];
+    const { workerProcesses } = options;
     const workers = workerProcesses === 1 ? '1 worker' : `workers: ${workerProcesses}`;
-    const front = await startServer(`nginx (${workers}) + node:http`, nginx.command, args, async () => {
+    const front = await startServer(`nginx (${workers}) + ${upstream.name}`, nginx.command, args, async () => {
       await accepting(port);
       return port;
     });
@@ -54,23 +66,29 @@ export async function startNginx(nginx: Nginx, workerProcesses: number | 'auto')
   }
 }
 
-type Configuration = {
+type Configuration = ProxyOptions & {
   readonly directory: string;
   readonly port: number;
   readonly upstreamPort: number;
-  readonly workerProcesses: number | 'auto';
 };
 
 /** As nginx's own documentation has it for a proxy with keep-alive upstreams, and no access log, as Portcullis. */
-function configuration({ directory, port, upstreamPort, workerProcesses }: Configuration): string {
+function configuration(options: Configuration): string {
+  const { directory, port, upstreamPort, workerProcesses, connectionsPerWorker = 1024, clientSeconds } = options;
   const { uid, username } = userInfo();
+  const deadlines =
+    clientSeconds === undefined
+      ? ''
+      : ['client_header_timeout', 'client_body_timeout', 'send_timeout', 'keepalive_timeout']
+          .map((name) => `${name} ${clientSeconds}s;`)
+          .join(' ');
   return `
 ${uid === 0 ? `user ${username};` : ''}
 daemon off;
 worker_processes ${workerProcesses};
 pid ${directory}/nginx.pid;
 error_log stderr warn;
-events { worker_connections 1024; }
+events { worker_connections ${connectionsPerWorker}; }
 http {
   access_log off;
   client_body_temp_path ${directory}/client;
@@ -78,6 +96,7 @@ http {
   fastcgi_temp_path ${directory}/fastcgi;
   uwsgi_temp_path ${directory}/uwsgi;
   scgi_temp_path ${directory}/scgi;
+  ${deadlines}
   sendfile on;
   tcp_nopush on;
   upstream app {

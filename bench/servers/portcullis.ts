@@ -14,6 +14,7 @@ export type PortcullisOptions = {
   /** Without one it is the default policy, unmodified. */
   readonly policy?: string;
   readonly name?: string;
+  readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 };
 
@@ -24,18 +25,20 @@ export function startPortcullis({
   app,
   policy,
   name = 'Portcullis',
+  flags = [],
   env,
 }: PortcullisOptions): Promise<Server> {
   const workerClass = mode === 'inline' ? 'inline' : 'node';
   const policyFlag = policy === undefined ? [] : ['--policy', policy];
   const edges = mode === 'inline' ? [] : ['--edges', '1'];
-  const args = [program, '-b', '127.0.0.1:0', ...edges, '-w', '1', '-k', workerClass, ...policyFlag, app];
+  const args = [program, '-b', '127.0.0.1:0', ...edges, '-w', '1', '-k', workerClass, ...policyFlag, ...flags, app];
   return startNodeServer(`${name}, ${mode}`, args, env);
 }
 
 export const apps = {
   hello: fileURLToPath(new URL('../../examples/hello.js', import.meta.url)),
   transfer: fileURLToPath(new URL('../apps/transfer.js', import.meta.url)),
+  site: fileURLToPath(new URL('../apps/site.js', import.meta.url)),
 };
 
 export const policies = {

@@ -28,16 +28,26 @@ export async function startNodeServer(
   env: Readonly<Record<string, string>> = {},
 ): Promise<Server> {
   const program = startNode(args, { env });
-  return ready(name, program, () => program.port());
+  return ready(name, program, (started) => started.port());
 }
 
 /** Any other program. `port` resolves once the server accepts. */
-export function startServer(name: string, command: string, args: readonly string[], port: () => Promise<number>) {
-  const child: ChildProcess = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+export function startServer(
+  name: string,
+  command: string,
+  args: readonly string[],
+  port: (program: Program) => Promise<number>,
+  env: NodeJS.ProcessEnv = process.env,
+) {
+  const child: ChildProcess = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
   return ready(name, new Program(child), port);
 }
 
-async function ready(name: string, program: Program, listening: () => Promise<number>): Promise<Server> {
+async function ready(
+  name: string,
+  program: Program,
+  listening: (program: Program) => Promise<number>,
+): Promise<Server> {
   running.add(program);
   const stop = async (): Promise<void> => {
     program.signal('SIGINT');
@@ -55,7 +65,7 @@ async function ready(name: string, program: Program, listening: () => Promise<nu
     await program.logged(/garbage collected/, collections);
   };
   try {
-    return { name, port: await listening(), roots: [program.pid], collectGarbage, stop };
+    return { name, port: await listening(program), roots: [program.pid], collectGarbage, stop };
   } catch (error) {
     await stop();
     throw new Error(`${name} does not start`, { cause: error });

@@ -1,13 +1,17 @@
 import { createServer, type Server, Socket } from 'node:net';
 import type { Arrival } from '../connection/arrival.ts';
+import { Client } from '../connection/client.ts';
 import { Connection } from '../connection/connection.ts';
 import type { Edge } from '../connection/edge-context.ts';
 import { PrefixViews } from '../http1/prefix-views.ts';
+import { ClientCounts } from './client-counts.ts';
 import { preambleFrom } from './proxy-preamble.ts';
 
 /** One socket that the master has bound, and how its requests are named in environs. */
 export type BoundSocket = { readonly descriptor: number; readonly arrival: Arrival };
 
+/** Connections that are looked at for one that is idle. */
+const LOOKED_AT = 32;
 /** Bytes of one read. All connections of a process share one buffer: whoever reads uses the bytes before the next read. */
 const READ_BYTES = 65536;
 
@@ -23,7 +27,9 @@ type AcceptedHandle = { close(): void; setNoDelay?(enable: boolean): void };
 export class Listener {
   private readonly edge: Edge;
   private readonly servers: Server[] = [];
-  private readonly connections = new Set<Connection>();
+  /** Each with the client under which it is counted, if it is. */
+  private readonly connections = new Map<Connection, string | null>();
+  private readonly clients = new ClientCounts();
   private readonly onread = readsInto(new PrefixViews(Buffer.allocUnsafeSlow(READ_BYTES)));
   private onEmpty: (() => void) | undefined;
 
@@ -52,7 +58,7 @@ export class Listener {
   /** Accepts no more; resolves when the last connection has ended. */
   drain(): Promise<void> {
     for (const server of this.servers) server.close();
-    for (const connection of this.connections) connection.drain();
+    for (const connection of this.connections.keys()) connection.drain();
     if (this.connections.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.onEmpty = resolve;
@@ -72,25 +78,52 @@ export class Listener {
   }
 
   private accept(handle: AcceptedHandle, arrival: Arrival): void {
-    const { max } = this.edge.policy.policy.connections;
-    if (this.connections.size >= max) {
-      this.edge.log.limited('connections.too-many', `Closed a connection: connections.too-many (${max} are open)`);
+    const { policy: inForce } = this.edge;
+    const { proxies, policy } = inForce;
+    if (this.connections.size >= policy.connections.max && !this.makeRoom()) {
       handle.close();
-      return;
+      return this.logTooMany(`${policy.connections.max} are open`);
     }
     handle.setNoDelay?.(true);
     const socket = new ClientSocket(handle, this.onread);
-    const { proxies, policy } = this.edge.policy;
     const preamble = preambleFrom(socket, policy.proxies.protocol, proxies);
     if (preamble === undefined) {
       socket.destroy();
       return;
     }
-    socket.connection = new Connection(this.edge, socket, arrival, preamble, this.onClosed);
-    this.connections.add(socket.connection);
+    const client = new Client(socket, arrival, inForce);
+    const counted = client.key;
+    if (counted !== null && !this.clients.take(counted, policy.connections.maxPerClient)) {
+      socket.destroy();
+      this.edge.offences.note(counted, 'tooMany');
+      return this.logTooMany(`${counted} has ${policy.connections.maxPerClient}`);
+    }
+    socket.connection = new Connection(this.edge, socket, client, preamble, this.onClosed);
+    this.connections.set(socket.connection, counted);
+  }
+
+  /**
+   * Ends the connection of somebody who has his response and may come back: whoever comes now has none. A few are looked at,
+   * those that were accepted first before the others, and go behind them where they are busy.
+   */
+  private makeRoom(): boolean {
+    let looked = 0;
+    for (const [connection, counted] of this.connections) {
+      if (connection.closeIfIdle()) return true;
+      if (looked++ === LOOKED_AT) return false;
+      this.connections.delete(connection);
+      this.connections.set(connection, counted);
+    }
+    return false;
+  }
+
+  private logTooMany(why: string): void {
+    this.edge.log.limited('connections.too-many', `Closed a connection: connections.too-many (${why})`);
   }
 
   private readonly onClosed = (connection: Connection): void => {
+    const counted = this.connections.get(connection);
+    if (counted != null) this.clients.giveBack(counted);
     this.connections.delete(connection);
     if (this.connections.size === 0) this.onEmpty?.();
   };

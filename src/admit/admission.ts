@@ -52,7 +52,7 @@ export class Admission {
   #waitingCount = 0;
   #policy: AdmissionPolicy;
   /** Of the request that is asked about; used again for the next. */
-  #found: RequestLease[] = [];
+  readonly #found: RequestLease[] = [];
 
   constructor(policy: AdmissionPolicy, clock: Clock, source: TokenSource, log: TokenLog) {
     this.#policy = policy;
@@ -78,22 +78,22 @@ export class Admission {
   ): Rejection | null | 'pending' {
     const now = this.#clock.now();
     const found = this.#found;
-    found.length = 0;
+    let count = 0;
     let hasAll = true;
     for (let index = 0; index < limits.length; index++) {
       const limit = limits[index];
       const key = limit === undefined ? null : this.#keys.keyFor(limit, head, client);
       if (limit === undefined || key === null) continue;
       const lease = this.#leaseOf(limit, key);
-      found.push(lease);
+      found[count++] = lease;
       if (lease.hasTokens(now)) continue;
       // Before any tokens are spent elsewhere.
       const refusedForMs = lease.refusedForMs(now);
       if (refusedForMs > 0) return exceeded(limit, refusedForMs);
       hasAll = false;
     }
-    if (!hasAll) return this.#wait({ sink, leases: found.slice(), next: 0 }, now);
-    for (let index = 0; index < found.length; index++) found[index]?.spend();
+    if (!hasAll) return this.#wait({ sink, leases: found.slice(0, count), next: 0 }, now);
+    for (let index = 0; index < count; index++) found[index]?.spend();
     return null;
   }
 
@@ -111,7 +111,7 @@ export class Admission {
   }
 
   /** Limits that are not among `limits` any more are forgotten; the others keep what they hold. */
-  adopt(policy: AdmissionPolicy, limits: ReadonlySet<string>): void {
+  adopt(policy: AdmissionPolicy, limits: { has(id: string): boolean }): void {
     this.#policy = policy;
     this.#tokens.timeoutMs = policy.timeoutMs;
     for (const [id, leases] of this.#leases) {

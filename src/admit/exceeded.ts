@@ -8,12 +8,12 @@ import type { LimitInForce } from './limit-in-force.ts';
 export function exceeded({ name, excess, policyLine }: LimitInForce, waitMs: number): Rejection {
   const seconds = wholeSeconds(waitMs);
   const fields = `${retryAfter(seconds)}${policyLine}RateLimit: "${name}";r=0;t=${seconds}\r\n`;
-  return { ...reject('rate.exceeded', excess), fields };
+  return reject('rate.exceeded', excess, fields);
 }
 
 export function blocked(waitMs: number): Rejection {
   const seconds = wholeSeconds(waitMs);
-  return { ...reject('client.blocked', `for another ${seconds} s`), fields: retryAfter(seconds) };
+  return reject('client.blocked', `for another ${seconds} s`, retryAfter(seconds));
 }
 
 /** Rounded up: a client that comes when it was told to must not be too early. 0 would be an invitation. */

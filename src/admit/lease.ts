@@ -34,21 +34,20 @@ export class Lease<Waiting> extends Used {
     return Math.max(0, this.#refusedUntil - now);
   }
 
-  /** What has to be asked for, so that all who wait get theirs if there are as many. */
-  wantedTokens(now: number): number {
-    const { cost, leaseTokens } = this.limit;
-    return Math.max(leaseTokens, this.waiting.length * cost - this.#heldTokens(now));
+  /** So many are missing for all who wait. */
+  neededTokens(now: number): number {
+    return Math.max(this.limit.cost, this.waiting.length * this.limit.cost - this.#heldTokens(now));
   }
 
   /**
    * Tokens are held no longer than the bucket takes to get as many again: by then a client that has gone quiet would have
    * had them back.
    */
-  receive(asked: number, granted: number, retryMs: number, now: number): void {
+  receive(needed: number, granted: number, retryMs: number, now: number): void {
     const { cost, tokenMs } = this.limit;
     this.#tokens = this.#heldTokens(now) + granted;
     this.#expiresAt = now + Math.max(shortestLeaseMs, this.#tokens * tokenMs);
-    if (granted >= asked) return;
+    if (granted >= needed) return;
     // The master speaks of one token; a request may take several.
     const missing = cost - (this.#tokens % cost);
     this.#refusedUntil = now + Math.max(1, retryMs) + (missing - 1) * tokenMs;

@@ -1,12 +1,12 @@
 import type { Clock } from './clock.ts';
 import type { LimitInForce } from './limit-in-force.ts';
 
-/** So many tokens for a key of a limit, by its id. */
-export type Take = readonly [limit: string, key: string, tokens: number];
+/** So many tokens for a key of a limit, by its id. `needed` of them are for requests that wait. */
+export type Take = readonly [limit: string, key: string, tokens: number, needed: number];
 /** `granted` is 0 to what was asked; `retryMs`: in how many milliseconds there is one more, 0 where all was granted. */
 export type Grant = readonly [granted: number, retryMs: number];
 
-/** The master. It answers the takes of a batch together and in their order, and the batches in theirs. */
+/** The master. It answers the takes of a batch together and in their order, the batches as they are ready. */
 export type TokenSource = (batch: number, takes: readonly Take[]) => void;
 
 export type TokenLog = { limited(kind: string, text: string, level?: 'info' | 'warning'): void };
@@ -16,8 +16,8 @@ interface Asking {
   readonly limit: LimitInForce;
   readonly key: string;
   isAsking: boolean;
-  wantedTokens(now: number): number;
-  receive(asked: number, granted: number, retryMs: number, now: number): void;
+  neededTokens(now: number): number;
+  receive(needed: number, granted: number, retryMs: number, now: number): void;
 }
 
 type Batch<Lease> = {
@@ -87,10 +87,10 @@ export class TokenRequests<Lease extends Asking> {
     batch.stopTimer();
     const now = this.#clock.now();
     for (const [index, lease] of batch.leases.entries()) {
-      const asked = batch.takes[index]?.[2] ?? 0;
+      const needed = batch.takes[index]?.[3] ?? 0;
       const [granted, retryMs] = grants[index] ?? nothing;
       lease.isAsking = false;
-      lease.receive(asked, granted, retryMs, now);
+      lease.receive(needed, granted, retryMs, now);
     }
     this.#owner.received(batch.leases);
   }
@@ -101,7 +101,10 @@ export class TokenRequests<Lease extends Asking> {
     this.#asking = [];
     this.#lastBatch += 1;
     const number = this.#lastBatch;
-    const takes = leases.map((lease): Take => [lease.limit.id, lease.key, lease.wantedTokens(now)]);
+    const takes = leases.map((lease): Take => {
+      const needed = lease.neededTokens(now);
+      return [lease.limit.id, lease.key, Math.max(needed, lease.limit.leaseTokens), needed];
+    });
     // After a long turn, timers run before what has come meanwhile is read: the answer may be among it.
     const expire = (): void => this.#clock.atEndOfTurn(() => this.#expire(number));
     const stopTimer = this.#clock.after(this.patienceMs, expire);

@@ -1,4 +1,4 @@
-import { excerpt } from '../policy/excerpt.ts';
+import { excerpt, withoutCredentials } from '../policy/excerpt.ts';
 import { positionAt, type SourceMember } from '../policy/locate.ts';
 import { type Mistake, PolicyError } from '../policy/mistake.ts';
 import { readPolicyFile } from '../policy/read.ts';
@@ -38,7 +38,9 @@ export function readConfigDocument(file: string): ConfigFile {
 function entryOf({ name, nameStart, node }: SourceMember, file: string, text: string): ConfigEntry {
   const place = { name: positionAt(text, nameStart), value: positionAt(text, node.start) };
   const shown =
-    node.start === node.end ? 'nothing' : excerpt(text.slice(node.start, Math.min(node.end, node.start + 100)));
+    node.start === node.end
+      ? 'nothing'
+      : excerpt(withoutCredentials(text.slice(node.start, Math.min(node.end, node.start + 1000))));
   return { name, value: node.value, shown, origin: `${file}:${place.name.line}:${place.name.column}`, place };
 }
 

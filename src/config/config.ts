@@ -3,6 +3,7 @@ import type { LogLevel } from '../telemetry/error-log.ts';
 import type { RecordingOptions } from '../telemetry/recorder.ts';
 import type { AppTarget } from '../worker/app-target.ts';
 import type { BindAddress } from './bind-address.ts';
+import type { StoreAddress } from './rate-limit-store.ts';
 
 /** What one start of the program was asked to do: complete, checked, frozen. */
 export type Config = {
@@ -30,6 +31,8 @@ export type Config = {
   /** Read it again when one of its files changes. */
   readonly watchPolicy: boolean;
   readonly gracefulTimeoutMs: number;
+  /** Null: rate limits are those of this server alone. */
+  readonly rateLimitStore: StoreAddress | null;
   readonly logLevel: LogLevel;
   /** Null: refused requests are not recorded. */
   readonly record: RecordingOptions | null;

@@ -6,6 +6,7 @@ import { valueText } from '../policy/value-text.ts';
 import type { BindAddress } from './bind-address.ts';
 import { isOverriding, overridingSettings } from './policy-overrides.ts';
 import type { GivenSettings, GivenTexts } from './precedence.ts';
+import { type StoreAddress, storeText } from './rate-limit-store.ts';
 import { defaultsOfSettings } from './setting-defaults.ts';
 import { type SettingName, settingNames } from './settings.ts';
 
@@ -48,6 +49,7 @@ function configOrigin(given: GivenSettings, configFile: string | null): string {
 
 function textOf(name: SettingName, value: unknown): string {
   if (name === 'bind') return (value as readonly BindAddress[]).map(addressText).join(',');
+  if (name === 'rateLimitStore' && value !== null) return storeText(value as StoreAddress);
   // A value may be a password.
   if (name === 'env')
     return (value as readonly (readonly [string, string])[]).map(([key]) => `${key}=...`).join(',') || '-';

@@ -63,6 +63,7 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
     policyFile,
     watchPolicy: watchesPolicy(given),
     gracefulTimeoutMs: (given.gracefulTimeout?.value ?? defaultsOfSettings.gracefulTimeout) * 1000,
+    rateLimitStore: given.rateLimitStore?.value ?? defaultsOfSettings.rateLimitStore,
     logLevel: given.logLevel?.value ?? defaultsOfSettings.logLevel,
     record: recordingOptions(given, directory),
     checkOnly: commandLine.checkOnly || gunicorn.checkOnly,

@@ -3,7 +3,7 @@ import type { OverridingSetting } from './policy-overrides.ts';
 import { defaultRecordBytes } from './recording.ts';
 import type { SettingName, SettingValue } from './settings.ts';
 
-type WithoutDefault = 'config' | 'chdir' | 'policy' | 'record';
+type WithoutDefault = 'config' | 'chdir' | 'policy' | 'rateLimitStore' | 'record';
 
 /** What holds where nobody says anything; of settings that replace a value of the policy, the policy says it. */
 export const defaultsOfSettings: {
@@ -22,6 +22,7 @@ export const defaultsOfSettings: {
   gracefulTimeout: 30,
   policy: null,
   watchPolicy: false,
+  rateLimitStore: null,
   record: null,
   recordMax: defaultRecordBytes,
   recordMask: [],

@@ -2,6 +2,7 @@ import { nearestNames } from '../suggestion/nearest-name.ts';
 import { isLogLevel, type LogLevel, logLevels } from '../telemetry/error-log.ts';
 import { type BindAddress, parseBindAddress } from './bind-address.ts';
 import { ConfigError, type WorkerClass } from './config.ts';
+import { parseStoreAddress } from './rate-limit-store.ts';
 import { parseContentBytes, parseMaskedNames, parseRecordBytes } from './recording.ts';
 import { parseScriptName } from './script-name.ts';
 
@@ -150,6 +151,12 @@ export const settings = {
     group: 'Limits and timeouts',
     about: 'how long an idle connection is kept (default 5)',
     parse: seconds,
+  },
+  rateLimitStore: {
+    flags: '--rate-limit-store <url>',
+    group: 'Limits and timeouts',
+    about: 'Redis or Valkey whose rate limits several servers share, redis://host:port (default: each has its own)',
+    parse: parseStoreAddress,
   },
   logLevel: {
     flags: '--log-level <level>',

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { clientKey } from '../admit/client-key.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { addressText } from '../inspect/address-text.ts';
 import { type ClientAddress, parseAddress } from '../inspect/client-address.ts';
@@ -6,6 +7,7 @@ import { type Endpoint, type Forwarded, forwardingFields, readForwarded } from '
 import type { Inspection } from '../inspect/inspect.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
 import { type Arrival, type Remote, remoteOf } from './arrival.ts';
+import type { Sender } from './received-request.ts';
 
 /**
  * Who the requests of one connection are from. That is its peer, the other end of the socket; or the source that a PROXY
@@ -25,7 +27,9 @@ export class Client {
   private isTrusted: boolean | undefined;
   /** Of the last request whose head came; null where nobody may speak for others. */
   private forwarded: Forwarded | null = null;
-  /** Of all requests for which nobody else is named. */
+  /** Of all requests for which nobody else is named; undefined while nobody has asked. */
+  private ownKey: string | null | undefined;
+  /** Of the same. */
   private ownPairs: Uint8Array | undefined;
 
   constructor(socket: Socket, arrival: Arrival, policy: PolicyInForce) {
@@ -38,6 +42,7 @@ export class Client {
     this.policy = policy;
     this.isTrusted = undefined;
     this.ownPairs = undefined;
+    this.ownKey = undefined;
   }
 
   /** What a PROXY header said; null: the peer speaks for itself. Before the first request. */
@@ -45,6 +50,7 @@ export class Client {
     this.source = source;
     this.isTrusted = undefined;
     this.ownPairs = undefined;
+    this.ownKey = undefined;
   }
 
   /** Bytes of another request come: what was said of the last one holds no more. */
@@ -68,6 +74,25 @@ export class Client {
    */
   get address(): ClientAddress | null | undefined {
     return this.forwarded?.client?.address ?? this.ownAddress;
+  }
+
+  /**
+   * Under which it is counted and blocked; null: it has no address, or nobody knows it, or it is a trusted proxy that names
+   * nobody, and what passes through it is not its own.
+   */
+  get key(): string | null {
+    if (this.forwarded !== null && this.forwarded.client !== null) return this.keyOf(this.forwarded.client.address);
+    if (this.ownKey === undefined) this.ownKey = this.speaksForOthers() ? null : this.keyOf(this.ownAddress);
+    return this.ownKey;
+  }
+
+  private keyOf(address: ClientAddress | null | undefined): string | null {
+    return address == null ? null : clientKey(address, this.policy.policy.proxies.ipv6Prefix);
+  }
+
+  /** For recordings. */
+  get sender(): Sender {
+    return { client: this.remote.address, policy: this.policy.policy.name };
   }
 
   /** For environs and logs. */

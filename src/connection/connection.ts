@@ -6,17 +6,18 @@ import type { EffectivePolicy } from '../policy/effective.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
 import { type Rejection, reject } from '../rejection/rejection.ts';
 import { rules } from '../rejection/rules.ts';
-import type { Arrival } from './arrival.ts';
-import { Client } from './client.ts';
+import type { LogLevel } from '../telemetry/error-log.ts';
+import type { Client } from './client.ts';
 import { Waiting } from './deadlines.ts';
 import type { Edge } from './edge-context.ts';
 import { Exchange, type ExchangeOwner } from './exchange.ts';
-import type { MemoryHolder } from './memory-budget.ts';
+import { type MemoryHolder, MemoryShare } from './memory-budget.ts';
 import { Outbox, type OutboxOwner } from './outbox.ts';
 import { Patience } from './patience.ts';
 import type { Preamble } from './preamble.ts';
-import { ReceivedRequest, type Sender } from './received-request.ts';
+import { ReceivedRequest } from './received-request.ts';
 import { refusal } from './refusal.ts';
+import { Reporter } from './reporter.ts';
 import { type Input, nextState, type State } from './state.ts';
 import type { WaitingFor } from './waiting-for.ts';
 
@@ -25,7 +26,6 @@ import type { WaitingFor } from './waiting-for.ts';
  * responses to the outbox; what is decided here is when to read, when to go on and when to end.
  */
 export class Connection extends Waiting implements ParserHandler, ExchangeOwner, OutboxOwner, MemoryHolder {
-  heldBytes = 0;
   private readonly edge: Edge;
   private readonly socket: Socket;
   private readonly client: Client;
@@ -35,6 +35,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   private readonly patience: Patience;
   /** Null: refusals are not recorded. */
   private readonly received: ReceivedRequest | null;
+  private readonly reporter: Reporter;
+  private readonly memory: MemoryShare;
   private policy: PolicyInForce;
   /** What holds for the request that runs, or ran last. */
   private effective: EffectivePolicy;
@@ -57,14 +59,14 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   constructor(
     edge: Edge,
     socket: Socket,
-    arrival: Arrival,
+    client: Client,
     preamble: Preamble | null,
     onClosed: (connection: Connection) => void,
   ) {
     super();
     this.edge = edge;
     this.socket = socket;
-    this.client = new Client(socket, arrival, edge.policy);
+    this.client = client;
     this.preamble = preamble;
     this.onClosed = onClosed;
     this.policy = edge.policy;
@@ -73,6 +75,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.outbox = new Outbox(socket, this);
     this.patience = new Patience(edge.deadlines, this);
     this.received = edge.recorder === null ? null : new ReceivedRequest(edge.recorder, this.parser);
+    this.reporter = new Reporter(edge, client, this.received);
+    this.memory = new MemoryShare(edge.memory, this);
     this.wait('first-byte');
   }
 
@@ -129,13 +133,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.clientCloses = !head.keepAlive;
     this.patience.beginRequest();
     this.received?.keepHead(head);
-    if (!this.client.takeRequest(head, this.edge.inspection)) {
-      this.edge.log.limited(
-        'forwarded',
-        `${this.peer} is a trusted proxy and sent no address of its client`,
-        'warning',
-      );
-    }
+    if (!this.client.takeRequest(head, this.edge.inspection)) this.reporter.proxyNamedNobody();
+    if (this.isBlocked()) return;
     this.exchange = new Exchange(this.edge, this, head);
     this.exchange.begin(head);
     this.progress();
@@ -176,6 +175,10 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   get isLastRequest(): boolean {
     const { maxRequests, maxAgeMs } = this.effective.values.keepAlive;
     return this.isDraining || this.requests >= maxRequests || this.patience.ageMs >= maxAgeMs;
+  }
+
+  get clientKey(): string | null {
+    return this.client.key;
   }
 
   get connectionPairs(): Uint8Array {
@@ -227,8 +230,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     if (this.state === 'refusing' || this.state === 'lingering' || this.state === 'closed') return;
     const { exchange } = this;
     const rule = rules[rejection.rule];
-    this.edge.log.limited(rejection.rule, `Refused ${this.peer}: ${rejection.rule} (${rejection.detail})`);
-    this.received?.record(rejection, this.sender, false);
+    this.reporter.refused(rejection);
     exchange?.abort();
     if (rejection.status === null) return this.cut();
     if (this.responseIsOut) return this.endBehindResponse();
@@ -247,10 +249,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   }
 
   observe(rejection: Rejection): void {
-    const { rule, detail } = rejection;
-    this.received?.record(rejection, this.sender, true);
-    this.edge.observations.note(rule);
-    this.edge.log.limited(`observed ${rule}`, `Would refuse ${this.peer}: ${rule} (${detail})`);
+    this.reporter.observed(rejection);
   }
 
   /** What is wrong lies behind an answer that is complete: the client reads that to its end. */
@@ -267,8 +266,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   }
 
   /** Nobody waits for an answer, or none can be sent any more. */
-  private closeSilently({ rule, detail }: Rejection, level: 'debug' | 'warning' = 'debug'): void {
-    this.edge.log.limited(rule, `Closed a connection of ${this.peer}: ${rule} (${detail})`, level);
+  private closeSilently(rejection: Rejection, level: LogLevel = 'debug'): void {
+    this.reporter.closed(rejection, level);
     this.destroy();
   }
 
@@ -312,10 +311,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     if (party !== 'queue' || this.patience.waitingFor !== 'queue') this.wait(party);
   }
 
-  shed(usedBytes: number): void {
-    const { budgetBytes } = this.policy.policy.memory;
-    const detail = `${this.heldBytes} bytes of ${usedBytes} that all keep waiting, at most ${budgetBytes}`;
-    const rejection = reject('memory.exhausted', detail);
+  shed(rejection: Rejection): void {
     try {
       // A response on its way takes the memory until the last byte of it has left.
       if (this.outbox.pendingBytes === 0) this.refuse(rejection);
@@ -324,6 +320,13 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
       this.fault(error);
     }
     this.account();
+  }
+
+  /** Where others have no room: a connection without a request gives up its own. */
+  closeIfIdle(): boolean {
+    if (this.patience.waitingFor !== 'keep-alive' || this.state !== 'idle') return false;
+    this.destroy();
+    return true;
   }
 
   /** The edge drains: idle ones end now, the others with the response that they wait for. */
@@ -351,6 +354,16 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.adoptPolicy();
     this.enter('first-byte');
     this.wait('head');
+    this.isBlocked();
+  }
+
+  /** Asked before a byte is read; and once more of each head, which may name another client. True: it is refused. */
+  private isBlocked(): boolean {
+    const { blocked } = this.edge;
+    if (blocked.size === 0 || this.client.key === null) return false;
+    const rejection = blocked.refusalOf(this.client.key);
+    if (rejection !== null) this.refuse(rejection);
+    return rejection !== null;
   }
 
   /** The bytes behind it; its own fall under the deadline of the first head. Undefined: there are none yet, or never. */
@@ -465,14 +478,11 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.patience.wait(waitingFor, this.effective.values);
   }
 
-  /** What this connection keeps waiting, after whatever may have changed it. */
+  /** After whatever may have changed what is kept waiting. */
   private account(): void {
-    const { heldBytes: before } = this;
-    const after =
-      this.state === 'closed' ? 0 : this.outbox.pendingBytes + this.parser.heldBytes + (this.exchange?.heldBytes ?? 0);
-    if (after === before) return;
-    this.heldBytes = after;
-    this.edge.memory.change(this, before, after, this.policy.policy.memory.budgetBytes);
+    const isClosed = this.state === 'closed';
+    const heldBytes = isClosed ? 0 : this.outbox.pendingBytes + this.parser.heldBytes + (this.exchange?.heldBytes ?? 0);
+    this.memory.hold(heldBytes, this.policy.policy.memory.budgetBytes);
   }
 
   private pause(): void {
@@ -485,13 +495,5 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     if (!this.isPaused) return;
     this.isPaused = false;
     this.socket.resume();
-  }
-
-  private get sender(): Sender {
-    return { client: this.client.remote.address, policy: this.policy.policy.name };
-  }
-
-  private get peer(): string {
-    return this.client.remote.address || 'a client';
   }
 }

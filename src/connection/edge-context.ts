@@ -1,3 +1,6 @@
+import type { Admission } from '../admit/admission.ts';
+import type { BlockedClients } from '../admit/blocked-clients.ts';
+import type { Offences } from '../admit/offences.ts';
 import type { ParserContext } from '../http1/request-parser.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
 import type { Inspection } from '../inspect/inspect.ts';
@@ -24,6 +27,9 @@ export type Edge = {
   readonly environ: EnvironEncoder;
   readonly responseHead: ResponseHead;
   readonly dispatcher: Dispatcher;
+  readonly admission: Admission;
+  readonly offences: Offences;
+  readonly blocked: BlockedClients;
   readonly deadlines: Deadlines;
   readonly memory: MemoryBudget;
   readonly spool: Spool;

@@ -1,3 +1,4 @@
+import type { AdmissionSink } from '../admit/admission.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { ResponseWriter } from '../http1/response-writer.ts';
 import { expectsContinue } from '../inspect/content.ts';
@@ -14,6 +15,8 @@ import { StreamedContent } from './streamed-content.ts';
 /** What an exchange asks of the connection that it belongs to. */
 export interface ExchangeOwner {
   readonly connectionPairs: Uint8Array;
+  /** Under which the client is counted; null: nobody knows whose request it is. */
+  readonly clientKey: string | null;
   /** What holds for a request whose form was inspected; from now on it holds for the connection. */
   policyFor(head: RequestHead): EffectivePolicy;
   readonly isLastRequest: boolean;
@@ -44,16 +47,16 @@ export interface ExchangeOwner {
 export type Party = 'queue' | 'content' | 'worker';
 
 /**
- * `collecting`: its content comes, and goes to the application once all of it is here. `queued`: handed over, and no worker
- * has it. `dispatched`: a worker has it.
+ * `admitting`: rate limits are asked whether it may pass. `collecting`: its content comes, and goes to the application once
+ * all of it is here. `queued`: handed over, and no worker has it. `dispatched`: a worker has it.
  */
-type Stage = 'collecting' | 'queued' | 'dispatched';
+type Stage = 'admitting' | 'collecting' | 'queued' | 'dispatched';
 
 /**
- * One request and its response, station by station: inspect, environ, content in, dispatch, response out. Read this first. It
- * holds no socket: bytes come from the parser and go to the connection.
+ * One request and its response, station by station: inspect, admit, environ, content in, dispatch, response out. Read this
+ * first. It holds no socket: bytes come from the parser and go to the connection.
  */
-export class Exchange implements ResponseSink, ContentOwner {
+export class Exchange implements ResponseSink, ContentOwner, AdmissionSink {
   readonly isHead: boolean;
   /** An answer of the edge may leave the connection open. */
   mayKeepAlive: boolean;
@@ -61,10 +64,13 @@ export class Exchange implements ResponseSink, ContentOwner {
   private readonly edge: Edge;
   private readonly owner: ExchangeOwner;
   private readonly writer: ResponseWriter;
-  private stage: Stage = 'collecting';
-  /** A copy, where the request has to wait for its content. */
+  private stage: Stage = 'admitting';
+  private readonly expectsContinue: boolean;
+  private contentIsHere = true;
+  /** A copy, while the request has to wait. */
   private environ: Buffer | undefined;
   private isChunked = false;
+  private observesRate = false;
   private content: ContentPath | undefined;
   private request: DispatchedRequest | undefined;
   private contentReceived = 0;
@@ -80,8 +86,9 @@ export class Exchange implements ResponseSink, ContentOwner {
     this.owner = owner;
     this.number = edge.requestIds.next();
     this.isHead = head.method === 'HEAD';
+    this.expectsContinue = expectsContinue(head);
     // Refused instead of told to continue, a client may send its content or not: nobody could tell what comes next.
-    this.mayKeepAlive = head.keepAlive && head.minorVersion === 1 && !expectsContinue(head);
+    this.mayKeepAlive = head.keepAlive && head.minorVersion === 1 && !this.expectsContinue;
     const { minorVersion, keepAlive } = head;
     this.writer = new ResponseWriter({ isHead: this.isHead, minorVersion, keepAlive });
   }
@@ -90,7 +97,7 @@ export class Exchange implements ResponseSink, ContentOwner {
     return `${this.edge.requestIds.prefix}${this.number}`;
   }
 
-  /** Form, route, inspect, environ; and dispatch, unless the content has to be here first. */
+  /** Form, route, inspect, admit, environ; and on to the application, unless there is something to wait for first. */
   begin(head: RequestHead): void {
     const { edge, owner } = this;
     const malformed = inspectForm(head, edge.inspection);
@@ -103,12 +110,48 @@ export class Exchange implements ResponseSink, ContentOwner {
     if (!isBelow(edge.inspection, edge.mount)) {
       return owner.refuse(reject('target.not-mounted', `not below ${edge.mount.scriptName}`));
     }
-    if (expectsContinue(head)) owner.sendContinue();
+    const admission = this.admit(head, policy);
+    if (admission !== null && admission !== 'pending') return owner.refuse(admission);
     const environ = edge.environ.encode(head, edge.inspection, owner.connectionPairs, this.number);
-    const isComplete = head.framing === 'none' || policy.request.delivery === 'stream';
     if (head.framing !== 'none') this.content = this.contentPath(head, policy);
-    if (isComplete) this.dispatch(environ);
-    else this.environ = Buffer.from(environ);
+    if (admission === null && this.contentIsHere) return this.dispatch(environ);
+    this.environ = Buffer.from(environ);
+    if (admission === null) this.admitted();
+  }
+
+  private admit(head: RequestHead, { rateLimits, observed }: EffectivePolicy): Rejection | null | 'pending' {
+    if (rateLimits === null) return null;
+    this.observesRate = observed?.has('rate.exceeded') === true;
+    const admission = this.edge.admission.admit(head, rateLimits, this.owner.clientKey, this);
+    return admission === null || admission === 'pending' ? admission : this.noted(admission);
+  }
+
+  /** The refusal, unless it is only observed. */
+  private noted(rejection: Rejection): Rejection | null {
+    if (!this.observesRate || rejection.rule !== 'rate.exceeded') return rejection;
+    this.owner.observe(rejection);
+    return null;
+  }
+
+  admitted(): void {
+    if (this.ended) return;
+    this.stage = 'collecting';
+    try {
+      if (this.contentIsHere) this.dispatchHeld();
+      else if (this.expectsContinue) this.owner.sendContinue();
+      this.owner.progress();
+    } catch (error) {
+      this.owner.fault(error);
+    }
+  }
+
+  refused(rejection: Rejection): void {
+    try {
+      if (this.noted(rejection) === null) this.admitted();
+      else if (!this.ended) this.owner.refuse(rejection);
+    } catch (error) {
+      this.owner.fault(error);
+    }
   }
 
   private observe(head: RequestHead, { observed, request }: EffectivePolicy): void {
@@ -119,7 +162,8 @@ export class Exchange implements ResponseSink, ContentOwner {
 
   private contentPath({ framing }: RequestHead, { request }: EffectivePolicy): ContentPath {
     this.isChunked = framing === 'chunked';
-    if (request.delivery === 'stream') return new StreamedContent(this);
+    this.contentIsHere = request.delivery === 'stream';
+    if (this.contentIsHere) return new StreamedContent(this);
     const { maxBytes } = this.edge.policy.policy.spool;
     return new CompleteContent(this, this.edge.spool, request.contentMemoryBytes, maxBytes);
   }
@@ -128,6 +172,8 @@ export class Exchange implements ResponseSink, ContentOwner {
   private dispatch(environ: Uint8Array): void {
     const { edge, owner, content } = this;
     this.stage = 'queued';
+    // Complete content has been asked for before.
+    if (this.expectsContinue && content?.waitsForClient === true) owner.sendContinue();
     // As the dispatcher has it for requests that come now.
     const windowBytes = edge.policy.general.request.contentMemoryBytes;
     const request = edge.dispatcher.dispatch(environ, content !== undefined, this);
@@ -159,9 +205,17 @@ export class Exchange implements ResponseSink, ContentOwner {
   contentIsComplete(length: number): void {
     const { environ } = this;
     if (this.ended || environ === undefined) return;
-    this.environ = undefined;
-    this.dispatch(this.isChunked ? Buffer.concat([environ, contentLengthPair(length)]) : environ);
+    this.contentIsHere = true;
+    if (this.isChunked) this.environ = Buffer.concat([environ, contentLengthPair(length)]);
+    if (this.stage === 'collecting') this.dispatchHeld();
     this.owner.progress();
+  }
+
+  private dispatchHeld(): void {
+    const { environ } = this;
+    if (environ === undefined) throw new Error('nothing waits to be dispatched');
+    this.environ = undefined;
+    this.dispatch(environ);
   }
 
   grantContent(bytes: number): void {
@@ -312,6 +366,7 @@ export class Exchange implements ResponseSink, ContentOwner {
     this.request = undefined;
     this.environ = undefined;
     this.content?.abort();
+    if (this.stage === 'admitting') this.edge.admission.cancel(this);
     request?.abort();
   }
 

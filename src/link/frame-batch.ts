@@ -11,14 +11,19 @@ export interface BatchSocket {
 const firstBytes = 64 * 1024;
 /** A burst's buffer that is larger is given back. */
 const keptBytes = 1024 * 1024;
+/** With more than this under way content of responses waits where it is made: many windows together are no bound. */
+const roomBytes = 1024 * 1024;
 
 /**
  * Frames on their way out: all that one turn of the event loop makes leaves in one write. Its size is bounded by what the
- * senders may have under way: the credit windows, and one environ or head a request.
+ * senders may have under way: the credit windows, one environ or head a request, and for responses of all requests together
+ * by `hasRoom`.
  */
 export class FrameBatch {
   /** Where the frame begun last is filled in. */
   bytes: Buffer = Buffer.allocUnsafeSlow(firstBytes);
+  /** There is room again, after somebody was told that there is none. */
+  onRoom: () => void = () => {};
   readonly #socket: BatchSocket;
   #length = 0;
   /** The header of the newest frame that content may still be added to, or -1. */
@@ -29,9 +34,17 @@ export class FrameBatch {
   #writing = false;
   #spare: Buffer | null = null;
   #oldestAt = 0;
+  #wasFull = false;
 
   constructor(socket: BatchSocket) {
     this.#socket = socket;
+  }
+
+  /** The other side has taken nearly all: more content may go. What has to go goes in any case. */
+  get hasRoom(): boolean {
+    const hasRoom = this.#length + (this.#writing ? this.#socket.writableLength : 0) < roomBytes;
+    if (!hasRoom) this.#wasFull = true;
+    return hasRoom;
   }
 
   /** Starts a frame whose payload has exactly `payloadBytes`, and answers where in `bytes` they belong. */
@@ -111,6 +124,7 @@ export class FrameBatch {
     this.#socket.write(written.subarray(0, length), this.#onWritten);
     if (this.#socket.writableLength === 0) {
       if (written.length > keptBytes) this.bytes = Buffer.allocUnsafeSlow(firstBytes);
+      if (this.#wasFull) this.#tellOfRoom();
       return;
     }
     // The two buffers take turns; a second write before the first is done (`flushAll`) takes both out of use.
@@ -124,7 +138,14 @@ export class FrameBatch {
     if (!this.#writing || this.#socket.writableLength > 0) return;
     this.#writing = false;
     this.flush();
+    if (this.#wasFull) this.#tellOfRoom();
   };
+
+  /** In a turn of its own: whoever makes frames is in the middle of it. */
+  #tellOfRoom(): void {
+    this.#wasFull = false;
+    if (this.hasRoom) setImmediate(() => this.onRoom());
+  }
 
   readonly #onTurn = (): void => {
     this.#scheduled = false;

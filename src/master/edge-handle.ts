@@ -1,5 +1,5 @@
 import type { Policy } from '../policy/policy.ts';
-import type { EdgeStart, EdgeToMaster, MasterToEdge } from '../process/control-messages.ts';
+import type { EdgeStart, EdgeToMaster, MasterToEdge, Take, TokenGrants } from '../process/control-messages.ts';
 import { type ChildCommand, ChildHandle, type ChildState } from './child-handle.ts';
 import type { PoolChild, PoolChildEvents } from './child-pool.ts';
 import type { Link, WorkerHandle } from './worker-handle.ts';
@@ -11,6 +11,8 @@ export type EdgeEvents = PoolChildEvents & {
   policyInForce(version: number): void;
   /** What clients of this edge were refused for, in points. */
   offences(clients: readonly (readonly [client: string, score: number])[]): void;
+  /** It asks for tokens of rate limits, and waits for `grantTokens`. */
+  takeTokens(batch: number, takes: readonly Take[]): void;
 };
 
 /** An edge process as its master sees it. */
@@ -27,7 +29,11 @@ export class EdgeHandle implements PoolChild {
         } else if (message.type === 'policy-in-force') {
           events.policyInForce(message.version);
         } else if (message.type === 'offences') {
-          events.offences(message.clients);
+          if (areOffences(message.clients)) events.offences(message.clients);
+          else this.#child.kill('told the master of offences in a way that it does not understand');
+        } else if (message.type === 'take-tokens') {
+          if (areTakes(message.takes)) events.takeTokens(message.batch, message.takes);
+          else this.#child.kill('asked the master for tokens in a way that it does not understand');
         } else {
           this.#child.kill(`sent the master an unknown message (${message.type})`);
         }
@@ -59,6 +65,10 @@ export class EdgeHandle implements PoolChild {
     if (clients.length > 0) this.#child.send({ type: 'blocked', clients });
   }
 
+  grantTokens(batch: number, answers: TokenGrants['answers']): void {
+    this.#child.send({ type: 'tokens', batch, answers });
+  }
+
   drain(milliseconds: number): void {
     this.#child.drain(milliseconds);
   }
@@ -75,4 +85,33 @@ export class EdgeHandle implements PoolChild {
 /** They are for people, whom no edge answers, and can be several times the rest: the path of a file for each value of each route. */
 function withoutOrigins(policy: Policy): Policy {
   return { ...policy, origins: {} };
+}
+
+const maxKeyLength = 64;
+const maxTokens = 1_000_000_000;
+
+/** Checked one by one: an edge reads what clients send, and what it says here would become numbers of all other edges. */
+function areTakes(takes: unknown): takes is readonly Take[] {
+  return Array.isArray(takes) && takes.every(isTake);
+}
+
+function isTake(take: unknown): boolean {
+  if (!Array.isArray(take)) return false;
+  const [limit, key, tokens, needed = tokens] = take as readonly unknown[];
+  const areTexts = typeof limit === 'string' && typeof key === 'string' && key.length <= maxKeyLength;
+  return areTexts && isCount(tokens) && isCount(needed);
+}
+
+function isCount(tokens: unknown): boolean {
+  return typeof tokens === 'number' && Number.isInteger(tokens) && tokens >= 1 && tokens <= maxTokens;
+}
+
+function areOffences(clients: unknown): boolean {
+  return Array.isArray(clients) && clients.every(isOffence);
+}
+
+function isOffence(offence: unknown): boolean {
+  if (!Array.isArray(offence)) return false;
+  const [client, score] = offence as readonly unknown[];
+  return typeof client === 'string' && client.length <= maxKeyLength && isCount(score);
 }

@@ -1,4 +1,6 @@
 import type { Config } from '../config/config.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Take } from '../process/control-messages.ts';
 import type { Log } from '../telemetry/error-log.ts';
 import { type BootFailure, logFailure } from './child-end.ts';
 import { ChildPool } from './child-pool.ts';
@@ -11,6 +13,7 @@ import { Reload, type Reread } from './reload.ts';
 import { defaultPace, type RestartPace } from './restart-backoff.ts';
 import { type Urgency, watchSignals } from './signals.ts';
 import { type Entries, edgeStarter, ownEntries, workerStarter } from './start-child.ts';
+import { limitsOf, TokenAuthority } from './token-authority.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 
 const exitRunning = 1;
@@ -51,6 +54,7 @@ class Master {
   readonly #log: Log;
   readonly #policy: PolicyOfEdges;
   readonly #jail: Jail;
+  readonly #tokens: TokenAuthority;
   readonly #reload: Reload;
   readonly #listeners: readonly Listener[];
   readonly #edges: ChildPool<EdgeHandle>;
@@ -76,11 +80,9 @@ class Master {
     this.#jail = new Jail(config.policy, performance, log, (clients) => {
       for (const edge of this.#edges.serving) edge.block(clients);
     });
+    this.#tokens = new TokenAuthority(limitsOf(config.policy), config.rateLimitStore, log);
     this.#reload = new Reload(config, log, reread, {
-      replacePolicy: (next) => {
-        this.#jail.adopt(next);
-        return this.#policy.replace(next, this.#edges.staying);
-      },
+      replacePolicy: (next) => this.#replacePolicy(next),
       resize: (before, after) => this.#resize(before, after),
     });
     const policy = () => this.#policy.policy;
@@ -98,6 +100,7 @@ class Master {
             linkReady: (id, link) => this.#workers.serving.find((worker) => worker.id === id)?.connect(link),
             policyInForce: (version) => this.#policy.adopted(edge, version),
             offences: (clients) => this.#jail.note(clients),
+            takeTokens: (batch, takes) => void this.#grantTokens(edge, batch, takes),
             gone: (exit) => {
               this.#policy.gone(edge);
               events.gone(exit);
@@ -155,6 +158,7 @@ class Master {
     else this.#workers.stop();
     await this.#workers.ended;
     unwatchSignals();
+    this.#tokens.close();
     this.#log.info('Shutting down: Master');
     return this.#exitStatus;
   }
@@ -186,6 +190,17 @@ class Master {
     this.#phase = 'serving';
     this.#log.debug('Ready');
     this.#reload.begin();
+  }
+
+  /** The new limits first: an edge that has the new policy may ask for them at once. */
+  #replacePolicy(policy: Policy): Promise<number> {
+    this.#tokens.adopt(limitsOf(policy));
+    this.#jail.adopt(policy);
+    return this.#policy.replace(policy, this.#edges.staying);
+  }
+
+  async #grantTokens(edge: EdgeHandle, batch: number, takes: readonly Take[]): Promise<void> {
+    edge.grantTokens(batch, await this.#tokens.answer(takes));
   }
 
   /** Only where the configuration says another number: what TTIN and TTOU have made of it stays. */

@@ -119,6 +119,7 @@ const fixedSettings: Readonly<Record<Exclude<keyof Config, Reloadable>, string>>
   scriptName: 'script-name',
   backlog: 'backlog',
   gracefulTimeoutMs: 'graceful-timeout',
+  rateLimitStore: 'rate-limit-store',
   logLevel: 'log-level',
   record: 'record',
   watchPolicy: 'watch-policy',

@@ -52,6 +52,6 @@ export class WorkerHandle implements PoolChild {
  * it, should find neither our settings nor the sockets and the voice of the service manager.
  */
 export function environmentOfChildren(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const ofMaster = /^(?:PORTCULLIS_.*|LISTEN_.*|NOTIFY_SOCKET|WATCHDOG_.*)$/;
+  const ofMaster = /^(?:PORTCULLIS_.*|GUNICORN_CMD_ARGS|LISTEN_.*|NOTIFY_SOCKET|WATCHDOG_.*)$/;
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !ofMaster.test(name)));
 }

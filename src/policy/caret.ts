@@ -1,4 +1,4 @@
-import { printable } from './excerpt.ts';
+import { printable, withoutCredentials } from './excerpt.ts';
 import type { Position } from './mistake.ts';
 
 /** Columns of a terminal that a line of the file may take, and how many of them may stand before the place. */
@@ -10,11 +10,12 @@ const cut = '...';
 /**
  * The line of a place as people see it, and a line with a caret below the place. `lines` are those of the file. A long line
  * is cut around the place; what could drive or reorder a terminal is escaped, and a tab becomes four spaces, so that the
- * caret is where it should be whatever the terminal does with tabs. Empty if the file has no such line.
+ * caret is where it should be whatever the terminal does with tabs. Credentials in a URL are hidden. Empty if the file has no such line.
  */
 export function caretBelow(lines: readonly string[], { line, column }: Position): readonly string[] {
-  const text = lines[line - 1];
-  if (text === undefined) return [];
+  const lineOfFile = lines[line - 1];
+  if (lineOfFile === undefined) return [];
+  const text = withoutCredentials(lineOfFile);
   const place = wholeCharacter(text, Math.min(column - 1, text.length));
   const from = wholeCharacter(text, Math.max(0, place - maxWidthBefore));
   const to = wholeCharacter(text, Math.min(text.length, place + maxWidth));

@@ -17,3 +17,11 @@ export function printable(text: string): string {
     return code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, '0')}`;
   });
 }
+
+/**
+ * The text with an asterisk for each code unit between the scheme of a URL and its last "@": a user and a password, which belong
+ * into no log. Columns stay what they are.
+ */
+export function withoutCredentials(text: string): string {
+  return text.replace(/(?<=[a-z]:(?:\/\/)?)[^\s"'/][^\s"']*(?=@)/gi, (credentials) => '*'.repeat(credentials.length));
+}

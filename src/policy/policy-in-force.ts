@@ -3,7 +3,8 @@ import { AddressSet } from '../inspect/address-set.ts';
 import type { TrustedProxies } from '../inspect/forwarded.ts';
 import type { Inspection } from '../inspect/inspect.ts';
 import { type EffectivePolicy, effectivePolicy, withValues } from './effective.ts';
-import type { Policy, ProxyPolicy, RequestPolicy } from './policy.ts';
+import type { Policy, ProxyPolicy, RateLimit, RequestPolicy } from './policy.ts';
+import { rateLimitsById } from './rate-limits.ts';
 import { RouteTable } from './route-table.ts';
 
 /** A policy made ready for requests: every table of it is built, nothing of it is computed again. */
@@ -15,8 +16,8 @@ export type PolicyInForce = {
   readonly headLimits: RequestPolicy;
   /** What holds before the route is known, and where no route takes the request. */
   readonly general: EffectivePolicy;
-  /** Ids of all rate limits, those of routes among them. */
-  readonly rateLimits: ReadonlySet<string>;
+  /** All of them, those of routes too, by their ids. */
+  readonly rateLimits: ReadonlyMap<string, RateLimit>;
   /** What holds for a request whose form was inspected. */
   for(head: RequestHead, inspection: Inspection): EffectivePolicy;
 };
@@ -31,7 +32,7 @@ export function putInForce(policy: Policy): PolicyInForce {
     base.parserLimits,
   );
   const general = { ...base, checksHeadLimits: isNarrower(base.request, headLimits) };
-  const rateLimits = new Set([base, ...routed].flatMap((effective) => effective.rateLimits ?? []).map(({ id }) => id));
+  const rateLimits = rateLimitsById(policy);
   if (routed.length === 0) return { policy, proxies, headLimits, general, rateLimits, for: () => general };
   const routes = new RouteTable(
     policy.routes.map((route, index) => {

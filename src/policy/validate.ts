@@ -60,6 +60,8 @@ export function refusalOf(document: SourceDocument, problems: readonly Problem[]
 /** So that the schema's `minimum` and `maximum` hold for "64KiB" and "10s" too. What cannot be read stays a string. */
 function withNumbers(node: SourceNode, pointer: string): unknown {
   const { value } = node;
+  // JSON has a zero below zero, which would not survive the way to an edge.
+  if (value === 0) return 0;
   const kind = keyAt(pointer)?.kind;
   if (kind === 'objects' && node.elements !== undefined) {
     return node.elements.map((element, index) => withNumbers(element, `${pointer}/${index}`));

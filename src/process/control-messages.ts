@@ -38,12 +38,7 @@ export type MasterToEdge =
   /** Make a link socket for this worker, answer `link-ready`. */
   | { readonly type: 'expect-worker'; readonly worker: number; readonly pid: number }
   | PolicyOrder
-  /** Answers `take-tokens`, in the order of its takes. `retryMs`: when there is one more; 0 where all was granted. */
-  | {
-      readonly type: 'tokens';
-      readonly batch: number;
-      readonly answers: readonly (readonly [granted: number, retryMs: number])[];
-    }
+  | TokenGrants
   /** Refuse these clients for so long; 0: no longer. */
   | { readonly type: 'blocked'; readonly clients: readonly (readonly [client: string, forMs: number])[] }
   /** Accept no more, finish what runs, exit 0. */
@@ -54,15 +49,28 @@ export type MasterToEdge =
 /** Serve no further request under another policy, answer `policy-in-force`. Versions count up. */
 export type PolicyOrder = { readonly type: 'policy'; readonly version: number; readonly policy: Policy };
 
+/**
+ * So many tokens of a rate limit, for a client or whatever else the limit counts by: a text of at most 64 characters.
+ * `needed` of them are for requests that wait, the others to spare a message; left out: all are. Only who needs more than
+ * there is has made a request too many.
+ */
+export type Take = readonly [limit: string, key: string, tokens: number, needed?: number];
+
+/**
+ * The answer to `take-tokens`, in the order of its takes. `granted` is 0 to `tokens`; where it is less, in `retryMs` one token
+ * can be had, else that is 0.
+ */
+export type TokenGrants = {
+  readonly type: 'tokens';
+  readonly batch: number;
+  readonly answers: readonly (readonly [granted: number, retryMs: number])[];
+};
+
 export type EdgeToMaster =
   | { readonly type: 'started' }
   | { readonly type: 'policy-in-force'; readonly version: number }
-  /** Tokens of rate limits, by the id of the limit and the key within it. */
-  | {
-      readonly type: 'take-tokens';
-      readonly batch: number;
-      readonly takes: readonly (readonly [limit: string, key: string, tokens: number])[];
-    }
+  /** All that one turn of the edge's event loop asks for. Batches are answered as they are ready, not in their order. */
+  | { readonly type: 'take-tokens'; readonly batch: number; readonly takes: readonly Take[] }
   /** Points of the jail, summed up since the last such message. */
   | { readonly type: 'offences'; readonly clients: readonly (readonly [client: string, score: number])[] }
   | {

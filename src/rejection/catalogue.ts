@@ -146,8 +146,9 @@ export const catalogue: Readonly<Record<RuleId, RulePage>> = {
   'rate.exceeded': {
     meaning:
       'More requests than a rate limit lets pass. Retry-After says in how many seconds the next one may come, RateLimit and RateLimit-Policy which limit it was.',
-    example: `${get}${get}`,
+    example: get,
     policy: { rateLimits: [{ name: 'per-client', requests: 1, per: '1h' }] },
+    when: 'it is the second one within an hour',
   },
   'proxy.malformed': {
     meaning:
@@ -175,7 +176,7 @@ export const catalogue: Readonly<Record<RuleId, RulePage>> = {
     when: 'a byte comes now and then, for longer than `/timeouts/rateGrace`',
   },
   'timeout.keep-alive': {
-    meaning: 'An idle connection was closed. No request is refused by it, and it is not logged.',
+    meaning: 'An idle connection was closed. No request is refused by it, and only the log level `debug` shows it.',
     example: get,
     when: 'nothing comes behind the response for as long as `/keepAlive/idle`',
   },
@@ -187,7 +188,8 @@ export const catalogue: Readonly<Record<RuleId, RulePage>> = {
   'response.too-slow': {
     meaning: 'The client took the response too slowly, on average: the connection is closed, whatever was on its way.',
     example: get,
-    when: 'the response is long and a few bytes of it are read now and then, for longer than `/timeouts/rateGrace`',
+    policy: { timeouts: { writeMinRate: '1GiB/s' } },
+    when: 'the response is long and some of it is read after `/timeouts/rateGrace`',
   },
   'timeout.worker': {
     meaning: 'The application did not begin its response, or did not go on with it, in time.',
@@ -215,14 +217,16 @@ export const catalogue: Readonly<Record<RuleId, RulePage>> = {
   'memory.exhausted': {
     meaning:
       'What all connections keep waiting fills the memory that they may have together, and this one kept most of it. A response that has begun is cut.',
-    example: `${post}Content-Length: 1048576\r\n\r\nhel`,
-    when: 'connections keep more than `/memory/budgetBytes` waiting, and this one most of it',
+    example: `${post}Content-Length: 3000000\r\n\r\n{a*2000000}`,
+    policy: { memory: { budgetBytes: '1MiB' }, request: { content: { maxBytes: '4MiB', memoryBytes: '4MiB' } } },
+    when: 'more than 1 MiB of it has come',
   },
   'spool.full': {
     meaning:
       'The content is more than memory may hold of it, and the files that would take it have reached their limit, or the disk is full. The log says which.',
     example: `${post}Content-Length: 1048576\r\n\r\n{a*1048576}`,
     policy: { spool: { maxBytes: '64KiB' } },
+    when: 'more than 64 KiB of it has come',
   },
   'overload.queue': {
     meaning: 'As many requests as the policy allows wait for a worker.',

@@ -11,7 +11,8 @@ export type Rejection = {
 };
 
 /** Status and pointer come from the table; `detail` says what was measured against what, in a few words. */
-export function reject(rule: RuleId, detail: string): Rejection {
+export function reject(rule: RuleId, detail: string, fields?: string): Rejection {
   const { status, pointer } = rules[rule];
+  if (fields !== undefined) return { rule, status, pointer, detail, fields };
   return { rule, status, pointer, detail };
 }

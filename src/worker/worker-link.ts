@@ -68,6 +68,7 @@ export class WorkerLink implements FrameReceiver, WorkerRequestOwner {
     };
     this.#socket = connect({ path: options.path, onread: { buffer, callback } });
     this.#batch = new FrameBatch(this.#socket);
+    this.#batch.onRoom = () => this.#linkHasRoom();
     this.#decoder = new FrameDecoder(maxReasonBytes, this);
     this.#deadline = setTimeout(() => this.#fail(`no welcome within ${options.welcomeMs} ms`), options.welcomeMs);
     this.#socket.on('connect', () => this.#greet());
@@ -88,6 +89,14 @@ export class WorkerLink implements FrameReceiver, WorkerRequestOwner {
     } else if (this.state === 'open') {
       this.state = 'draining';
       this.#batch.begin(frameType.draining, false, 0, 0);
+    }
+  }
+
+  /** Those that came first go on first. */
+  #linkHasRoom(): void {
+    for (const request of this.#requests.values()) {
+      if (!this.#batch.hasRoom) return;
+      request.exchange.windowOpened();
     }
   }
 

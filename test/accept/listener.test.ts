@@ -21,6 +21,51 @@ async function turns(count = 10): Promise<void> {
 }
 
 describe('a listener', () => {
+  it('closes what one client opens above its number, and has room for it again', async () => {
+    await start((policy) => ({ ...policy, connections: { max: 10, maxPerClient: 2 } }));
+    const clients = [await edge.client(), await edge.client()];
+    const third = await edge.client();
+    assert.equal(await third.receiveAll(), '');
+    assert.match(edge.lines.join(), /connections\.too-many \(127\.0\.0\.1 has 2\)/);
+    assert.equal(edge.listener.connectionCount, 2);
+    const neighbour = await edge.client(get('/neighbour'), { localAddress: '127.0.0.2' });
+    (await edge.request()).start().respond(ok, 'room');
+    await neighbour.receive(/room$/);
+    clients[0]?.destroy();
+    await edge.until(() => edge.listener.connectionCount === 2, 'not forgotten');
+    const fourth = await edge.client(get('/'));
+    (await edge.request(1)).start().respond(ok, 'room again');
+    await fourth.receive(/room again$/);
+  });
+
+  it('counts no trusted proxy, which speaks for many', async () => {
+    await start((policy) => ({
+      ...policy,
+      connections: { max: 10, maxPerClient: 1 },
+      proxies: { ...policy.proxies, trusted: ['127.0.0.1'] },
+    }));
+    for (const index of [0, 1, 2]) {
+      const client = await edge.client(get('/'));
+      (await edge.request(index)).start().respond(ok, 'served');
+      await client.receive(/served$/);
+    }
+  });
+
+  it('closes an idle connection where another one needs its room', async () => {
+    await start((policy) => ({ ...policy, connections: { ...policy.connections, max: 2 } }));
+    const busy = await edge.client(get('/busy'));
+    const running = (await edge.request()).start();
+    const idle = await edge.client(get('/idle'));
+    (await edge.request(1)).start().respond(ok, 'done');
+    await idle.receive(/done$/);
+    const third = await edge.client(get('/third'));
+    (await edge.request(2)).start().respond(ok, 'here');
+    await third.receive(/here$/);
+    assert.match(await idle.receiveAll(), /done$/);
+    running.respond(ok, 'still');
+    await busy.receive(/still$/);
+  });
+
   it('closes connections above the policy’s number, and says so', async () => {
     await start((policy) => ({ ...policy, connections: { ...policy.connections, max: 2 } }));
     const clients = [await edge.client(), await edge.client()];

@@ -117,10 +117,14 @@ describe('tokens', () => {
     assert.equal(states(asked), 'passes passes rate.exceeded rate.exceeded rate.exceeded');
   });
 
-  it('that are left go first to those who come, though the master had no more', () => {
+  it('that are left go first to those who come; only who needs more is one request too many', () => {
     edge.ask(limits);
     edge.answer([3, 5000]);
-    assert.equal(states(edge.askTimes(3, limits)), 'passes passes rate.exceeded');
+    const asked = edge.askTimes(3, limits);
+    assert.equal(states(asked), 'passes passes waits');
+    edge.answer([0, 5000]);
+    assert.equal(states(asked), 'passes passes rate.exceeded');
+    assert.equal(edge.ask(limits).state, 'rate.exceeded');
   });
 
   it('that are left are held as long as the bucket takes to gain them', () => {

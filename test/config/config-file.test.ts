@@ -233,6 +233,23 @@ const refusals: readonly Refusal[] = [
     ],
   },
   {
+    behaviour: 'the address of a store, without its password',
+    files: {
+      'portcullis.config.yaml': 'rateLimitStore: redis://user:secret@host/database\nwrokers: "redis://:secret@host"\n',
+    },
+    messages: [
+      /^portcullis\.config\.yaml:1:17: \/rateLimitStore: the path is not the number of a database; /m,
+      / 1 \| rateLimitStore: redis:\/\/\*{11}@host\/database$/m,
+      / 2 \| wrokers: "redis:\/\/\*{7}@host"$/m,
+      /^(?!.*secret)/s,
+    ],
+  },
+  {
+    behaviour: 'a list of stores, without their passwords',
+    files: { 'portcullis.config.json': '{ "rateLimitStore": ["redis://:secret@host"] }' },
+    messages: [/found \["redis:\/\/\*{7}@host"\]$/m, /^(?!.*secret)/s],
+  },
+  {
     behaviour: 'a key that is there twice, once',
     files: { 'portcullis.config.json': '{ "workers": 1, "workers": 2 }' },
     messages: [/^portcullis\.config\.json:1:17: \/workers: expected each key once[^\n]*\n[^\n]*\n[^\n]*$/],

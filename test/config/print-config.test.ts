@@ -19,6 +19,7 @@ describe('--print-config', () => {
       GUNICORN_CMD_ARGS: '--worker-connections 8',
       WEB_CONCURRENCY: '2',
       SCRIPT_NAME: '/app',
+      PORTCULLIS_RATE_LIMIT_STORE: 'rediss://me:secret@[::1]/3',
     });
     for (const expected of [
       row('app', '-', 'not given'),
@@ -31,6 +32,7 @@ describe('--print-config', () => {
       row('backlog', '7', 'environment PORTCULLIS_BACKLOG'),
       row('workerConnections', '8', 'environment GUNICORN_CMD_ARGS'),
       row('scriptName', '/app', 'environment SCRIPT_NAME'),
+      row('rateLimitStore', 'rediss://me@[::1]:6379/3', 'environment PORTCULLIS_RATE_LIMIT_STORE'),
       row('logLevel', 'info', 'default'),
       row('/timeouts/worker', '1m', 'gunicorn.conf.py:2'),
       row('/keepAlive/idle', '15s', `${folder.path}/site.json:2:16`),

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { Listener } from '../../src/accept/listener.ts';
+import { Admission } from '../../src/admit/admission.ts';
+import { BlockedClients } from '../../src/admit/blocked-clients.ts';
+import type { Clock } from '../../src/admit/clock.ts';
+import { Offences } from '../../src/admit/offences.ts';
+import type { Take } from '../../src/admit/token-requests.ts';
 import { Arrival } from '../../src/connection/arrival.ts';
 import { Deadlines, type Repeat, TICK_MS } from '../../src/connection/deadlines.ts';
 import type { Edge } from '../../src/connection/edge-context.ts';
@@ -116,6 +121,12 @@ export class TestEdge implements Dispatcher {
   port = 0;
   /** Runs within `dispatch`: for answers that come before it returns. */
   onDispatch: (request: HeldRequest) => void = () => {};
+  /** What the master grants of tokens. */
+  onTake: (limit: string, key: string, tokens: number) => readonly [granted: number, retryMs: number] = (
+    _,
+    __,
+    tokens,
+  ) => [tokens, 0];
   readonly #clients: RawClient[] = [];
   #now = 0;
   #tick: (() => void) | undefined;
@@ -143,8 +154,27 @@ export class TestEdge implements Dispatcher {
         this.#tick = undefined;
       };
     };
+    const policy = change(streaming);
+    const clock: Clock = {
+      now: () => this.#now,
+      after: () => () => {},
+      atEndOfTurn: (run) => {
+        setImmediate(run);
+      },
+    };
+    const grantAll = (batch: number, takes: readonly Take[]): void => {
+      setImmediate(() =>
+        this.edge.admission.answer(
+          batch,
+          takes.map(([limit, key, tokens]) => this.onTake(limit, key, tokens)),
+        ),
+      );
+    };
     this.edge = {
-      policy: putInForce(change(streaming)),
+      policy: putInForce(policy),
+      admission: new Admission({ ...policy.rateLimitStore, maxWaiting: 100 }, clock, grantAll, this.#log()),
+      offences: new Offences(policy.jail, clock, () => {}),
+      blocked: new BlockedClients(1000, clock),
       parsers: context,
       inspection: new Inspection(),
       mount,
@@ -186,7 +216,7 @@ export class TestEdge implements Dispatcher {
   /** A client that sends these bytes. */
   async client(
     bytes: string | Uint8Array = '',
-    options: { readonly allowHalfOpen?: boolean } = {},
+    options: { readonly allowHalfOpen?: boolean; readonly localAddress?: string } = {},
   ): Promise<RawClient> {
     const before = this.listener.connectionCount;
     const client = await connectRaw(this.port, options);

@@ -290,6 +290,7 @@ const observed: Readonly<Record<string, readonly [bytes: string, file: object]>>
   'content.too-large': [post('/a', 'x'.repeat(50)), { request: { content: { maxBytes: 40 } } }],
   'host.not-allowed': [get('/a'), { request: { hosts: ['b'] } }],
   'method.not-allowed': [get('/a'), { request: { methods: ['POST'] } }],
+  'rate.exceeded': [get('/a'), { rateLimits: [{ name: 'used-up', requests: 1, per: '1h' }] }],
 };
 
 describe('a rule that is only observed', () => {
@@ -307,7 +308,7 @@ describe('a rule that is only observed', () => {
     ];
     for (const [where, policy] of modes) {
       it(`lets pass and says so, by ${where}: ${rule}`, async () => {
-        await start(policy);
+        (await start(policy)).onTake = () => [0, 1000];
         assert.match(await outcome(bytes), /^\[\/a/);
         assert.deepEqual(observations(), [rule]);
         assert.deepEqual(refusals(), []);
@@ -316,7 +317,7 @@ describe('a rule that is only observed', () => {
     }
 
     it(`refuses where the rule enforces: ${rule}`, async () => {
-      await start({ ...file, mode: 'observe', rules: { [rule]: 'enforce' } });
+      (await start({ ...file, mode: 'observe', rules: { [rule]: 'enforce' } })).onTake = () => [0, 1000];
       await assertRefused(bytes, rule as RuleId);
       assert.deepEqual(observations(), []);
     });

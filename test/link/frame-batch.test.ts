@@ -53,6 +53,33 @@ describe('a frame batch', () => {
     assert.equal(wire.frames().length, 100);
   });
 
+  it('says that it has no room while much waits, and once that it has some again', async () => {
+    const wire = new Wire();
+    wire.isSlow = true;
+    const batch = new FrameBatch(wire);
+    let told = 0;
+    batch.onRoom = () => {
+      told += 1;
+    };
+    assert.ok(batch.hasRoom);
+    for (let id = 1; batch.hasRoom; id++) batch.content(id, Buffer.alloc(maxPieceBytes), false);
+    const waiting = wire.writableLength;
+    await turn();
+    await turn();
+    assert.ok(wire.writableLength > waiting && !batch.hasRoom, 'written is not taken');
+    assert.equal(told, 0);
+    wire.isSlow = false;
+    wire.release();
+    await turn();
+    await turn();
+    assert.ok(batch.hasRoom);
+    assert.equal(told, 1);
+    batch.credit(1, 5);
+    await turn();
+    await turn();
+    assert.equal(told, 1);
+  });
+
   it('adds content to the frame of the same message that it follows', async () => {
     const wire = new Wire();
     const batch = new FrameBatch(wire);

@@ -9,7 +9,7 @@ import { lookMs } from '../../src/master/file-watch.ts';
 import { within } from '../support/deadline.ts';
 import { childrenOf, gone, isAlive, type Program } from '../support/program.ts';
 import { connectRaw } from '../support/raw-client.ts';
-import { ask, linkedWorkers, startStubMaster } from './stub-master.ts';
+import { ask, linkedWorkers, startStubMaster, stubPolicy } from './stub-master.ts';
 
 describe('master', () => {
   let program: Program | undefined;
@@ -90,6 +90,8 @@ describe('master', () => {
     it('keeps from its children what is meant for the master alone', async () => {
       const secrets = {
         PORTCULLIS_LOG_LEVEL: 'info',
+        PORTCULLIS_RATE_LIMIT_STORE: 'redis://:secret@127.0.0.1',
+        GUNICORN_CMD_ARGS: '--rate-limit-store redis://:secret@127.0.0.1',
         LISTEN_FDS: '1',
         NOTIFY_SOCKET: '/run/x',
         WATCHDOG_USEC: '1',
@@ -323,8 +325,29 @@ describe('master', () => {
     }
   });
 
+  it('tells every edge whom to refuse for what one of them saw, and those that come later', async () => {
+    const master = start({ edges: 2 });
+    const port = await master.port();
+    await linkedWorkers(port, 1);
+    const edgeThatBlocks = async (): Promise<number | undefined> => {
+      const { edge, blocked } = (await ask(port, 'blocked')) as { edge: number; blocked: [string, number][] };
+      assert.ok(blocked.every(([client, forMs]) => client === '192.0.2.7' && forMs > 0 && forMs <= 600_000));
+      return blocked.length === 1 ? edge : undefined;
+    };
+    const blockingEdges = async (count: number): Promise<void> => {
+      const blocking = new Set<number | undefined>();
+      while (blocking.size < count) blocking.add((await edgeThatBlocks()) ?? [...blocking][0]);
+    };
+    assert.equal(await edgeThatBlocks(), undefined);
+    await ask(port, 'offend');
+    await master.logged(/\[WARNING\] Blocked 192\.0\.2\.7 for 600 s: 100 points of 100$/);
+    await within(30_000, blockingEdges(2), () => 'an edge was not told');
+    for (const edge of childrenOf(master.pid)) process.kill(edge, 'SIGKILL');
+    await master.logged(/Edge \(pid:\d+\) was sent SIGKILL/, 2);
+    await within(30_000, blockingEdges(2), () => 'a new edge was not told');
+  });
+
   describe('at HUP', () => {
-    const policy = (name: string) => ({ name, timeouts: { workerMs: 30_000 } });
     const reloads = (changes: object): string => {
       const path = join(folder, 'reloads.json');
       writeFileSync(path, JSON.stringify(changes));
@@ -332,7 +355,7 @@ describe('master', () => {
     };
 
     it('hands the new policy to every edge, and to those that come later', async () => {
-      const master = start({ edges: 2, reloads: reloads({ policy: policy('second') }) });
+      const master = start({ edges: 2, reloads: reloads({ policy: stubPolicy('second') }) });
       const port = await master.port();
       await linkedWorkers(port, 1);
       assert.equal(await ask(port, 'policy'), 'first');
@@ -346,7 +369,7 @@ describe('master', () => {
     });
 
     it('waits for the end of the boot', async () => {
-      const master = start({ reloads: reloads({ policy: policy('second') }) });
+      const master = start({ reloads: reloads({ policy: stubPolicy('second') }) });
       await master.logged(/Booting worker/);
       master.signal('SIGHUP');
       await master.logged(/Policy reloaded: second/);
@@ -371,7 +394,7 @@ describe('master', () => {
       const before = join(folder, 'before.json');
       const now = join(folder, 'now.json');
       for (const file of [before, now]) writeFileSync(file, '{}');
-      const changes = { policyFile: now, policy: policy('second') };
+      const changes = { policyFile: now, policy: stubPolicy('second') };
       const master = start({ watchPolicy: true, policyFile: before, reloads: reloads(changes) });
       await master.logged(/Policy reloaded: second/);
       // Again and again: nothing tells when the first look at the file is over.
@@ -390,7 +413,7 @@ describe('master', () => {
     });
 
     it('does nothing any more once the server ends', async () => {
-      const master = start({ reloads: reloads({ policy: policy('second') }) });
+      const master = start({ reloads: reloads({ policy: stubPolicy('second') }) });
       const port = await master.port();
       await linkedWorkers(port, 1);
       const running = await connectRaw(port);

@@ -1,7 +1,20 @@
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../../src/config/config.ts';
+import type { LimitsOfPolicy } from '../../src/master/token-authority.ts';
 import { type Program, type ProgramOptions, startNode } from '../support/program.ts';
 import { connectRaw } from '../support/raw-client.ts';
+
+/** As much of a policy as a master looks at. */
+export function stubPolicy(name: string): object {
+  return {
+    name,
+    timeouts: { workerMs: 30_000 },
+    jail: { maxScore: 100, decayMs: 60_000, blockMs: 600_000 },
+    rateLimits: [],
+    rateLimitStore: { timeoutMs: 100, outage: 'local', maxKeys: 1000 },
+    routes: [],
+  };
+}
 
 /** The numbers that a test does not care about. */
 const config = {
@@ -15,10 +28,11 @@ const config = {
   workerConnections: 1000,
   scriptName: '',
   backlog: 2048,
-  policy: { name: 'first', timeouts: { workerMs: 30_000 } },
+  policy: stubPolicy('first'),
   policyFile: null,
   watchPolicy: false,
   gracefulTimeoutMs: 30_000,
+  rateLimitStore: null,
   logLevel: 'info',
   record: null,
   checkOnly: false,
@@ -27,17 +41,22 @@ const config = {
 
 /** Starts the real master with the stub children of `fixtures/`. `reloads` is a JSON file with what a reload changes. */
 export function startStubMaster(
-  changes: Omit<Partial<Config>, 'policy'> & { readonly behaviour?: string; readonly reloads?: string } = {},
+  changes: Omit<Partial<Config>, 'policy'> & {
+    readonly behaviour?: string;
+    readonly reloads?: string;
+    readonly limits?: Partial<LimitsOfPolicy>;
+  } = {},
   options: ProgramOptions = {},
 ): Program {
-  const { behaviour, reloads = '', ...rest } = changes;
+  const { behaviour, reloads = '', limits = {}, ...rest } = changes;
+  const policy = { ...config.policy, ...limits };
   const app = { ...config.app, ...rest.app, name: behaviour ?? 'ready' };
   return startNode(
     [
       '--import',
       import.meta.resolve('tsx'),
       fileURLToPath(new URL('./fixtures/program.ts', import.meta.url)),
-      JSON.stringify({ ...config, ...rest, app }),
+      JSON.stringify({ ...config, ...rest, app, policy }),
       reloads,
     ],
     options,

@@ -34,6 +34,12 @@ const cases: readonly Case[] = [
     shown: ['\\u001b[2J\\u202e\\u{e0001}: 1', `${' '.repeat(25)}^`],
   },
   {
+    behaviour: 'hides user and password of a URL',
+    line: 'store: "redis://me:se@cret@host/x"',
+    column: 33,
+    shown: ['store: "redis://**********@host/x"', `${' '.repeat(32)}^`],
+  },
+  {
     behaviour: 'escapes half of a surrogate pair',
     line: '\ud83c: 1',
     column: 2,

@@ -344,6 +344,10 @@ describe('a policy file', () => {
     assert.equal(policyFrom(Buffer.from('{}'), 'r\u00e9gle\n\u{1f600}.json').name, 'r_gle__');
   });
 
+  it('that says -0 says 0', () => {
+    assert.ok(Object.is(policyOf('{ "jail": { "maxScore": -0 } }').jail.maxScore, 0));
+  });
+
   it('of the largest size is read', () => {
     const padding = ' '.repeat(1024 * 1024 - 2);
     assert.deepEqual(loadPolicy(written('large.json', `{${padding}}`)).queue, { max: 2048 });

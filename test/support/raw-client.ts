@@ -63,7 +63,10 @@ export class RawClient {
 }
 
 /** Connected to a port of 127.0.0.1 or to a Unix socket; fails where the connect is refused. */
-export async function connectRaw(target: number | string, options: { readonly allowHalfOpen?: boolean } = {}) {
+export async function connectRaw(
+  target: number | string,
+  options: { readonly allowHalfOpen?: boolean; readonly localAddress?: string } = {},
+) {
   const address: NetConnectOpts = typeof target === 'number' ? { port: target, host: '127.0.0.1' } : { path: target };
   const socket = connect({ ...address, noDelay: true, ...options });
   await once(socket, 'connect');

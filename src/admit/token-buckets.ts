@@ -1,0 +1,140 @@
+/** One named limit, as far as it decides how many tokens a key gets. */
+export type TokenLimit = {
+  readonly name: string;
+  /** Tokens that a bucket gains in `perMs`. */
+  readonly requests: number;
+  readonly perMs: number;
+  /** Tokens that a full bucket holds. */
+  readonly burst: number;
+  /** How long a key gets nothing once it has asked for more than there is; 0: only until there are tokens again. */
+  readonly blockMs: number;
+};
+
+/** `granted` is 0 to what was asked; `retryMs`: where that is less, in how many milliseconds one token can be had, else 0. */
+export type Grant = readonly [granted: number, retryMs: number];
+
+type Bucket = {
+  readonly key: string;
+  /** When it is full again, in units; in the past: it is. All that GCRA has to know of a bucket. */
+  fullAt: number;
+  /** In milliseconds. */
+  blockedUntil: number;
+  /** Its neighbours in the order of last takes. */
+  older: Bucket | null;
+  newer: Bucket | null;
+};
+
+/** Spent keys that a new key takes along. More than one, so that their number falls again after a flood. */
+const spentKeysPerNewKey = 2;
+
+/**
+ * The buckets of one limit: the generic cell rate algorithm (ITU-T I.371, as a virtual scheduling algorithm), which needs one
+ * number for a key and no timer. In no window of t ms does a key get more than `burst + t * requests / perMs` tokens.
+ *
+ * Time is counted in units of which a millisecond and a token have a whole number each: a sum of fractions would lose tokens.
+ * The number of keys is bounded, because who chooses addresses chooses keys: the one that was not asked for longest is
+ * forgotten, and has a full bucket when it comes back.
+ */
+export class TokenBuckets {
+  readonly limit: TokenLimit;
+  /** Keys that were dropped while they had less than a full bucket: each got more than the limit allows, if it came back. */
+  forgotten = 0;
+  /**
+   * A list beside it keeps the order of last takes. The order of the Map itself would do as well, but its first key is found by
+   * walking over all holes that deleted ones have left: some 10 µs for a take, in a flood of keys of all times.
+   */
+  readonly #buckets = new Map<string, Bucket>();
+  #oldest: Bucket | null = null;
+  #newest: Bucket | null = null;
+  readonly #unitsInMs: number;
+  readonly #unitsInToken: number;
+  readonly #unitsInBurst: number;
+  #maxKeys: number;
+
+  constructor(limit: TokenLimit, maxKeys: number) {
+    this.limit = limit;
+    this.#maxKeys = maxKeys;
+    // A token takes perMs/requests ms: with both divided by their common divisor the numbers stay small for months.
+    const divisor = greatestCommonDivisor(limit.requests, limit.perMs);
+    this.#unitsInMs = limit.requests / divisor;
+    this.#unitsInToken = limit.perMs / divisor;
+    this.#unitsInBurst = limit.burst * this.#unitsInToken;
+  }
+
+  get keys(): number {
+    return this.#buckets.size;
+  }
+
+  /**
+   * `now` is in whole milliseconds and never goes back; `tokens` is at least 1. What there is is granted, if it is less; a block
+   * begins where it is less than `needed`.
+   */
+  take(key: string, tokens: number, now: number, needed = tokens): Grant {
+    const bucket = this.#bucketOf(key, now);
+    const at = now * this.#unitsInMs;
+    const fullAt = Math.max(bucket.fullAt, at);
+    const isBlocked = now < bucket.blockedUntil;
+    const available = isBlocked ? 0 : Math.floor((at + this.#unitsInBurst - fullAt) / this.#unitsInToken);
+    const granted = Math.min(tokens, available);
+    bucket.fullAt = fullAt + granted * this.#unitsInToken;
+    if (granted === tokens) return [granted, 0];
+    if (!isBlocked && granted < needed) bucket.blockedUntil = now + this.limit.blockMs;
+    const oneTokenAt = bucket.fullAt - this.#unitsInBurst + this.#unitsInToken;
+    return [granted, Math.max(Math.ceil((oneTokenAt - at) / this.#unitsInMs), bucket.blockedUntil - now)];
+  }
+
+  /** Where it is fewer than there are, the excess goes now. */
+  bound(maxKeys: number, now: number): void {
+    this.#maxKeys = maxKeys;
+    while (this.#buckets.size > maxKeys) this.#dropOldest(now);
+  }
+
+  #bucketOf(key: string, now: number): Bucket {
+    const known = this.#buckets.get(key);
+    if (known !== undefined) {
+      if (known !== this.#newest) {
+        this.#unlink(known);
+        this.#append(known);
+      }
+      return known;
+    }
+    for (let dropped = 0; dropped < spentKeysPerNewKey && this.#oldestIsSpent(now); dropped += 1) this.#dropOldest(now);
+    if (this.#buckets.size >= this.#maxKeys) this.#dropOldest(now);
+    const bucket = { key, fullAt: 0, blockedUntil: 0, older: null, newer: null };
+    this.#buckets.set(key, bucket);
+    this.#append(bucket);
+    return bucket;
+  }
+
+  /** It says what a key that nobody knows says: full, not blocked. */
+  #oldestIsSpent(now: number): boolean {
+    const oldest = this.#oldest;
+    return oldest !== null && oldest.fullAt <= now * this.#unitsInMs && oldest.blockedUntil <= now;
+  }
+
+  #dropOldest(now: number): void {
+    if (this.#oldest === null) return;
+    if (!this.#oldestIsSpent(now)) this.forgotten += 1;
+    this.#buckets.delete(this.#oldest.key);
+    this.#unlink(this.#oldest);
+  }
+
+  #append(bucket: Bucket): void {
+    bucket.older = this.#newest;
+    bucket.newer = null;
+    if (this.#newest === null) this.#oldest = bucket;
+    else this.#newest.newer = bucket;
+    this.#newest = bucket;
+  }
+
+  #unlink({ older, newer }: Bucket): void {
+    if (older === null) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === null) this.#newest = older;
+    else newer.older = older;
+  }
+}
+
+function greatestCommonDivisor(left: number, right: number): number {
+  return right === 0 ? left : greatestCommonDivisor(right, left % right);
+}
