@@ -275,6 +275,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
 
   onDrained(bytes: number): void {
     if (this.state === 'closed') return;
+    this.account();
     try {
       if (this.outbox.pendingBytes > 0) {
         const tooSlow = this.patience.responseMoved(bytes, this.effective.values);
@@ -283,7 +284,6 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
       this.exchange?.acknowledgeDrained();
       if (this.responseIsOut && !this.isReceiving) this.settle();
       else if (this.patience.waitingFor === 'write') this.progress();
-      this.account();
     } catch (error) {
       this.fault(error);
     }
