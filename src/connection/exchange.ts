@@ -249,10 +249,10 @@ export class Exchange implements ResponseSink, ContentOwner, AdmissionSink {
 
   /**
    * The client has ended its side. Most of those that do are gone, and one that waits for its response all the same can be told
-   * so: while others wait for a worker too, none is spent on it. nginx gives up such requests wherever they are.
+   * so: while all workers are busy none is spent on it. nginx gives up such requests wherever they are.
    */
   clientEnded(): void {
-    if (this.ended || this.stage !== 'queued') return;
+    if (this.ended || this.stage !== 'queued' || !this.edge.dispatcher.hasWorkers) return;
     this.owner.refuse(reject('overload.queue', 'the client ended its side while the request waited for a worker'));
   }
 

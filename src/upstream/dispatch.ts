@@ -15,6 +15,8 @@ export interface Dispatcher {
   dispatch(environ: Uint8Array, hasContent: boolean, sink: ResponseSink): DispatchedRequest;
   /** Requests waiting or running. */
   readonly inFlight: number;
+  /** Somebody takes requests: one that waits does so because of others. */
+  readonly hasWorkers: boolean;
 }
 
 /** What the policy says of requests on their way to the application. A reload replaces all of it at once. */

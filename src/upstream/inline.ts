@@ -28,6 +28,7 @@ const keptScratchBytes = 256 * 1024;
  */
 export class InlineDispatcher implements Dispatcher {
   inFlight = 0;
+  readonly hasWorkers = true;
   readonly #scratch = new Scratch();
   #context: AppContext;
 

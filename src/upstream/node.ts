@@ -83,6 +83,10 @@ export class NodeDispatcher implements Dispatcher, LinkOwner, InvitationOwner {
     return this.#queue.length + this.#links.reduce((sum, link) => sum + link.inFlight, 0);
   }
 
+  get hasWorkers(): boolean {
+    return this.#links.some((link) => link.state === 'open');
+  }
+
   /** Workers that take requests. */
   get workers(): number {
     return this.#links.filter((link) => link.state === 'open').length;

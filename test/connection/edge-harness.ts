@@ -209,6 +209,8 @@ export class TestEdge implements Dispatcher {
     return request;
   }
 
+  hasWorkers = true;
+
   get inFlight(): number {
     return this.requests.length;
   }

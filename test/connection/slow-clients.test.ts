@@ -128,6 +128,16 @@ describe('a connection', () => {
     assert.ok(request.isAborted);
   });
 
+  it('whose client has ended its side waits on while there is no worker at all', async () => {
+    (await start()).hasWorkers = false;
+    const client = await edge.client('GET / HTTP/1.1\r\nHost: a\r\n\r\n', { allowHalfOpen: true });
+    const request = await edge.request();
+    client.socket.end();
+    await turns(20);
+    request.start().respond(ok, 'here');
+    assert.match(await client.receiveAll(), /here$/);
+  });
+
   it('whose client has ended its side has its response once a worker has the request', async () => {
     const client = await (await start()).client('GET / HTTP/1.1\r\nHost: a\r\n\r\n', { allowHalfOpen: true });
     const request = (await edge.request()).start();

@@ -70,7 +70,7 @@ const requests: Readonly<Record<string, SeenRequest>> = {
     method: 'POST',
     target: '/chunked',
     content: 'one piece, another piece',
-    environ: { ...text, CONTENT_LENGTH: null },
+    environ: { ...text, CONTENT_LENGTH: '24' },
   },
   /** Through a proxy that may have put them together. */
   pieces: { method: 'POST', target: '/pieces', content: 'one piece, another piece', environ: text },

@@ -218,12 +218,15 @@ describe('a reload', () => {
 describe('windows that a reload changes', () => {
   const sizes = [0, 1, 500, 4095, 4096, 4097, 5001, 65_535, 65_536, 70_000, 300_000, 2_000_000];
   const windows = ['4KiB', '256KiB', 5000, '64KiB'];
+  const deliveries = ['complete', 'stream', 'stream'];
 
   for (const workerClass of ['node', 'inline'] as const) {
     it(`leave what comes and goes whole, on the same links (-k ${workerClass})`, async () => {
       const policyOf = (round: number): object => ({
         ...forever,
-        request: { content: { maxBytes: '16MiB', memoryBytes: windows[round % windows.length] } },
+        request: {
+          content: { maxBytes: '16MiB', memoryBytes: windows[round % windows.length], delivery: deliveries[round % 3] },
+        },
         response: { bufferBytes: windows[(round + 1) % windows.length] },
       });
       const server = await startServer({ workerClass, policy: policyOf(0), flags: flagsOf(workerClass) });

@@ -6,7 +6,10 @@ import { get, post, startServer, workerClasses } from './server.ts';
 for (const workerClass of workerClasses) {
   describe(`a server with -k ${workerClass} that is told to stop`, () => {
     it('by TERM lets running requests finish, closes idle connections, and takes no new ones', async () => {
-      const server = await startServer({ workerClass, policy: { keepAlive: { idle: '300ms' } } });
+      const server = await startServer({
+        workerClass,
+        policy: { keepAlive: { idle: '300ms' }, request: { content: { delivery: 'stream' } } },
+      });
       try {
         const idle = await server.connect(get('/declared'));
         await idle.receive(/hello$/);
