@@ -1,4 +1,3 @@
-import type { AdmissionSink } from '../admit/admission.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { ResponseWriter } from '../http1/response-writer.ts';
 import { expectsContinue } from '../inspect/content.ts';
@@ -10,6 +9,7 @@ import { isBelow } from '../upstream/mount.ts';
 import { CompleteContent } from './complete-content.ts';
 import type { ContentOwner, ContentPath } from './content-path.ts';
 import type { Edge } from './edge-context.ts';
+import { HeldRequest, type HeldRequestOwner } from './held-request.ts';
 import { StreamedContent } from './streamed-content.ts';
 
 /** What an exchange asks of the connection that it belongs to. */
@@ -47,16 +47,16 @@ export interface ExchangeOwner {
 export type Party = 'queue' | 'content' | 'worker';
 
 /**
- * `admitting`: rate limits are asked whether it may pass. `collecting`: its content comes, and goes to the application once
- * all of it is here. `queued`: handed over, and no worker has it. `dispatched`: a worker has it.
+ * `held`: rate limits are asked, or its content comes, which goes to the application when all of it is here. `queued`: handed
+ * over, and no worker has it. `dispatched`: a worker has it.
  */
-type Stage = 'admitting' | 'collecting' | 'queued' | 'dispatched';
+type Stage = 'held' | 'queued' | 'dispatched';
 
 /**
  * One request and its response, station by station: inspect, admit, environ, content in, dispatch, response out. Read this
  * first. It holds no socket: bytes come from the parser and go to the connection.
  */
-export class Exchange implements ResponseSink, ContentOwner, AdmissionSink {
+export class Exchange implements ResponseSink, ContentOwner, HeldRequestOwner {
   readonly isHead: boolean;
   /** An answer of the edge may leave the connection open. */
   mayKeepAlive: boolean;
@@ -64,13 +64,9 @@ export class Exchange implements ResponseSink, ContentOwner, AdmissionSink {
   private readonly edge: Edge;
   private readonly owner: ExchangeOwner;
   private readonly writer: ResponseWriter;
-  private stage: Stage = 'admitting';
+  private stage: Stage = 'held';
   private readonly expectsContinue: boolean;
-  private contentIsHere = true;
-  /** A copy, while the request has to wait. */
-  private environ: Buffer | undefined;
-  private isChunked = false;
-  private observesRate = false;
+  private held: HeldRequest | undefined;
   private content: ContentPath | undefined;
   private request: DispatchedRequest | undefined;
   private contentReceived = 0;
@@ -105,75 +101,53 @@ export class Exchange implements ResponseSink, ContentOwner, AdmissionSink {
     const policy = owner.policyFor(head);
     if (owner.isLastRequest) this.closeAfterwards();
     const rejection = inspect(head, policy, edge.inspection);
-    if (policy.observed !== null) this.observe(head, policy);
+    if (policy.observed !== null) this.observeAll(head, policy);
     if (rejection !== undefined) return owner.refuse(rejection);
     if (!isBelow(edge.inspection, edge.mount)) {
       return owner.refuse(reject('target.not-mounted', `not below ${edge.mount.scriptName}`));
     }
-    const admission = this.admit(head, policy);
-    if (admission !== null && admission !== 'pending') return owner.refuse(admission);
+    const held = HeldRequest.isNeeded(head, policy) ? new HeldRequest(edge, this, head, policy) : undefined;
+    const excess = held?.admit(head, policy);
+    if (excess !== undefined) return owner.refuse(excess);
+    this.held = held;
     const environ = edge.environ.encode(head, edge.inspection, owner.connectionPairs, this.number);
-    if (head.framing !== 'none') this.content = this.contentPath(head, policy);
-    if (admission === null && this.contentIsHere) return this.dispatch(environ);
-    this.environ = Buffer.from(environ);
-    if (admission === null) this.admitted();
+    if (head.framing !== 'none') this.content = this.contentPath(policy);
+    if (held !== undefined && !held.isReady) return held.keep(environ);
+    if (this.expectsContinue) owner.sendContinue();
+    this.dispatch(environ);
   }
 
-  private admit(head: RequestHead, { rateLimits, observed }: EffectivePolicy): Rejection | null | 'pending' {
-    if (rateLimits === null) return null;
-    this.observesRate = observed?.has('rate.exceeded') === true;
-    const admission = this.edge.admission.admit(head, rateLimits, this.owner.clientKey, this);
-    return admission === null || admission === 'pending' ? admission : this.noted(admission);
-  }
-
-  /** The refusal, unless it is only observed. */
-  private noted(rejection: Rejection): Rejection | null {
-    if (!this.observesRate || rejection.rule !== 'rate.exceeded') return rejection;
-    this.owner.observe(rejection);
-    return null;
-  }
-
-  admitted(): void {
-    if (this.ended) return;
-    this.stage = 'collecting';
-    try {
-      if (this.contentIsHere) this.dispatchHeld();
-      else if (this.expectsContinue) this.owner.sendContinue();
-      this.owner.progress();
-    } catch (error) {
-      this.owner.fault(error);
-    }
-  }
-
-  refused(rejection: Rejection): void {
-    try {
-      if (this.noted(rejection) === null) this.admitted();
-      else if (!this.ended) this.owner.refuse(rejection);
-    } catch (error) {
-      this.owner.fault(error);
-    }
-  }
-
-  private observe(head: RequestHead, { observed, request }: EffectivePolicy): void {
+  private observeAll(head: RequestHead, { observed, request }: EffectivePolicy): void {
     for (const rejection of this.edge.inspection.observed) this.owner.observe(rejection);
     const isCounted = head.framing === 'chunked' && observed?.has('content.too-large') === true;
     if (isCounted) this.observedContentBytes = request.contentBytes;
   }
 
-  private contentPath({ framing }: RequestHead, { request }: EffectivePolicy): ContentPath {
-    this.isChunked = framing === 'chunked';
-    this.contentIsHere = request.delivery === 'stream';
-    if (this.contentIsHere) return new StreamedContent(this);
+  private contentPath({ request }: EffectivePolicy): ContentPath {
+    if (request.delivery === 'stream') return new StreamedContent(this);
     const { maxBytes } = this.edge.policy.policy.spool;
     return new CompleteContent(this, this.edge.spool, request.contentMemoryBytes, maxBytes);
   }
 
-  /** `environ` is read before this returns. */
+  get clientKey(): string | null {
+    return this.owner.clientKey;
+  }
+
+  /** Its content may come, if the client waits for that word. */
+  admitted(): void {
+    if (this.expectsContinue && this.content?.waitsForClient === true) this.owner.sendContinue();
+    this.owner.progress();
+  }
+
+  release(environ: Uint8Array): void {
+    this.dispatch(environ);
+    this.owner.progress();
+  }
+
+  /** Nothing has to be waited for, any more: on to the application. `environ` is read before this returns. */
   private dispatch(environ: Uint8Array): void {
     const { edge, owner, content } = this;
     this.stage = 'queued';
-    // Complete content has been asked for before.
-    if (this.expectsContinue && content?.waitsForClient === true) owner.sendContinue();
     // As the dispatcher has it for requests that come now.
     const windowBytes = edge.policy.general.request.contentMemoryBytes;
     const request = edge.dispatcher.dispatch(environ, content !== undefined, this);
@@ -201,21 +175,10 @@ export class Exchange implements ResponseSink, ContentOwner, AdmissionSink {
     if (!this.ended) this.content?.end();
   }
 
-  /** Its length is known now, whatever the transfer coding: the application is told, as if the client had. */
   contentIsComplete(length: number): void {
-    const { environ } = this;
-    if (this.ended || environ === undefined) return;
-    this.contentIsHere = true;
-    if (this.isChunked) this.environ = Buffer.concat([environ, contentLengthPair(length)]);
-    if (this.stage === 'collecting') this.dispatchHeld();
+    if (this.ended) return;
+    this.held?.contentIsComplete(length);
     this.owner.progress();
-  }
-
-  private dispatchHeld(): void {
-    const { environ } = this;
-    if (environ === undefined) throw new Error('nothing waits to be dispatched');
-    this.environ = undefined;
-    this.dispatch(environ);
   }
 
   grantContent(bytes: number): void {
@@ -238,13 +201,17 @@ export class Exchange implements ResponseSink, ContentOwner, AdmissionSink {
     if (!this.ended) this.owner.refuse(rejection);
   }
 
+  observe(rejection: Rejection): void {
+    if (!this.ended) this.owner.observe(rejection);
+  }
+
   fault(error: unknown): void {
     this.owner.fault(error);
   }
 
   /** Bytes that wait here for somebody. */
   get heldBytes(): number {
-    return (this.content?.heldBytes ?? 0) + (this.environ?.length ?? 0);
+    return (this.content?.heldBytes ?? 0) + (this.held?.heldBytes ?? 0);
   }
 
   /**
@@ -364,9 +331,8 @@ export class Exchange implements ResponseSink, ContentOwner, AdmissionSink {
     this.ended = true;
     const { request } = this;
     this.request = undefined;
-    this.environ = undefined;
     this.content?.abort();
-    if (this.stage === 'admitting') this.edge.admission.cancel(this);
+    if (this.stage === 'held') this.held?.cancel();
     request?.abort();
   }
 
@@ -383,10 +349,6 @@ export class Exchange implements ResponseSink, ContentOwner, AdmissionSink {
   waitsFor(): Party {
     const content = this.content?.waitsForClient === true;
     if (this.stage === 'dispatched') return content ? 'content' : 'worker';
-    return this.stage === 'collecting' && content ? 'content' : 'queue';
+    return this.stage === 'held' && content ? 'content' : 'queue';
   }
-}
-
-function contentLengthPair(length: number): Buffer {
-  return Buffer.from(`CONTENT_LENGTH\0${length}\0`);
 }
