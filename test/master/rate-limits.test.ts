@@ -8,7 +8,7 @@ import { within } from '../support/deadline.ts';
 import { childrenOf, gone, type Program } from '../support/program.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { RedisServer } from '../support/redis-server.ts';
-import { ask, startStubMaster } from './stub-master.ts';
+import { ask, startStubMaster, stubPolicy } from './stub-master.ts';
 
 const hourly: TokenLimit = { name: 'hourly', requests: 50, perMs: 3_600_000, burst: 50, blockMs: 0 };
 const limits = {
@@ -61,7 +61,7 @@ describe('the rate limits of a master', () => {
     const reloads = join(folder, 'reloads.json');
     const master = start({ limits, reloads });
     assert.equal(sum(await takes(master, 'hourly a 50')), 50);
-    const policy = { name: 'second', timeouts: { workerMs: 30_000 }, ...limits };
+    const policy = { ...stubPolicy('second'), ...limits };
     const other = { ...hourly, name: 'other', burst: 7 };
     writeFileSync(reloads, JSON.stringify({ policy: { ...policy, rateLimits: [hourly, other] } }));
     master.signal('SIGHUP');
