@@ -1,7 +1,7 @@
-import { HeldContent } from '../link/held-content.ts';
 import { reject } from '../rejection/rejection.ts';
 import type { DispatchedRequest } from '../upstream/dispatch.ts';
 import type { ContentOwner, ContentPath } from './content-path.ts';
+import { HeldBlocks } from './held-blocks.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolFile } from './spool-file.ts';
 
@@ -19,7 +19,7 @@ export class CompleteContent implements ContentPath {
   /** Of all files together. */
   private readonly maxSpoolBytes: number;
   /** Without a file all of it, with one what has yet to be written. */
-  private readonly memory = new HeldContent();
+  private readonly memory = new HeldBlocks();
   private file: SpoolFile | undefined;
   private spooledBytes = 0;
   private length = 0;
@@ -77,7 +77,7 @@ export class CompleteContent implements ContentPath {
   }
 
   get heldBytes(): number {
-    return this.memory.length + this.writingBytes + this.windowBytes - this.credit;
+    return this.memory.allocatedBytes + this.writingBytes + this.windowBytes - this.credit;
   }
 
   /** The disk is slower than the client. */
@@ -87,16 +87,16 @@ export class CompleteContent implements ContentPath {
 
   private write(): void {
     if (this.writingBytes > 0) return;
-    const bytes = this.memory.take();
-    const { spool, maxSpoolBytes } = this;
-    if (!spool.take(bytes.length, maxSpoolBytes)) {
-      const detail = `${spool.usedBytes} of ${maxSpoolBytes} bytes are used, and ${bytes.length} more are needed`;
+    const { spool, memory, maxSpoolBytes } = this;
+    const { length } = memory;
+    if (!spool.take(length, maxSpoolBytes)) {
+      const detail = `${spool.usedBytes} of ${maxSpoolBytes} bytes are used, and ${length} more are needed`;
       return this.owner.refuse(reject('spool.full', detail));
     }
-    this.spooledBytes += bytes.length;
-    this.writingBytes = bytes.length;
+    this.spooledBytes += length;
+    this.writingBytes = length;
     this.file ??= spool.open();
-    this.file.append(bytes, (failure) => this.guard(() => this.written(failure)));
+    this.file.append(memory.takeAll(), (failure) => this.guard(() => this.written(failure)));
   }
 
   private written(failure: NodeJS.ErrnoException | null): void {
@@ -117,7 +117,7 @@ export class CompleteContent implements ContentPath {
     if (this.isPumping || this.isReading || this.isOver || !this.isComplete) return;
     this.isPumping = true;
     while (this.sent < this.length && this.credit > 0 && !this.isReading && !this.isOver) {
-      if (this.file === undefined) this.hand(this.memory.view().subarray(this.sent, this.sent + this.credit));
+      if (this.file === undefined) this.hand(this.memory.take(this.credit));
       else this.read(this.file);
     }
     this.isPumping = false;
@@ -156,7 +156,7 @@ export class CompleteContent implements ContentPath {
   }
 
   private release(): void {
-    this.memory.take();
+    this.memory.takeAll();
     this.file?.close();
     this.spool.giveBack(this.spooledBytes);
     this.spooledBytes = 0;

@@ -236,7 +236,9 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     if (this.responseIsOut) return this.endBehindResponse();
     if (exchange?.hasBegunResponse === true) return this.cut();
     const keepAlive = rule.ends === 'request' && exchange?.mayKeepAlive === true && this.canReachNextRequest;
-    if (!keepAlive) {
+    // What it had been paused for will not be.
+    if (keepAlive) this.resumeReading();
+    else {
       this.clientCloses = false;
       this.parser.stop();
       this.enter('rejected');

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { close, constants, open, read, unlink, write } from 'node:fs';
+import { close, constants, open, read, unlink, writev } from 'node:fs';
 import { join } from 'node:path';
 
 /** Linux: a file that never has a name. Node does not list the flag (DESIGN section 8). */
@@ -25,15 +25,15 @@ export class SpoolFile {
     this.directory = directory;
   }
 
-  /** `bytes` belong to the file until `done`, which does not come after `close`. */
-  append(bytes: Uint8Array, done: (failure: Failure) => void): void {
+  /** `pieces`, none of them empty, belong to the file until `done`, which does not come after `close`. */
+  append(pieces: readonly Uint8Array[], done: (failure: Failure) => void): void {
     this.isBusy = true;
-    if (this.descriptor >= 0) return this.write(bytes, done);
+    if (this.descriptor >= 0) return this.write(pieces, done);
     openUnnamed(this.directory, (failure, descriptor) => {
       if (failure !== null) return this.finish(() => done(failure));
       this.descriptor = descriptor;
       if (this.isClosed) return this.finish(() => {});
-      this.write(bytes, done);
+      this.write(pieces, done);
     });
   }
 
@@ -52,11 +52,12 @@ export class SpoolFile {
     if (!this.isBusy) this.closeDescriptor();
   }
 
-  private write(bytes: Uint8Array, done: (failure: Failure) => void): void {
-    write(this.descriptor, bytes, 0, bytes.length, this.length, (failure, count) => {
+  private write(pieces: readonly Uint8Array[], done: (failure: Failure) => void): void {
+    writev(this.descriptor, pieces, this.length, (failure, count) => {
       this.length += count ?? 0;
       // A disk that is nearly full takes a part first and says so with the next call.
-      if (failure === null && count < bytes.length && !this.isClosed) return this.write(bytes.subarray(count), done);
+      const rest = failure === null && !this.isClosed ? behind(pieces, count) : [];
+      if (rest.length > 0) return this.write(rest, done);
       this.finish(() => done(failure));
     });
   }
@@ -72,6 +73,15 @@ export class SpoolFile {
     if (this.descriptor >= 0) close(this.descriptor, () => {});
     this.descriptor = -1;
   }
+}
+
+function behind(pieces: readonly Uint8Array[], count: number): readonly Uint8Array[] {
+  let left = count;
+  return pieces.flatMap((piece) => {
+    const rest = piece.subarray(Math.min(left, piece.length));
+    left -= piece.length - rest.length;
+    return rest.length === 0 ? [] : [rest];
+  });
 }
 
 function openUnnamed(directory: string, done: (failure: Failure, descriptor: number) => void): void {
