@@ -80,6 +80,8 @@ async function start(order: EdgeStart): Promise<void> {
   const policy = putInForce(order.policy);
   const dispatcher = await createDispatcher(order, policy, log);
   edge = createEdge(order, policy, llhttp, dispatcher, log);
+  const { problem } = edge.spool;
+  if (problem !== null) log.warning(`Content that memory may not hold will be refused (spool.full): ${problem}`);
   if (policyAtStart !== undefined) adopt(edge, policyAtStart);
   listener = new Listener(edge);
   for (const { descriptor, serverName, serverPort } of order.listeners) {

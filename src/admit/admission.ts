@@ -90,6 +90,7 @@ export class Admission {
       // Before any tokens are spent elsewhere.
       const refusedForMs = lease.refusedForMs(now);
       if (refusedForMs > 0) return exceeded(limit, refusedForMs);
+      if (lease.isUnknown(now)) return unknown(limit);
       hasAll = false;
     }
     if (!hasAll) return this.#wait({ sink, leases: found.slice(0, count), next: 0 }, now);
@@ -159,9 +160,10 @@ export class Admission {
       }
       const refusedForMs = lease.refusedForMs(now);
       if (refusedForMs > 0) return exceeded(lease.limit, refusedForMs);
+      if (lease.isUnknown(now)) return unknown(lease.limit);
       if (this.#tokens.areOverdue) {
         if (this.#policy.outage === 'local') continue;
-        return reject('overload.queue', `no answer about a rate limit within ${this.#tokens.patienceMs} ms`);
+        return unknown(lease.limit);
       }
       lease.waiting.push(request);
       this.#tokens.ask(lease);
@@ -189,4 +191,8 @@ export class Admission {
       else request.sink?.refused(outcome);
     }
   }
+}
+
+function unknown({ name }: LimitInForce): Rejection {
+  return reject('rate.unknown', `nobody can count it now (${name})`);
 }

@@ -14,6 +14,7 @@ export class Lease<Waiting> extends Used {
   #tokens = 0;
   #expiresAt = 0;
   #refusedUntil = 0;
+  #unknownUntil = 0;
 
   constructor(limit: LimitInForce) {
     super();
@@ -34,6 +35,11 @@ export class Lease<Waiting> extends Used {
     return Math.max(0, this.#refusedUntil - now);
   }
 
+  /** Nobody can say: not asked for again before a moment is over. */
+  isUnknown(now: number): boolean {
+    return now < this.#unknownUntil;
+  }
+
   /** So many are missing for all who wait. */
   neededTokens(now: number): number {
     return Math.max(this.limit.cost, this.waiting.length * this.limit.cost - this.#heldTokens(now));
@@ -44,6 +50,10 @@ export class Lease<Waiting> extends Used {
    * had them back.
    */
   receive(needed: number, granted: number, retryMs: number, now: number): void {
+    if (granted < 0) {
+      this.#unknownUntil = now + Math.max(1, retryMs);
+      return;
+    }
     const { cost, tokenMs } = this.limit;
     this.#tokens = this.#heldTokens(now) + granted;
     this.#expiresAt = now + Math.max(shortestLeaseMs, this.#tokens * tokenMs);

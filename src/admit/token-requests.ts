@@ -3,7 +3,7 @@ import type { LimitInForce } from './limit-in-force.ts';
 
 /** So many tokens for a key of a limit, by its id. `needed` of them are for requests that wait. */
 export type Take = readonly [limit: string, key: string, tokens: number, needed: number];
-/** `granted` is 0 to what was asked; `retryMs`: in how many milliseconds there is one more, 0 where all was granted. */
+/** `granted` is 0 to what was asked, or -1: nobody can say, and that refuses the request for `retryMs`; `retryMs`: in how many milliseconds there is one more, 0 where all was granted. */
 export type Grant = readonly [granted: number, retryMs: number];
 
 /** The master. It answers the takes of a batch together and in their order, the batches as they are ready. */

@@ -1,3 +1,4 @@
+import { accessSync, constants, statSync } from 'node:fs';
 import { SpoolFile } from './spool-file.ts';
 
 /** Where an edge keeps content that memory may not hold, and how much of it there is. */
@@ -5,9 +6,20 @@ export class Spool {
   usedBytes = 0;
   readonly directory: string;
 
-  /** `directory` has to be one that this process may write to; it is looked at when the first file is needed. */
+  /** `directory` is asked for each file: one that cannot be used now may be mended without a restart. */
   constructor(directory: string) {
     this.directory = directory;
+  }
+
+  /** Why no file could be made there now; null: one could, as far as can be seen. */
+  get problem(): string | null {
+    try {
+      if (!statSync(this.directory).isDirectory()) return `${this.directory} is no directory`;
+      accessSync(this.directory, constants.W_OK | constants.X_OK);
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
   }
 
   open(): SpoolFile {

@@ -10,7 +10,7 @@ const maxPathBytes = 70;
  * It goes with the process; where that is killed outright, its edges remove it (`process/child.ts`).
  */
 export function makePrivateDirectory(environment: NodeJS.ProcessEnv): { readonly path: string; remove(): void } {
-  const path = mkdtempSync(join(parentDirectory(environment), 'portcullis-'));
+  const path = makeIn(parentDirectory(environment));
   const remove = (): void => rmSync(path, { recursive: true, force: true });
   process.once('exit', remove);
   return {
@@ -20,6 +20,16 @@ export function makePrivateDirectory(environment: NodeJS.ProcessEnv): { readonly
       remove();
     },
   };
+}
+
+/** Root may write anywhere, it seems, and then cannot: `/proc` says so only when it is asked. */
+function makeIn(parent: string): string {
+  try {
+    return mkdtempSync(join(parent, 'portcullis-'));
+  } catch (error) {
+    if (parent === '/tmp') throw error;
+    return mkdtempSync('/tmp/portcullis-');
+  }
 }
 
 /** The user's run-time directory (in memory, 0700) before the shared temporary one; `/tmp` where a path is too long. */

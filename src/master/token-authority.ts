@@ -21,8 +21,10 @@ export function limitsOf(policy: Policy): LimitsOfPolicy {
   return { rateLimits, rateLimitStore: policy.rateLimitStore };
 }
 
-/** What a refusal says where only the store knows better: by then it may be back. */
-const refusedMs = 1_000;
+/** Where only the store knows better, and is not asked: by then it may be back. */
+const unknownForMs = 1_000;
+/** In the place of a number of tokens. */
+const unknown = -1;
 
 /**
  * Hands out the tokens of all limits: to the edges of this server out of buckets in memory, or, where several servers share
@@ -77,7 +79,7 @@ export class TokenAuthority {
       // The store begins a block with the first token that it has not: there nothing is taken in advance.
       const shared = await this.#store.take(buckets.limit, key, buckets.limit.blockMs > 0 ? needed : tokens);
       if (shared !== undefined) return shared;
-      if (this.#store.behaviour.outage === 'refuse') return [0, refusedMs];
+      if (this.#store.behaviour.outage === 'refuse') return [unknown, unknownForMs];
     }
     const grant = buckets.take(key, tokens, this.#now(), needed);
     if (buckets.forgotten > 0) this.#warnOfCrowd(name);
@@ -93,7 +95,10 @@ export class TokenAuthority {
   #warnOfCrowd(name: string): void {
     if (this.#crowded.has(name)) return;
     this.#crowded.add(name);
-    this.#log.warning(`Rate limit ${name} has more than ${this.#maxKeys} keys: those not seen for longest start anew`);
+    const [readable] = name.split(' ');
+    this.#log.warning(
+      `Rate limit ${readable} has more than ${this.#maxKeys} keys: those not seen for longest start anew`,
+    );
   }
 }
 

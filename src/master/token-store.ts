@@ -46,16 +46,20 @@ export class TokenStore {
   #underWay = 0;
   #outSince = 0;
   #retry: NodeJS.Timeout | undefined;
+  /** Over once it is known whether the store is there. */
+  readonly #firstAttempt: Promise<void>;
 
   constructor(address: StoreAddress, behaviour: StoreBehaviour, log: Log) {
     this.#address = address;
     this.behaviour = behaviour;
     this.#log = log;
-    void this.#connect();
+    this.#firstAttempt = this.#connect();
   }
 
   /** Undefined where the store cannot say. Never rejects. */
   async take(limit: TokenLimit, key: string, tokens: number): Promise<Grant | undefined> {
+    // So that the first requests of a server are no outage.
+    if (this.#state === 'connecting') await this.#firstAttempt;
     const counters = this.#counters;
     if (counters === undefined) return undefined;
     if (this.#underWay >= maxUnderWay) {

@@ -57,7 +57,8 @@ export type PolicyOrder = { readonly type: 'policy'; readonly version: number; r
 export type Take = readonly [limit: string, key: string, tokens: number, needed?: number];
 
 /**
- * The answer to `take-tokens`, in the order of its takes. `granted` is 0 to `tokens`; where it is less, in `retryMs` one token
+ * The answer to `take-tokens`, in the order of its takes. `granted` is 0 to `tokens`, or -1 where nobody can
+ * say and the policy wants that refused; where it is less, in `retryMs` one token
  * can be had, else that is 0.
  */
 export type TokenGrants = {

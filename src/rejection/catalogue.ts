@@ -150,6 +150,16 @@ export const catalogue: Readonly<Record<RuleId, RulePage>> = {
     policy: { rateLimits: [{ name: 'per-client', requests: 1, per: '1h' }] },
     when: 'it is the second one within an hour',
   },
+  'rate.unknown': {
+    meaning:
+      'The store that counts for a rate limit, or the master, does not answer, and the policy wants no request to pass uncounted. It is not held against the client.',
+    example: get,
+    policy: {
+      rateLimits: [{ name: 'per-client', requests: 100, per: '1s' }],
+      rateLimitStore: { outage: 'refuse' },
+    },
+    when: 'the store is away',
+  },
   'proxy.malformed': {
     meaning:
       'A connection of a trusted proxy does not begin with a PROXY header of the version that the policy asks for. Whose connection it is cannot be known.',

@@ -42,6 +42,7 @@ export const rules = {
   'content.too-slow': { status: 408, source: 'RFC 9110 section 15.5.9', pointer: '/timeouts/contentMinRate', ends: 'connection' },
   'response.too-slow': { status: null, source: 'RFC 9112 section 9.5', pointer: '/timeouts/writeMinRate', ends: 'connection' },
   'rate.exceeded': { status: 429, source: 'RFC 6585 section 4', pointer: '/rateLimits', ends: 'request', observable: true },
+  'rate.unknown': { status: 503, source: 'RFC 9110 section 15.6.4', pointer: '/rateLimitStore/outage', ends: 'request' },
   'client.blocked': { status: 429, source: 'RFC 6585 section 4', pointer: '/jail', ends: 'connection' },
   'client.denied': { status: 403, source: 'RFC 9110 section 15.5.4', pointer: '/clients', ends: 'connection', observable: true },
   'expect.unsupported': { status: 417, source: 'RFC 9110 section 10.1.1', pointer: null, ends: 'connection' },
@@ -76,6 +77,7 @@ export const observableRules: readonly ObservableRule[] = (Object.keys(rules) as
 export function whyEnforced(rule: RuleId): string {
   if (rule.startsWith('timeout.') || rule.endsWith('.too-slow')) return 'it ends a wait that nothing else would end';
   if (rule === 'fields.too-large' || rule === 'trailer.too-large') return 'it bounds the memory of a connection';
+  if (rule === 'rate.unknown') return 'nobody could count the request, and the policy wants that refused';
   if (rule === 'client.blocked') return 'the request was not read';
   if (rules[rule].status === 503) return 'it keeps the server within its means';
   if (rule === 'target.not-mounted') return 'no application is there';

@@ -231,14 +231,23 @@ describe('a master that does not answer', () => {
     assert.deepEqual(edge.lines, ['The master has not answered about rate limits for 200 ms']);
   });
 
+  it('that cannot say is not asked again for as long as it said, and nobody is blamed', () => {
+    const asked = edge.ask(limits);
+    edge.answer([-1, 1000]);
+    assert.equal(asked.state, 'rate.unknown');
+    edge.clock.pass(999);
+    assert.equal(edge.ask(limits).state, 'rate.unknown');
+    edge.clock.pass(1);
+    assert.equal(edge.ask(limits).state, 'waits');
+  });
+
   it('lets them be refused where the policy says so', () => {
     edge = new AdmissionHarness({ outage: 'refuse' });
     const asked = edge.ask(limits);
     edge.clock.endTurn();
     edge.clock.pass(200);
-    assert.equal(asked.state, 'overload.queue');
-    assert.equal(asked.rejection?.detail, 'no answer about a rate limit within 200 ms');
-    assert.equal(edge.ask(limits, 'b').state, 'overload.queue');
+    assert.equal(asked.state, 'rate.unknown');
+    assert.equal(edge.ask(limits, 'b').state, 'rate.unknown');
   });
 
   it('takes no tokens that were leased before', () => {

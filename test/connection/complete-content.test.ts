@@ -140,7 +140,10 @@ describe('complete content', () => {
   });
 
   it('is refused with 503 where no file can be made', async () => {
-    await start({ spool: new Spool(join(directory, 'missing')) });
+    const spool = new Spool(join(directory, 'missing'));
+    assert.match(spool.problem ?? '', /ENOENT/);
+    assert.equal(new Spool(directory).problem, null);
+    await start({ spool });
     const client = await edge.client(head('Content-Length: 200000'));
     client.send(numbered(200_000));
     await client.receive(/^HTTP\/1\.1 503 /);

@@ -67,6 +67,10 @@ const circumstances: Readonly<Partial<Record<RuleId, Circumstances>>> = {
     (await start(page)).onTake = () => [0, 1000];
     return edge.client(bytesOf(page.example));
   },
+  'rate.unknown': async (page) => {
+    (await start(page)).onTake = () => [-1, 1000];
+    return edge.client(bytesOf(page.example));
+  },
   'client.blocked': async (page) => {
     (await start(page)).edge.blocked.apply([['127.0.0.1', 600_000]]);
     return edge.client(bytesOf(page.example));
