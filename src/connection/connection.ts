@@ -240,7 +240,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
       this.clientCloses = false;
       this.parser.stop();
       this.enter('rejected');
-    }
+    } else if (this.state === 'receiving-content') this.resumeReading();
     this.responseIsOut = true;
     this.mayGoOn = keepAlive;
     const { methods } = this.effective.request;

@@ -122,6 +122,18 @@ describe('a request under a rate limit', () => {
     assert.match(await second.receiveAll(), /^HTTP\/1\.1 429 (.*\r\n)*Connection: close\r\n/);
   });
 
+  it('above it has what it still sends read, and the next one is heard', async () => {
+    await start();
+    grantOnly(0);
+    const client = await edge.client('POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello');
+    await client.receive(/rate\.exceeded/);
+    edge.pass(1600);
+    grantOnly(1);
+    client.send(`hello${get('/2')}`);
+    (await edge.request()).start().respond(ok, 'two');
+    await client.receive(/two$/);
+  });
+
   it('whose client goes while it waits reaches nobody', async () => {
     await start();
     let isAsked = false;
