@@ -67,8 +67,11 @@ export class CompleteContent implements ContentPath {
   }
 
   abort(): void {
+    // What is on its way to the application is waited for by nobody.
+    this.credit = this.windowBytes;
     if (this.isOver) return;
     this.isOver = true;
+    this.writingBytes = 0;
     this.release();
   }
 

@@ -277,6 +277,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     if (this.state === 'closed') return;
     try {
       if (this.outbox.pendingBytes > 0) {
+        this.account();
         const tooSlow = this.patience.responseMoved(bytes, this.effective.values);
         return tooSlow === undefined ? this.progress() : this.refuse(tooSlow);
       }
