@@ -108,6 +108,12 @@ describe('the offences of an edge', () => {
     assert.deepEqual(reports, []);
   });
 
+  it('of one client are never more than what blocks it', () => {
+    for (let time = 0; time < 11; time++) noted.note('a', 'malformed');
+    clock.pass(100);
+    assert.deepEqual(reports, [[['a', jail.maxScore]]]);
+  });
+
   it('are those of 10,000 clients at most, who go on to be counted', () => {
     for (let client = 0; client < 10_002; client++) noted.note(`${client}`, 'tooMany');
     noted.note('0', 'tooMany');
