@@ -134,8 +134,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.patience.beginRequest();
     this.received?.keepHead(head);
     if (!this.client.takeRequest(head, this.edge.inspection)) this.reporter.proxyNamedNobody();
-    if (this.isBlocked()) return;
     this.exchange = new Exchange(this.edge, this, head);
+    if (this.isBlocked()) return;
     this.exchange.begin(head);
     this.progress();
   }
@@ -377,6 +377,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
       return undefined;
     }
     this.client.takeSource(reading.source);
+    if (this.isBlocked()) return undefined;
     return reading.rest.length === 0 ? undefined : reading.rest;
   }
 
