@@ -51,6 +51,10 @@ describe('a refusal is held against the client', () => {
     const offence = offences[rule] ?? null;
     it(`by ${rule}: ${offence ?? 'not at all'}`, () => assert.equal(offenceOf(reject(rule, 'why')), offence));
   }
+
+  it('not where the client left in the middle', () => {
+    assert.equal(offenceOf({ ...reject('framing.content-length', 'why'), isCutShort: true }), null);
+  });
 });
 
 describe('points', () => {
