@@ -80,10 +80,6 @@ export class Listener {
   private accept(handle: AcceptedHandle, arrival: Arrival): void {
     const { policy: inForce } = this.edge;
     const { proxies, policy } = inForce;
-    if (this.connections.size >= policy.connections.max && !this.makeRoom()) {
-      handle.close();
-      return this.logTooMany(`${policy.connections.max} are open`);
-    }
     handle.setNoDelay?.(true);
     const socket = new ClientSocket(handle, this.onread);
     const preamble = preambleFrom(socket, policy.proxies.protocol, proxies);
@@ -98,8 +94,20 @@ export class Listener {
       this.edge.offences.note(counted, 'tooMany');
       return this.logTooMany(`${counted} has ${policy.connections.maxPerClient}`);
     }
+    // Not before: a client that may have no more would end the connections of others for nothing.
+    if (this.connections.size >= policy.connections.max && !this.makeRoomFor(counted)) {
+      socket.destroy();
+      if (counted !== null) this.clients.giveBack(counted);
+      return this.logTooMany(`${policy.connections.max} are open`);
+    }
     socket.connection = new Connection(this.edge, socket, client, preamble, this.onClosed);
     this.connections.set(socket.connection, counted);
+  }
+
+  /** Nobody gives way to a client that would only be told that it is blocked. */
+  private makeRoomFor(client: string | null): boolean {
+    const { blocked } = this.edge;
+    return (client === null || blocked.refusalOf(client) === null) && this.makeRoom();
   }
 
   /**

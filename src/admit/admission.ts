@@ -6,7 +6,8 @@ import { Lease } from './lease.ts';
 import type { LimitInForce } from './limit-in-force.ts';
 import { RecentlyUsed } from './recently-used.ts';
 import { RequestKeys } from './request-keys.ts';
-import { type Grant, type TokenLog, TokenRequests, type TokenSource } from './token-requests.ts';
+import type { Grant } from './token-buckets.ts';
+import { type TokenLog, TokenRequests, type TokenSource } from './token-requests.ts';
 
 /** Source: `/rateLimitStore`, `/connections/max`. */
 export type AdmissionPolicy = {
@@ -132,6 +133,7 @@ export class Admission {
       lease = new Lease(limit);
       leases.add(key, lease);
     }
+    lease.limit = limit;
     return lease;
   }
 

@@ -3,8 +3,8 @@ import type { Clock } from './clock.ts';
 import { blocked } from './exceeded.ts';
 
 /**
- * Whom the master has blocked, as its edge knows it: asked for each connection that is accepted, so an empty list costs a
- * comparison and a long one a look-up. Blocks end by the clock of the edge; nobody has to tell it.
+ * Whom the master has blocked, as its edge knows it: asked for the first byte and for the head of each request, so an empty
+ * list costs a comparison and a long one a look-up. Blocks end by the clock of the edge; nobody has to tell it.
  */
 export class BlockedClients {
   readonly #ends = new Map<string, number>();

@@ -1,3 +1,4 @@
+import { addressText } from '../inspect/address-text.ts';
 import { type ClientAddress, hostMask } from '../inspect/client-address.ts';
 
 const GROUPS = 8;
@@ -8,9 +9,9 @@ const IPV6_BITS = 128;
  * all of its network, mostly a /64 (RFC 6177 section 2): counted one by one, 2^64 addresses would be as many clients. The
  * text is a block that `parseBlock` reads, and the same for every address in it. `ipv6Prefix` is 1 to 128.
  */
-export function clientKey({ family, words }: ClientAddress, ipv6Prefix: number): string {
-  const first = words[0] ?? 0;
-  if (family === 'ipv4') return `${first >>> 24}.${(first >>> 16) & 255}.${(first >>> 8) & 255}.${first & 255}`;
+export function clientKey(address: ClientAddress, ipv6Prefix: number): string {
+  if (address.family === 'ipv4') return addressText(address);
+  const { words } = address;
   const groups = Math.ceil(ipv6Prefix / 16);
   let text = '';
   for (let index = 0; index < groups; index++) {

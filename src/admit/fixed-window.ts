@@ -4,9 +4,9 @@ import type { Grant, TokenLimit } from './token-buckets.ts';
 export type FixedWindow = { readonly points: number; readonly seconds: number; readonly blockSeconds: number };
 
 /**
- * A window is as long as a bucket takes to fill, and holds a bucket: the same rate in the long run, and no more than the burst
- * at once. It is stretched to whole seconds and its points with it, because expiries of less than a second are none in
- * rate-limiter-flexible: such a counter would never start anew. A block is rounded up for the same reason.
+ * A window is as long as a bucket takes to fill, and holds a bucket: the same rate in the long run, though around the end of a
+ * window a key can get two bursts. It is stretched to whole seconds and its points with it, because expiries of less than a
+ * second are none in rate-limiter-flexible: such a counter would never start anew. A block is rounded up for the same reason.
  */
 export function fixedWindowOf({ requests, perMs, burst, blockMs }: TokenLimit): FixedWindow {
   const seconds = Math.ceil((burst * perMs) / (requests * 1000));

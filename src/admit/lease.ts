@@ -6,7 +6,8 @@ const shortestLeaseMs = 100;
 
 /** What an edge holds of one key of one limit: tokens that the master granted, or its word that there are none. */
 export class Lease<Waiting> extends Used {
-  readonly limit: LimitInForce;
+  /** As the newest policy that asked has it: how much is leased may change, and the limit stay the same. */
+  limit: LimitInForce;
   /** Requests in the order in which they came. */
   waiting: Waiting[] = [];
   /** Its master is asked, or is about to be. */

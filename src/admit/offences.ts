@@ -38,7 +38,8 @@ export class Offences {
     const known = this.#points.get(client);
     if (known === undefined && this.#points.size >= maxClients) return;
     if (this.#points.size === 0) this.#clock.after(reportMs, () => this.#send());
-    this.#points.set(client, (known ?? 0) + points);
+    // More than blocks a client adds nothing, and without a bound a flood would sum up to what the master takes for a fault.
+    this.#points.set(client, Math.min((known ?? 0) + points, this.#policy.maxScore));
   }
 
   adopt(policy: OffencePolicy): void {

@@ -1,3 +1,5 @@
+import { RecentlyUsed, Used } from './recently-used.ts';
+
 /** One named limit, as far as it decides how many tokens a key gets. */
 export type TokenLimit = {
   readonly name: string;
@@ -10,19 +12,15 @@ export type TokenLimit = {
   readonly blockMs: number;
 };
 
-/** `granted` is 0 to what was asked; `retryMs`: where that is less, in how many milliseconds one token can be had, else 0. */
+/** `granted` is 0 to what was asked, or -1: nobody can say, and that refuses for `retryMs`; `retryMs`: where that is less, in how many milliseconds one token can be had, else 0. */
 export type Grant = readonly [granted: number, retryMs: number];
 
-type Bucket = {
-  readonly key: string;
+class Bucket extends Used {
   /** When it is full again, in units; in the past: it is. All that GCRA has to know of a bucket. */
-  fullAt: number;
+  fullAt = 0;
   /** In milliseconds. */
-  blockedUntil: number;
-  /** Its neighbours in the order of last takes. */
-  older: Bucket | null;
-  newer: Bucket | null;
-};
+  blockedUntil = 0;
+}
 
 /** Spent keys that a new key takes along. More than one, so that their number falls again after a flood. */
 const spentKeysPerNewKey = 2;
@@ -39,13 +37,7 @@ export class TokenBuckets {
   readonly limit: TokenLimit;
   /** Keys that were dropped while they had less than a full bucket: each got more than the limit allows, if it came back. */
   forgotten = 0;
-  /**
-   * A list beside it keeps the order of last takes. The order of the Map itself would do as well, but its first key is found by
-   * walking over all holes that deleted ones have left: some 10 µs for a take, in a flood of keys of all times.
-   */
-  readonly #buckets = new Map<string, Bucket>();
-  #oldest: Bucket | null = null;
-  #newest: Bucket | null = null;
+  readonly #buckets: RecentlyUsed<Bucket>;
   readonly #unitsInMs: number;
   readonly #unitsInToken: number;
   readonly #unitsInBurst: number;
@@ -53,6 +45,7 @@ export class TokenBuckets {
 
   constructor(limit: TokenLimit, maxKeys: number) {
     this.limit = limit;
+    this.#buckets = new RecentlyUsed(maxKeys);
     this.#maxKeys = maxKeys;
     // A token takes perMs/requests ms: with both divided by their common divisor the numbers stay small for months.
     const divisor = greatestCommonDivisor(limit.requests, limit.perMs);
@@ -87,51 +80,30 @@ export class TokenBuckets {
   bound(maxKeys: number, now: number): void {
     this.#maxKeys = maxKeys;
     while (this.#buckets.size > maxKeys) this.#dropOldest(now);
+    this.#buckets.bound(maxKeys);
   }
 
   #bucketOf(key: string, now: number): Bucket {
     const known = this.#buckets.get(key);
-    if (known !== undefined) {
-      if (known !== this.#newest) {
-        this.#unlink(known);
-        this.#append(known);
-      }
-      return known;
-    }
+    if (known !== undefined) return known;
     for (let dropped = 0; dropped < spentKeysPerNewKey && this.#oldestIsSpent(now); dropped += 1) this.#dropOldest(now);
     if (this.#buckets.size >= this.#maxKeys) this.#dropOldest(now);
-    const bucket = { key, fullAt: 0, blockedUntil: 0, older: null, newer: null };
-    this.#buckets.set(key, bucket);
-    this.#append(bucket);
+    const bucket = new Bucket();
+    this.#buckets.add(key, bucket);
     return bucket;
   }
 
   /** It says what a key that nobody knows says: full, not blocked. */
   #oldestIsSpent(now: number): boolean {
-    const oldest = this.#oldest;
-    return oldest !== null && oldest.fullAt <= now * this.#unitsInMs && oldest.blockedUntil <= now;
+    const { oldest } = this.#buckets;
+    return oldest !== undefined && oldest.fullAt <= now * this.#unitsInMs && oldest.blockedUntil <= now;
   }
 
   #dropOldest(now: number): void {
-    if (this.#oldest === null) return;
+    const { oldest } = this.#buckets;
+    if (oldest === undefined) return;
     if (!this.#oldestIsSpent(now)) this.forgotten += 1;
-    this.#buckets.delete(this.#oldest.key);
-    this.#unlink(this.#oldest);
-  }
-
-  #append(bucket: Bucket): void {
-    bucket.older = this.#newest;
-    bucket.newer = null;
-    if (this.#newest === null) this.#oldest = bucket;
-    else this.#newest.newer = bucket;
-    this.#newest = bucket;
-  }
-
-  #unlink({ older, newer }: Bucket): void {
-    if (older === null) this.#oldest = newer;
-    else older.newer = newer;
-    if (newer === null) this.#newest = older;
-    else newer.older = older;
+    this.#buckets.delete(oldest);
   }
 }
 

@@ -1,10 +1,9 @@
 import type { Clock } from './clock.ts';
 import type { LimitInForce } from './limit-in-force.ts';
+import type { Grant } from './token-buckets.ts';
 
 /** So many tokens for a key of a limit, by its id. `needed` of them are for requests that wait. */
 export type Take = readonly [limit: string, key: string, tokens: number, needed: number];
-/** `granted` is 0 to what was asked, or -1: nobody can say, and that refuses the request for `retryMs`; `retryMs`: in how many milliseconds there is one more, 0 where all was granted. */
-export type Grant = readonly [granted: number, retryMs: number];
 
 /** The master. It answers the takes of a batch together and in their order, the batches as they are ready. */
 export type TokenSource = (batch: number, takes: readonly Take[]) => void;
@@ -27,6 +26,8 @@ type Batch<Lease> = {
   isOverdue: boolean;
 };
 
+/** More is no bucket's, and a master takes who asks for it for broken. */
+const mostTokens = 1_000_000_000;
 /** The master may wait for a store for as long as the policy says; this is for the way to it and back. */
 const wayMs = 100;
 const nothing: Grant = [0, 0];
@@ -102,7 +103,7 @@ export class TokenRequests<Lease extends Asking> {
     this.#lastBatch += 1;
     const number = this.#lastBatch;
     const takes = leases.map((lease): Take => {
-      const needed = lease.neededTokens(now);
+      const needed = Math.min(lease.neededTokens(now), mostTokens);
       return [lease.limit.id, lease.key, Math.max(needed, lease.limit.leaseTokens), needed];
     });
     // After a long turn, timers run before what has come meanwhile is read: the answer may be among it.

@@ -67,8 +67,11 @@ export class CompleteContent implements ContentPath {
   }
 
   abort(): void {
+    // What is on its way to the application is waited for by nobody.
+    this.credit = this.windowBytes;
     if (this.isOver) return;
     this.isOver = true;
+    this.writingBytes = 0;
     this.release();
   }
 
@@ -101,6 +104,7 @@ export class CompleteContent implements ContentPath {
 
   private written(failure: NodeJS.ErrnoException | null): void {
     this.writingBytes = 0;
+    this.owner.heldBytesChanged();
     if (failure !== null) return this.owner.refuse(reject('spool.full', `${failure.code ?? 'a fault'} while writing`));
     if (this.memory.length > 0) this.write();
     else if (this.hasEnded) return this.complete();
@@ -143,6 +147,7 @@ export class CompleteContent implements ContentPath {
         }
         this.hand(bytes);
         this.pump();
+        this.owner.heldBytesChanged();
       }),
     );
   }

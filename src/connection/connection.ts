@@ -134,8 +134,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.patience.beginRequest();
     this.received?.keepHead(head);
     if (!this.client.takeRequest(head, this.edge.inspection)) this.reporter.proxyNamedNobody();
-    if (this.isBlocked()) return;
     this.exchange = new Exchange(this.edge, this, head);
+    if (this.isBlocked()) return;
     this.exchange.begin(head);
     this.progress();
   }
@@ -212,6 +212,10 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.progress();
   }
 
+  heldBytesChanged(): void {
+    this.account();
+  }
+
   /** Content that is still on its way when the response begins is drained up to what memory may hold of it. */
   get canReachNextRequest(): boolean {
     return this.contentLeft <= this.effective.request.contentMemoryBytes;
@@ -236,12 +240,13 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     if (this.responseIsOut) return this.endBehindResponse();
     if (exchange?.hasBegunResponse === true) return this.cut();
     const keepAlive = rule.ends === 'request' && exchange?.mayKeepAlive === true && this.canReachNextRequest;
-    // What it had been paused for will not be.
-    if (keepAlive) this.resumeReading();
-    else {
+    if (!keepAlive) {
       this.clientCloses = false;
       this.parser.stop();
       this.enter('rejected');
+    } else if (this.state === 'receiving-content') {
+      // What it had been paused for will not be.
+      this.resumeReading();
     }
     this.responseIsOut = true;
     this.mayGoOn = keepAlive;
@@ -280,6 +285,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.account();
     try {
       if (this.outbox.pendingBytes > 0) {
+        this.account();
         const tooSlow = this.patience.responseMoved(bytes, this.effective.values);
         return tooSlow === undefined ? this.progress() : this.refuse(tooSlow);
       }
@@ -326,7 +332,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
 
   /** Where others have no room: a connection without a request gives up its own. */
   closeIfIdle(): boolean {
-    if (this.patience.waitingFor !== 'keep-alive' || this.state !== 'idle') return false;
+    const hasResponse = this.patience.waitingFor === 'keep-alive' && this.state === 'idle';
+    if (!hasResponse && this.state !== 'lingering') return false;
     this.destroy();
     return true;
   }
@@ -378,6 +385,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
       return undefined;
     }
     this.client.takeSource(reading.source);
+    if (this.isBlocked()) return undefined;
     return reading.rest.length === 0 ? undefined : reading.rest;
   }
 
@@ -433,6 +441,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.isReceiving = false;
     if (this.parser.waitingBytes === 0) this.resumeReading();
     this.afterReceiving();
+    this.account();
   }
 
   private adoptPolicy(): void {

@@ -27,6 +27,8 @@ export interface ContentOwner {
   resumeContent(): void;
   /** All of it is here: `length` bytes. The request may be dispatched. */
   contentIsComplete(length: number): void;
+  /** `heldBytes` is another one. */
+  heldBytesChanged(): void;
   refuse(rejection: Rejection): void;
   fault(error: unknown): void;
 }

@@ -32,6 +32,7 @@ export interface ExchangeOwner {
   readonly canReachNextRequest: boolean;
   pauseContent(): void;
   resumeContent(): void;
+  heldBytesChanged(): void;
   /** The last byte of the response is in the outbox; false: the connection cannot go on. */
   responseEnded(keepAlive: boolean): void;
   refuse(rejection: Rejection): void;
@@ -183,7 +184,9 @@ export class Exchange implements ResponseSink, ContentOwner, HeldRequestOwner {
 
   grantContent(bytes: number): void {
     try {
-      if (!this.ended) this.content?.grant(bytes);
+      if (this.ended) return;
+      this.content?.grant(bytes);
+      this.owner.heldBytesChanged();
     } catch (error) {
       this.owner.fault(error);
     }
@@ -195,6 +198,10 @@ export class Exchange implements ResponseSink, ContentOwner, HeldRequestOwner {
 
   resumeContent(): void {
     if (!this.ended) this.owner.resumeContent();
+  }
+
+  heldBytesChanged(): void {
+    this.owner.heldBytesChanged();
   }
 
   refuse(rejection: Rejection): void {

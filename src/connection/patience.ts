@@ -48,14 +48,14 @@ export class Patience {
   }
 
   contentMoved(bytes: number, { timeouts }: PolicyValues): Rejection | undefined {
-    this.content.move(bytes, this.deadlines.nowMs);
-    if (!this.content.isBelow(timeouts.contentMinRate, timeouts.rateGraceMs)) return undefined;
+    this.content.move(bytes, timeouts.contentMinRate, this.deadlines.nowMs);
+    if (!this.content.isBehind(timeouts.contentMinRate, timeouts.rateGraceMs)) return undefined;
     return reject('content.too-slow', this.content.describe(timeouts.contentMinRate));
   }
 
   responseMoved(bytes: number, { timeouts }: PolicyValues): Rejection | undefined {
-    this.response.move(bytes, this.deadlines.nowMs);
-    if (!this.response.isBelow(timeouts.writeMinRate, timeouts.rateGraceMs)) return undefined;
+    this.response.move(bytes, timeouts.writeMinRate, this.deadlines.nowMs);
+    if (!this.response.isBehind(timeouts.writeMinRate, timeouts.rateGraceMs)) return undefined;
     return reject('response.too-slow', this.response.describe(timeouts.writeMinRate));
   }
 

@@ -53,6 +53,8 @@ export class StreamedContent implements ContentPath {
   abort(): void {
     this.isOver = true;
     this.held = undefined;
+    // What is on its way to the application is waited for by nobody.
+    this.credit = this.windowBytes;
   }
 
   get waitsForClient(): boolean {

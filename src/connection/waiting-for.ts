@@ -20,8 +20,10 @@ export function deadlineMs(waitingFor: WaitingFor, { timeouts, keepAlive }: Poli
     case 'write':
       return timeouts.writeMs;
     case 'keep-alive':
-    case 'lingering':
       return keepAlive.idleMs;
+    case 'lingering':
+      // Who may stay idle for an hour has no more than a moment to read a refusal.
+      return Math.min(keepAlive.idleMs, timeouts.contentMs);
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Rejection, reject } from '../rejection/rejection.ts';
+import type { RuleId } from '../rejection/rules.ts';
 import { ChunkedContent, type ChunkLimits } from './chunked-content.ts';
 import { type HeadLimits, HeadReader } from './head-reader.ts';
 import type { LlhttpErrorName } from './llhttp/error-name.ts';
@@ -148,15 +149,15 @@ export class RequestParser implements LlhttpReceiver {
     switch (this.phase) {
       case 'empty-line':
       case 'strange-line':
-        return this.refuse(reject('request-line.malformed', 'the connection ended inside it'));
+        return this.refuseCutShort('request-line.malformed', 'the connection ended inside it');
       case 'head': {
         const inLine = this.reader === undefined || this.reader.head.fieldCount === 0;
         const rule = inLine ? 'request-line.malformed' : 'field.malformed';
-        return this.refuse(reject(rule, 'the connection ended inside the head'));
+        return this.refuseCutShort(rule, 'the connection ended inside the head');
       }
       case 'content': {
         const rule = this.framing === 'chunked' ? 'framing.chunk' : 'framing.content-length';
-        return this.refuse(reject(rule, 'the connection ended inside the content'));
+        return this.refuseCutShort(rule, 'the connection ended inside the content');
       }
       default:
         return;
@@ -339,6 +340,10 @@ export class RequestParser implements LlhttpReceiver {
     this.handler.onRejected(rejection);
     this.behindLine = nothing;
     this.giveBackReader();
+  }
+
+  private refuseCutShort(rule: RuleId, detail: string): void {
+    this.refuse({ ...reject(rule, detail), isCutShort: true });
   }
 
   private giveBackReader(): void {

@@ -110,7 +110,7 @@ export type PolicyFile = {
   };
   /** Client connections. */
   readonly connections?: {
-    /** Connections open at once in one edge process; the next one gets 503. Gunicorn allows 1000 a worker, nginx 512; an idle connection costs little here. Has to stay below the limit of open files (ulimit -n). 1048576 is the kernel's own ceiling for one process. */
+    /** Connections open at once in one edge process; the next one takes the place of an idle one, or is closed. Gunicorn allows 1000 a worker, nginx 512; an idle connection costs little here. Has to stay below the limit of open files (ulimit -n), half of it where content goes to files (`spool`). 1048576 is the kernel's own ceiling for one process. */
     readonly max?: number;
     /** Connections of one client open at once in one edge process, the next one is closed: of an IPv4 address, or of an IPv6 prefix (`clients.ipv6Prefix`). A browser opens 6 to a host; a whole office behind one address may need hundreds. Trusted proxies and Unix sockets have no such limit. */
     readonly maxPerClient?: number;

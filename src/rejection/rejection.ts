@@ -8,6 +8,8 @@ export type Rejection = {
   readonly detail: string;
   /** Field lines that the response has to have, each with its CRLF. */
   readonly fields?: string;
+  /** The client left in the middle of its request, which was in order until then. */
+  readonly isCutShort?: true;
 };
 
 /** Status and pointer come from the table; `detail` says what was measured against what, in a few words. */

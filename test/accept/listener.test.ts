@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { afterEach, describe, it } from 'node:test';
 import type { Policy } from '../../src/policy/policy.ts';
 import { TestEdge } from '../connection/edge-harness.ts';
+import { connectRaw } from '../support/raw-client.ts';
 
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
 const ok = '200 OK\0';
@@ -49,6 +50,32 @@ describe('a listener', () => {
       (await edge.request(index)).start().respond(ok, 'served');
       await client.receive(/served$/);
     }
+  });
+
+  it('makes no room for a client that may have no more', async () => {
+    await start((policy) => ({ ...policy, connections: { max: 8, maxPerClient: 4 } }));
+    for (let index = 0; index < 4; index++) {
+      const idle = await edge.client(get('/idle'), { localAddress: '127.0.0.2' });
+      (await edge.request(index)).start().respond(ok, 'done');
+      await idle.receive(/done$/);
+    }
+    for (let index = 0; index < 4; index++) await edge.client();
+    const refused = await Promise.all(Array.from({ length: 8 }, () => connectRaw(edge.port)));
+    for (const client of refused) assert.equal(await client.receiveAll(), '');
+    assert.equal(edge.listener.connectionCount, 8);
+  });
+
+  it('makes no room for a client that is blocked', async () => {
+    await start((policy) => ({ ...policy, connections: { ...policy.connections, max: 1 } }));
+    const idle = await edge.client(get('/idle'), { localAddress: '127.0.0.2' });
+    (await edge.request()).start().respond(ok, 'done');
+    await idle.receive(/done$/);
+    edge.edge.blocked.apply([['127.0.0.1', 60_000]]);
+    const blocked = await connectRaw(edge.port);
+    assert.equal(await blocked.receiveAll(), '');
+    idle.send(get('/again'));
+    (await edge.request(1)).start().respond(ok, 'still here');
+    await idle.receive(/still here$/);
   });
 
   it('closes an idle connection where another one needs its room', async () => {

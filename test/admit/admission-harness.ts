@@ -1,6 +1,7 @@
 import { Admission, type AdmissionPolicy, type AdmissionSink } from '../../src/admit/admission.ts';
 import type { LimitInForce } from '../../src/admit/limit-in-force.ts';
-import type { Grant, Take } from '../../src/admit/token-requests.ts';
+import type { Grant } from '../../src/admit/token-buckets.ts';
+import type { Take } from '../../src/admit/token-requests.ts';
 import { RequestHead } from '../../src/http1/request-head.ts';
 import type { Rejection } from '../../src/rejection/rejection.ts';
 import { ManualClock } from './manual-clock.ts';

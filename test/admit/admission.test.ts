@@ -86,6 +86,11 @@ describe('what the master is asked', () => {
     assert.equal(edge.ask(exact).state, 'waits');
   });
 
+  it('is never more than a master takes for a number of tokens', () => {
+    edge.askTimes(3, inForce({ cost: 600_000_000, burst: 600_000_000 }));
+    assert.equal(edge.asksFor, 'a:1000000000');
+  });
+
   it('is asked again for those that came too late for the last time', () => {
     const early = edge.ask(exact);
     edge.clock.endTurn();
@@ -351,6 +356,14 @@ describe('a new policy', () => {
     edge.admission.adopt(shipped, new Set(limits.map(({ id }) => id)));
     assert.equal(edge.ask(limits).state, 'passes');
     assert.equal(edge.ask(other).state, 'waits');
+  });
+
+  it('decides how much is leased, also to keys that are known', () => {
+    edge.ask(limits);
+    edge.answer([1, 0]);
+    edge.admission.adopt(shipped, new Set(exact.map(({ id }) => id)));
+    edge.ask(exact);
+    assert.equal(edge.asksFor, 'a:1');
   });
 
   it('bounds the keys at once', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { LimitInForce } from '../../src/admit/limit-in-force.ts';
-import type { Grant } from '../../src/admit/token-requests.ts';
+import type { Grant } from '../../src/admit/token-buckets.ts';
 import { AdmissionHarness, Asked, shipped } from './admission-harness.ts';
 import { inForce } from './limits.ts';
 

@@ -51,6 +51,10 @@ describe('a refusal is held against the client', () => {
     const offence = offences[rule] ?? null;
     it(`by ${rule}: ${offence ?? 'not at all'}`, () => assert.equal(offenceOf(reject(rule, 'why')), offence));
   }
+
+  it('not where the client left in the middle', () => {
+    assert.equal(offenceOf({ ...reject('framing.content-length', 'why'), isCutShort: true }), null);
+  });
 });
 
 describe('points', () => {
@@ -106,6 +110,12 @@ describe('the offences of an edge', () => {
     noted.refused('a', reject('framing.conflict', 'why'));
     clock.pass(1000);
     assert.deepEqual(reports, []);
+  });
+
+  it('of one client are never more than what blocks it', () => {
+    for (let time = 0; time < 11; time++) noted.note('a', 'malformed');
+    clock.pass(100);
+    assert.deepEqual(reports, [[['a', jail.maxScore]]]);
   });
 
   it('are those of 10,000 clients at most, who go on to be counted', () => {

@@ -122,6 +122,18 @@ describe('a request under a rate limit', () => {
     assert.match(await second.receiveAll(), /^HTTP\/1\.1 429 (.*\r\n)*Connection: close\r\n/);
   });
 
+  it('above it has what it still sends read, and the next one is heard', async () => {
+    await start();
+    grantOnly(0);
+    const client = await edge.client('POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello');
+    await client.receive(/rate\.exceeded/);
+    edge.pass(1600);
+    grantOnly(1);
+    client.send(`hello${get('/2')}`);
+    (await edge.request()).start().respond(ok, 'two');
+    await client.receive(/two$/);
+  });
+
   it('whose client goes while it waits reaches nobody', async () => {
     await start();
     let isAsked = false;
@@ -199,5 +211,16 @@ describe('a client that is blocked', () => {
     const good = await edge.client(get('/2', 'X-Forwarded-For: 192.0.2.2\r\n'));
     (await edge.request()).start().respond(ok, 'fine');
     await good.receive(/fine$/);
+    const head = await edge.client('HEAD / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n');
+    assert.match(await head.receiveAll(), /^HTTP\/1\.1 429 (.*\r\n)*\r\n$/);
+  });
+
+  it('is known by a PROXY header, before any of its own bytes', async () => {
+    const { proxies } = (await start()).edge.policy.policy;
+    await edge.stop();
+    await start({ rateLimits: [], proxies: { ...proxies, trusted: ['127.0.0.1'], protocol: 'v1' } });
+    edge.edge.blocked.apply([['192.0.2.1', 60_000]]);
+    const bad = await edge.client('PROXY TCP4 192.0.2.1 192.0.2.9 4000 80\r\nG');
+    assert.match(await bad.receiveAll(), /^HTTP\/1\.1 429 /);
   });
 });

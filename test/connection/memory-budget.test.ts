@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
+import type { RequestPolicy } from '../../src/policy/policy.ts';
 import { TestEdge } from './edge-harness.ts';
 
 const ok = '200 OK\0';
@@ -8,13 +9,18 @@ const budgetBytes = 4 * 1024 * 1024;
 let edge: TestEdge;
 afterEach(() => edge.stop());
 
-async function start(): Promise<TestEdge> {
+async function start(request: Partial<RequestPolicy> = {}, most = budgetBytes): Promise<TestEdge> {
+  const contentMemoryBytes = 16 * 1024 * 1024;
   edge = await new TestEdge((policy) => ({
     ...policy,
-    memory: { budgetBytes },
-    request: { ...policy.request, contentMemoryBytes: 16 * 1024 * 1024, contentBytes: 2 ** 30, delivery: 'complete' },
+    memory: { budgetBytes: most },
+    request: { ...policy.request, contentMemoryBytes, contentBytes: 2 ** 30, delivery: 'complete', ...request },
   })).listen();
   return edge;
+}
+
+async function turns(count = 20): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
@@ -77,5 +83,41 @@ describe('the memory that all connections have together', () => {
     const modest = await edge.client(get('/'));
     (await edge.request()).start().respond(ok, 'served');
     await modest.receive(/served$/);
+  });
+
+  for (const delivery of ['stream', 'complete'] as const) {
+    it(`is taken from no more than it needs, though the application has content of them (${delivery})`, async () => {
+      await start({ delivery, contentMemoryBytes: 1024 * 1024 });
+      const modest = await edge.client('POST /modest HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n');
+      modest.send('x'.repeat(1000));
+      const kept = (await edge.request()).start();
+      await edge.until(() => kept.contentHasEnded, 'the modest content');
+      for (let index = 1; index <= 5; index++) {
+        const sender = await edge.client(`POST /${index} HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n`);
+        sender.send(Buffer.alloc(900_000));
+        (await edge.request(index)).start();
+      }
+      await edge.until(() => edge.requests.some(({ isAborted }) => isAborted), 'nobody had to go');
+      await turns();
+      assert.equal(edge.requests.filter(({ isAborted }) => isAborted).length, 1);
+      kept.respond(ok, 'served');
+      await modest.receive(/served$/);
+    });
+  }
+
+  it('gets back what leaves of a response, before all of it has left', async () => {
+    await start({}, 2 ** 30);
+    const reader = await edge.client();
+    reader.socket.pause();
+    reader.send(get('/'));
+    (await edge.request()).start().respond(ok, Buffer.alloc(32 * 1024 * 1024), false);
+    const before = used();
+    let read = 0;
+    reader.socket.on('data', (bytes) => {
+      read += bytes.length;
+      if (read > 8 * 1024 * 1024) reader.socket.pause();
+    });
+    reader.socket.resume();
+    await edge.until(() => before - used() > 1024 * 1024, 'still counted');
   });
 });

@@ -74,6 +74,27 @@ describe('a parser that has refused', () => {
   });
 });
 
+describe('a request that is refused', () => {
+  const head = 'POST / HTTP/1.1\r\nHost: a\r\n';
+  const cases = [
+    { of: 'a method', request: 'GE', isCutShort: true },
+    { of: 'a field section', request: head, isCutShort: true },
+    { of: 'content', request: `${head}Content-Length: 5\r\n\r\nhell`, isCutShort: true },
+    { of: 'chunks', request: `${head}Transfer-Encoding: chunked\r\n\r\n5\r\nhell`, isCutShort: true },
+    { of: 'chunks that are wrong', request: `${head}Transfer-Encoding: chunked\r\n\r\nx\r\n`, isCutShort: false },
+  ];
+  for (const { of, request, isCutShort } of cases) {
+    it(`${isCutShort ? 'is cut short' : 'is at fault'} where the peer ends in the middle of ${of}`, () => {
+      const areCutShort: boolean[] = [];
+      const { parser } = watched({ onRejected: (rejection) => areCutShort.push(rejection.isCutShort === true) });
+      parser.receive(Buffer.from(request));
+      parser.receiveEnd();
+      assert.deepEqual(areCutShort, [isCutShort]);
+      parser.free();
+    });
+  }
+});
+
 describe('bytes of the next request', () => {
   it('wait until the response is written', () => {
     const { parser, told } = watched();
