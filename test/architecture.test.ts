@@ -22,7 +22,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // `inline` runs the same application code as a worker does.
   upstream: ['http1', 'inspect', 'link', 'rejection', 'telemetry', 'worker'],
   connection: ['admit', 'http1', 'inspect', 'link', 'policy', 'rejection', 'telemetry', 'upstream'],
-  accept: ['admit', 'connection', 'http1', 'inspect'],
+  accept: ['admit', 'connection', 'http1', 'inspect', 'rejection'],
   'edge.ts': [
     'accept',
     'admit',

@@ -1,9 +1,10 @@
 import { createServer, type Server, Socket } from 'node:net';
 import type { Arrival } from '../connection/arrival.ts';
 import { Client } from '../connection/client.ts';
-import { Connection } from '../connection/connection.ts';
+import { Connection, type ConnectionOwner } from '../connection/connection.ts';
 import type { Edge } from '../connection/edge-context.ts';
 import { PrefixViews } from '../http1/prefix-views.ts';
+import { type Rejection, reject } from '../rejection/rejection.ts';
 import { ClientCounts } from './client-counts.ts';
 import { preambleFrom } from './proxy-preamble.ts';
 
@@ -24,7 +25,7 @@ type ListeningHandle = { onconnection: (status: number, handle: AcceptedHandle |
 type AcceptedHandle = { close(): void; setNoDelay?(enable: boolean): void };
 
 /** Accepts clients on all listeners of an edge, up to the policy's number of connections. */
-export class Listener {
+export class Listener implements ConnectionOwner {
   private readonly edge: Edge;
   private readonly servers: Server[] = [];
   /** Each with the client under which it is counted, if it is. */
@@ -89,10 +90,10 @@ export class Listener {
     }
     const client = new Client(socket, arrival, inForce);
     const counted = client.key;
-    if (counted !== null && !this.clients.take(counted, policy.connections.maxPerClient)) {
+    const excess = this.countFor(counted);
+    if (excess !== null) {
       socket.destroy();
-      this.edge.offences.note(counted, 'tooMany');
-      return this.logTooMany(`${counted} has ${policy.connections.maxPerClient}`);
+      return this.logTooMany(excess.detail);
     }
     // Not before: a client that may have no more would end the connections of others for nothing.
     if (this.connections.size >= policy.connections.max && !this.makeRoomFor(counted)) {
@@ -100,7 +101,7 @@ export class Listener {
       if (counted !== null) this.clients.giveBack(counted);
       return this.logTooMany(`${policy.connections.max} are open`);
     }
-    socket.connection = new Connection(this.edge, socket, client, preamble, this.onClosed);
+    socket.connection = new Connection(this.edge, socket, client, preamble, this);
     this.connections.set(socket.connection, counted);
   }
 
@@ -129,12 +130,27 @@ export class Listener {
     this.edge.log.limited('connections.too-many', `Closed a connection: connections.too-many (${why})`);
   }
 
-  private readonly onClosed = (connection: Connection): void => {
+  /** Null: there is room for one more of this client, and it is counted. */
+  private countFor(client: string | null): Rejection | null {
+    const { maxPerClient } = this.edge.policy.policy.connections;
+    if (client === null || this.clients.take(client, maxPerClient)) return null;
+    this.edge.offences.note(client, 'tooMany');
+    return reject('connections.too-many', `${client} has ${maxPerClient}`);
+  }
+
+  identified(connection: Connection): Rejection | null {
+    const { clientKey } = connection;
+    const excess = this.countFor(clientKey);
+    if (excess === null) this.connections.set(connection, clientKey);
+    return excess;
+  }
+
+  closed(connection: Connection): void {
     const counted = this.connections.get(connection);
     if (counted != null) this.clients.giveBack(counted);
     this.connections.delete(connection);
     if (this.connections.size === 0) this.onEmpty?.();
-  };
+  }
 }
 
 /** How an accepted socket reads: into the one buffer, straight to its connection. */

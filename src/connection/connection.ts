@@ -21,6 +21,13 @@ import { Reporter } from './reporter.ts';
 import { type Input, nextState, type State } from './state.ts';
 import type { WaitingFor } from './waiting-for.ts';
 
+/** Whoever has accepted a connection. */
+export interface ConnectionOwner {
+  closed(connection: Connection): void;
+  /** A PROXY header has said whose it is. The refusal, if that client has too many. */
+  identified(connection: Connection): Rejection | null;
+}
+
 /**
  * One client, from accept to close: the only holder of its socket. Bytes go to the parser, requests to an exchange,
  * responses to the outbox; what is decided here is when to read, when to go on and when to end.
@@ -29,7 +36,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   private readonly edge: Edge;
   private readonly socket: Socket;
   private readonly client: Client;
-  private readonly onClosed: (connection: Connection) => void;
+  private readonly owner: ConnectionOwner;
   private readonly parser: RequestParser;
   private readonly outbox: Outbox;
   private readonly patience: Patience;
@@ -56,19 +63,13 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   private clientCloses = false;
   private isDraining = false;
 
-  constructor(
-    edge: Edge,
-    socket: Socket,
-    client: Client,
-    preamble: Preamble | null,
-    onClosed: (connection: Connection) => void,
-  ) {
+  constructor(edge: Edge, socket: Socket, client: Client, preamble: Preamble | null, owner: ConnectionOwner) {
     super();
     this.edge = edge;
     this.socket = socket;
     this.client = client;
     this.preamble = preamble;
-    this.onClosed = onClosed;
+    this.owner = owner;
     this.policy = edge.policy;
     this.effective = edge.policy.general;
     this.parser = new RequestParser(edge.parsers, edge.policy.headLimits, this);
@@ -120,7 +121,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.exchange?.abort();
     this.parser.free();
     this.account();
-    this.onClosed(this);
+    this.owner.closed(this);
   }
 
   // From the parser.
@@ -385,7 +386,9 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
       return undefined;
     }
     this.client.takeSource(reading.source);
-    if (this.isBlocked()) return undefined;
+    const excess = this.owner.identified(this);
+    if (excess !== null) this.refuse(excess);
+    if (excess !== null || this.isBlocked()) return undefined;
     return reading.rest.length === 0 ? undefined : reading.rest;
   }
 

@@ -86,13 +86,13 @@ export type PolicyFile = {
     readonly head?: Duration;
     /** Longest time without a byte of content. nginx allows 60 s, Apache httpd 20 s; 15 s outlasts four retransmissions of TCP (1, 2, 4 and 8 s). */
     readonly content?: Duration;
-    /** Least average rate of content from the first wait for it on, once `rateGrace` is over: a byte now and then resets `content`, but not this. Below 500 B/s nobody uploads; Apache httpd (mod_reqtimeout) and IIS ask for 500 and 240 bytes a second. 0: none. */
+    /** Least rate of content, behind which a client may fall by `rateGrace`: a byte now and then sets `content` anew, but not this, and bytes that came early are no credit for later. Below 500 B/s nobody uploads; Apache httpd (mod_reqtimeout) and IIS ask for 500 and 240 bytes a second. 0: none. */
     readonly contentMinRate?: Rate;
     /** Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it. */
     readonly write?: Duration;
-    /** Least average rate at which a client takes a response, once `rateGrace` is over, while there is something for it to take. IIS asks for 240 bytes a second; 1 KiB/s is less than a telephone line has. 0: none. */
+    /** Least rate at which a client takes a response, behind which it may fall by `rateGrace`, while there is something for it to take. IIS asks for 240 bytes a second; 1 KiB/s is less than a telephone line has. 0: none. */
     readonly writeMinRate?: Rate;
-    /** For so long neither of the two rates counts: a slow start of TCP, a lost packet or a sleeping phone is no attack. */
+    /** By so much a client may fall behind the two rates: a slow start of TCP, a lost packet or a sleeping phone is no attack. */
     readonly rateGrace?: Duration;
     /** How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody. */
     readonly queue?: Duration;
@@ -112,7 +112,7 @@ export type PolicyFile = {
   readonly connections?: {
     /** Connections open at once in one edge process; the next one takes the place of an idle one, or is closed. Gunicorn allows 1000 a worker, nginx 512; an idle connection costs little here. Has to stay below the limit of open files (ulimit -n), half of it where content goes to files (`spool`). 1048576 is the kernel's own ceiling for one process. */
     readonly max?: number;
-    /** Connections of one client open at once in one edge process, the next one is closed: of an IPv4 address, or of an IPv6 prefix (`clients.ipv6Prefix`). A browser opens 6 to a host; a whole office behind one address may need hundreds. Trusted proxies and Unix sockets have no such limit. */
+    /** Connections of one client open at once in one edge process, the next one is closed: of an IPv4 address, or of an IPv6 prefix (`clients.ipv6Prefix`). A browser opens 6 to a host; a whole office behind one address may need hundreds. Behind a PROXY header its source is counted. Trusted proxies and Unix sockets have no such limit. */
     readonly maxPerClient?: number;
   };
   /** Memory of one edge process. */
@@ -273,13 +273,13 @@ export type PolicyFile = {
     readonly timeouts?: {
       /** Longest time without a byte of content. nginx allows 60 s, Apache httpd 20 s; 15 s outlasts four retransmissions of TCP (1, 2, 4 and 8 s). */
       readonly content?: Duration;
-      /** Least average rate of content from the first wait for it on, once `rateGrace` is over: a byte now and then resets `content`, but not this. Below 500 B/s nobody uploads; Apache httpd (mod_reqtimeout) and IIS ask for 500 and 240 bytes a second. 0: none. */
+      /** Least rate of content, behind which a client may fall by `rateGrace`: a byte now and then sets `content` anew, but not this, and bytes that came early are no credit for later. Below 500 B/s nobody uploads; Apache httpd (mod_reqtimeout) and IIS ask for 500 and 240 bytes a second. 0: none. */
       readonly contentMinRate?: Rate;
       /** Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it. */
       readonly write?: Duration;
-      /** Least average rate at which a client takes a response, once `rateGrace` is over, while there is something for it to take. IIS asks for 240 bytes a second; 1 KiB/s is less than a telephone line has. 0: none. */
+      /** Least rate at which a client takes a response, behind which it may fall by `rateGrace`, while there is something for it to take. IIS asks for 240 bytes a second; 1 KiB/s is less than a telephone line has. 0: none. */
       readonly writeMinRate?: Rate;
-      /** For so long neither of the two rates counts: a slow start of TCP, a lost packet or a sleeping phone is no attack. */
+      /** By so much a client may fall behind the two rates: a slow start of TCP, a lost packet or a sleeping phone is no attack. */
       readonly rateGrace?: Duration;
       /** How long a checked request waits for a worker before it gets 503. HAProxy has the same deadline (timeout queue) and no default for it; after 10 s most people have reloaded, and the work would be for nobody. */
       readonly queue?: Duration;

@@ -78,6 +78,28 @@ describe('a listener', () => {
     await idle.receive(/still here$/);
   });
 
+  it('counts behind a PROXY header whose the connection is', async () => {
+    await start((policy) => ({
+      ...policy,
+      connections: { max: 10, maxPerClient: 1 },
+      proxies: { ...policy.proxies, trusted: ['127.0.0.1'], protocol: 'v1' },
+    }));
+    const from = (address: string) => `PROXY TCP4 ${address} 192.0.2.254 1234 80\r\n${get('/')}`;
+    const first = await edge.client(from('192.0.2.1'));
+    (await edge.request()).start().respond(ok, 'served');
+    await first.receive(/served$/);
+    const second = await edge.client(from('192.0.2.1'));
+    assert.match(await second.receiveAll(), /^HTTP\/1\.1 503 [\s\S]*connections\.too-many/);
+    const other = await edge.client(from('192.0.2.2'));
+    (await edge.request(1)).start().respond(ok, 'served');
+    await other.receive(/served$/);
+    first.destroy();
+    await edge.until(() => edge.listener.connectionCount === 1, 'not forgotten');
+    const again = await edge.client(from('192.0.2.1'));
+    (await edge.request(2)).start().respond(ok, 'served');
+    await again.receive(/served$/);
+  });
+
   it('closes an idle connection where another one needs its room', async () => {
     await start((policy) => ({ ...policy, connections: { ...policy.connections, max: 2 } }));
     const busy = await edge.client(get('/busy'));
