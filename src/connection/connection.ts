@@ -73,7 +73,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.effective = edge.policy.general;
     this.parser = new RequestParser(edge.parsers, edge.policy.headLimits, this);
     this.outbox = new Outbox(socket, this);
-    this.patience = new Patience(edge.deadlines, this);
+    this.patience = new Patience(edge, socket, this);
     this.received = edge.recorder === null ? null : new ReceivedRequest(edge.recorder, this.parser);
     this.reporter = new Reporter(edge, client, this.received);
     this.memory = new MemoryShare(edge.memory, this);
@@ -291,6 +291,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
 
   expire(): void {
     try {
+      // Its client may still be taking what the kernel holds. If not, or too slowly, this is called again.
+      if (this.patience.goesOn()) return;
       // A refusal that the client does not read is no reason for another one.
       if (this.state === 'refusing') return this.destroy();
       const expired = this.patience.expired(this.effective.values);

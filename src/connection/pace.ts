@@ -21,6 +21,11 @@ export class Pace {
     this.since = -1;
   }
 
+  /** Nobody knows what has moved since the last that did: that time does not count. */
+  disregard(nowMs: number): void {
+    if (this.since >= 0) this.since = nowMs;
+  }
+
   /** What moves while nobody waits, as the first bytes that the kernel takes, says nothing about the peer. */
   move(bytes: number, nowMs: number): void {
     if (this.since < 0) return;
