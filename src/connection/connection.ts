@@ -277,8 +277,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     if (this.state === 'closed') return;
     this.account();
     try {
+      const tooSlow = this.patience.responseMoved(bytes, this.effective.values);
       if (this.outbox.pendingBytes > 0) {
-        const tooSlow = this.patience.responseMoved(bytes, this.effective.values);
         return tooSlow === undefined ? this.progress() : this.refuse(tooSlow);
       }
       this.exchange?.acknowledgeDrained();

@@ -22,7 +22,7 @@ export class Patience implements StalledResponseOwner {
   private readonly content = new Pace();
   private readonly response = new Pace();
   private readonly since: number;
-  /** Of the request that runs; made when a wait for its client is half over, which is seldom. */
+  /** Made when a wait for the client is half over, which is seldom. */
   private stalled: StalledResponse | undefined;
   /** What the kernel's buffer says of a client that takes too little: the connection ends. */
   private verdict: Rejection | undefined;
@@ -73,8 +73,6 @@ export class Patience implements StalledResponseOwner {
   beginRequest(): void {
     this.content.reset();
     this.response.reset();
-    this.stalled?.end();
-    this.stalled = undefined;
   }
 
   contentMoved(bytes: number, { timeouts }: PolicyValues): Rejection | undefined {
@@ -84,7 +82,8 @@ export class Patience implements StalledResponseOwner {
   }
 
   responseMoved(bytes: number, values: PolicyValues): Rejection | undefined {
-    return this.responseTaken(this.stalled === undefined ? bytes : this.stalled.leave(bytes), values);
+    this.response.move(bytes, this.deadlines.nowMs);
+    return this.responsePace(values);
   }
 
   /** Why the wait is over; undefined: by no rule, the connection is only closed. */
@@ -96,12 +95,12 @@ export class Patience implements StalledResponseOwner {
 
   // From the stalled response.
 
-  onFirstMeasured(): void {
-    this.response.disregard(this.deadlines.nowMs);
+  onMeasured(queuedBytes: number): void {
+    this.response.hold(queuedBytes, this.deadlines.nowMs);
   }
 
-  onTaken(bytes: number): void {
-    const tooSlow = this.responseTaken(bytes, this.values);
+  onTaken(): void {
+    const tooSlow = this.responsePace(this.values);
     if (tooSlow === undefined) this.deadlines.set(this.waiting, untilLookMs('write', this.values));
     else this.giveUp(tooSlow);
   }
@@ -116,8 +115,7 @@ export class Patience implements StalledResponseOwner {
     this.waiting.expire();
   }
 
-  private responseTaken(bytes: number, { timeouts }: PolicyValues): Rejection | undefined {
-    this.response.move(bytes, this.deadlines.nowMs);
+  private responsePace({ timeouts }: PolicyValues): Rejection | undefined {
     if (!this.response.isBelow(timeouts.writeMinRate, timeouts.rateGraceMs)) return undefined;
     return reject('response.too-slow', this.response.describe(timeouts.writeMinRate));
   }

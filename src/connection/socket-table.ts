@@ -24,10 +24,10 @@ const STATE_CHARACTERS = 4;
 /** Both ends of a connection, as the tables write them: `0100007F:1F90 0100007F:C350`. */
 export type Endpoints = string;
 
+type Ends = Partial<Pick<Socket, 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort'>>;
+
 /** Undefined for a Unix socket, and for one that is gone. */
-export function endpointsOf(
-  socket: Pick<Socket, 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort'>,
-): Endpoints | undefined {
+export function endpointsOf(socket: Ends): Endpoints | undefined {
   const local = endpoint(socket.localAddress, socket.localPort);
   const remote = endpoint(socket.remoteAddress, socket.remotePort);
   return local === undefined || remote === undefined ? undefined : `${local} ${remote}`;

@@ -3,10 +3,10 @@ import type { Endpoints } from './socket-table.ts';
 
 /** What became of a wait in which no byte left this process. */
 export interface StalledResponseOwner {
-  /** The kernel holds `queuedBytes` now; what it sent before is not known. */
-  onFirstMeasured(): void;
-  /** The client took `bytes` of what the kernel held: the wait begins anew. */
-  onTaken(bytes: number): void;
+  /** The kernel holds so much. One of the others may follow. */
+  onMeasured(queuedBytes: number): void;
+  /** That is less than before, so the client takes what is sent: the wait begins anew. */
+  onTaken(): void;
   /** It took none for as long as it may. */
   onStalled(): void;
 }
@@ -25,21 +25,12 @@ export class StalledResponse implements QueueAsker {
   private queuedBytes: number | undefined;
   private halves = 0;
   private isAsking = false;
-  /** Taken out of the kernel's buffer and told of; as many leave this process later, and are no news then. */
-  private toldBytes = 0;
 
   /** Without `endpoints`, as for a Unix socket, nothing can be measured. */
   constructor(queues: SendQueues, endpoints: Endpoints | undefined, owner: StalledResponseOwner) {
     this.queues = queues;
     this.endpoints = endpoints;
     this.owner = owner;
-  }
-
-  /** Of `bytes` that leave for the kernel, those that were not told of as taken. */
-  leave(bytes: number): number {
-    const told = Math.min(bytes, this.toldBytes);
-    this.toldBytes -= told;
-    return bytes - told;
   }
 
   /** Somebody else is waited for, or the wait begins anew because bytes have left. */
@@ -62,15 +53,13 @@ export class StalledResponse implements QueueAsker {
 
   queueMeasured(queuedBytes: number | null): void {
     this.isAsking = false;
-    const before = this.queuedBytes;
-    if (queuedBytes !== null && before === undefined) {
+    if (queuedBytes !== null) this.owner.onMeasured(queuedBytes);
+    if (queuedBytes !== null && this.queuedBytes === undefined) {
       this.queuedBytes = queuedBytes;
-      this.owner.onFirstMeasured();
-    } else if (queuedBytes !== null && before !== undefined && queuedBytes < before) {
+    } else if (queuedBytes !== null && queuedBytes < (this.queuedBytes ?? 0)) {
       this.queuedBytes = queuedBytes;
       this.halves = 0;
-      this.toldBytes += before - queuedBytes;
-      this.owner.onTaken(before - queuedBytes);
+      this.owner.onTaken();
     } else if (this.halves > 1) {
       this.owner.onStalled();
     }

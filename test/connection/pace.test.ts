@@ -5,7 +5,7 @@ import { Pace } from '../../src/connection/pace.ts';
 const minRate = 500;
 const graceMs = 10_000;
 
-type Step = readonly [atMs: number, what: 'wait' | 'pause' | number];
+type Step = readonly [atMs: number, what: 'wait' | 'pause' | number | { readonly held: number }];
 
 const cases: readonly (readonly [behaviour: string, steps: readonly Step[], atMs: number, isBelow: boolean])[] = [
   ['nothing is too slow within the grace', [[0, 'wait']], 10_000, false],
@@ -68,6 +68,61 @@ const cases: readonly (readonly [behaviour: string, steps: readonly Step[], atMs
     10_100,
     true,
   ],
+  [
+    'what is held on the way has not moved',
+    [
+      [0, 'wait'],
+      [0, 4_000_000],
+      [5_000, { held: 4_000_000 }],
+      [15_100, { held: 3_995_000 }],
+    ],
+    15_100,
+    true,
+  ],
+  [
+    'what was held and is no more has moved',
+    [
+      [0, 'wait'],
+      [0, 4_000_000],
+      [5_000, { held: 4_000_000 }],
+      [15_100, { held: 3_994_900 }],
+    ],
+    15_100,
+    false,
+  ],
+  [
+    'the average begins where what is held is measured first',
+    [
+      [0, 'wait'],
+      [60_000, { held: 4_000_000 }],
+    ],
+    70_000,
+    false,
+  ],
+  [
+    'what moves behind what is held counts once',
+    [
+      [0, 'wait'],
+      [5_000, { held: 4_000_000 }],
+      [10_000, { held: 3_999_000 }],
+      [10_000, 1_000],
+      [16_000, { held: 4_000_000 }],
+    ],
+    16_000,
+    true,
+  ],
+  [
+    'and what is held is measured anew behind a pause',
+    [
+      [0, 'wait'],
+      [5_000, { held: 1_000 }],
+      [20_000, 'pause'],
+      [20_000, 'wait'],
+      [25_000, { held: 4_000_000 }],
+    ],
+    35_000,
+    false,
+  ],
 ];
 
 function* dribble(bytes: number, everyMs: number, times: number): Generator<Step> {
@@ -80,7 +135,8 @@ function after(steps: readonly Step[], atMs: number): Pace {
   for (const [stepMs, what] of [...steps, [atMs, 'wait'] as const]) {
     if (what === 'wait') pace.wait(stepMs);
     else if (what === 'pause') pace.pause(stepMs);
-    else pace.move(what, stepMs);
+    else if (typeof what === 'number') pace.move(what, stepMs);
+    else pace.hold(what.held, stepMs);
   }
   return pace;
 }
