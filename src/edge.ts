@@ -11,6 +11,7 @@ import type { Edge } from './connection/edge-context.ts';
 import { MemoryBudget } from './connection/memory-budget.ts';
 import { Observations } from './connection/observations.ts';
 import { RequestIds } from './connection/request-id.ts';
+import { SendQueues } from './connection/send-queues.ts';
 import { Spool } from './connection/spool.ts';
 import { survivingCanary } from './http1/canary.ts';
 import { compileLlhttp } from './http1/llhttp/compile.ts';
@@ -164,6 +165,7 @@ function createEdge(
     deadlines: new Deadlines(performance),
     memory: new MemoryBudget(),
     spool: new Spool(tmpdir()),
+    sendQueues: new SendQueues(),
     log,
     observations: new Observations(),
     recorder: order.record === null ? null : new Recorder(order.record, log),

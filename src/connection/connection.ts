@@ -74,7 +74,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.effective = edge.policy.general;
     this.parser = new RequestParser(edge.parsers, edge.policy.headLimits, this);
     this.outbox = new Outbox(socket, this);
-    this.patience = new Patience(edge.deadlines, this);
+    this.patience = new Patience(edge, socket, this);
     this.received = edge.recorder === null ? null : new ReceivedRequest(edge.recorder, this.parser);
     this.reporter = new Reporter(edge, client, this.received);
     this.memory = new MemoryShare(edge.memory, this);
@@ -285,9 +285,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     if (this.state === 'closed') return;
     this.account();
     try {
+      const tooSlow = this.patience.responseMoved(bytes, this.effective.values);
       if (this.outbox.pendingBytes > 0) {
-        this.account();
-        const tooSlow = this.patience.responseMoved(bytes, this.effective.values);
         return tooSlow === undefined ? this.progress() : this.refuse(tooSlow);
       }
       this.exchange?.acknowledgeDrained();
@@ -300,6 +299,8 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
 
   expire(): void {
     try {
+      // Its client may still be taking what the kernel holds. If not, or too slowly, this is called again.
+      if (this.patience.goesOn()) return;
       // A refusal that the client does not read is no reason for another one.
       if (this.state === 'refusing') return this.destroy();
       const expired = this.patience.expired(this.effective.values);

@@ -14,6 +14,7 @@ import type { Deadlines } from './deadlines.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { Observations } from './observations.ts';
 import type { RequestIds } from './request-id.ts';
+import type { SendQueues } from './send-queues.ts';
 import type { Spool } from './spool.ts';
 
 /** What all connections of an edge share. The scratch objects are safe to share because each is used within one call. */
@@ -33,6 +34,7 @@ export type Edge = {
   readonly deadlines: Deadlines;
   readonly memory: MemoryBudget;
   readonly spool: Spool;
+  readonly sendQueues: SendQueues;
   readonly log: Log;
   readonly observations: Observations;
   /** Null: refused requests are not recorded. */

@@ -35,6 +35,13 @@ export class Pace {
     if (minRate > 0) this.behindMs = Math.max(0, this.behindMs - (bytes * 1000) / minRate);
   }
 
+  /** Nobody knows what has moved until now: it is measured anew. */
+  forgive(nowMs: number): void {
+    const { since } = this;
+    this.reset();
+    if (since >= 0) this.since = nowMs;
+  }
+
   isBehind(minRate: number, graceMs: number): boolean {
     return minRate > 0 && this.behindMs > graceMs;
   }

@@ -88,7 +88,7 @@ export type PolicyFile = {
     readonly content?: Duration;
     /** Least rate of content, behind which a client may fall by `rateGrace`: a byte now and then sets `content` anew, but not this, and bytes that came early are no credit for later. Below 500 B/s nobody uploads; Apache httpd (mod_reqtimeout) and IIS ask for 500 and 240 bytes a second. 0: none. */
     readonly contentMinRate?: Rate;
-    /** Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it. */
+    /** Longest time in which no byte of the response leaves because the client does not read. On Linux bytes that the kernel had taken and sends count, too: they are looked at after each half of the time. nginx allows 60 s; a stalled reader holds response memory, so half of it. */
     readonly write?: Duration;
     /** Least rate at which a client takes a response, behind which it may fall by `rateGrace`, while there is something for it to take. IIS asks for 240 bytes a second; 1 KiB/s is less than a telephone line has. 0: none. */
     readonly writeMinRate?: Rate;
@@ -275,7 +275,7 @@ export type PolicyFile = {
       readonly content?: Duration;
       /** Least rate of content, behind which a client may fall by `rateGrace`: a byte now and then sets `content` anew, but not this, and bytes that came early are no credit for later. Below 500 B/s nobody uploads; Apache httpd (mod_reqtimeout) and IIS ask for 500 and 240 bytes a second. 0: none. */
       readonly contentMinRate?: Rate;
-      /** Longest time in which no byte of the response leaves because the client does not read. nginx allows 60 s; a stalled reader holds response memory, so half of it. */
+      /** Longest time in which no byte of the response leaves because the client does not read. On Linux bytes that the kernel had taken and sends count, too: they are looked at after each half of the time. nginx allows 60 s; a stalled reader holds response memory, so half of it. */
       readonly write?: Duration;
       /** Least rate at which a client takes a response, behind which it may fall by `rateGrace`, while there is something for it to take. IIS asks for 240 bytes a second; 1 KiB/s is less than a telephone line has. 0: none. */
       readonly writeMinRate?: Rate;

@@ -12,6 +12,7 @@ import type { Edge } from '../../src/connection/edge-context.ts';
 import { MemoryBudget } from '../../src/connection/memory-budget.ts';
 import { Observations } from '../../src/connection/observations.ts';
 import { RequestIds } from '../../src/connection/request-id.ts';
+import { SendQueues } from '../../src/connection/send-queues.ts';
 import { Spool } from '../../src/connection/spool.ts';
 import { ResponseHead } from '../../src/http1/response-head.ts';
 import { Inspection } from '../../src/inspect/inspect.ts';
@@ -140,11 +141,14 @@ export class TestEdge implements Dispatcher {
       mount = mountAt(''),
       recorder = null,
       spool = new Spool(tmpdir()),
+      sendQueues = new SendQueues(async function* () {}),
     }: {
       readonly dispatcher?: Dispatcher;
       readonly mount?: Mount;
       readonly recorder?: Recorder | null;
       readonly spool?: Spool;
+      /** By default nobody can say what the kernel holds. */
+      readonly sendQueues?: SendQueues;
     } = {},
   ) {
     const requestIds = new RequestIds();
@@ -184,6 +188,7 @@ export class TestEdge implements Dispatcher {
       deadlines: new Deadlines({ now: () => this.#now }, repeat),
       memory: new MemoryBudget(),
       spool,
+      sendQueues,
       log: this.#log(),
       observations: new Observations(),
       recorder,
