@@ -17,9 +17,9 @@ const NEWLINE = 0x0a;
 const BLOCK_BYTES = 16384;
 /**
  * Tables are as long as the machine has sockets, and slow readers that ask one after the other would have them read all the
- * time. A page takes about 60 µs, so this is about a tenth of one processor.
+ * time. A page takes about 160 µs, so this is less than a tenth of one processor.
  */
-const MAX_BYTES_PER_SECOND = 8 * 1024 * 1024;
+const MAX_BYTES_PER_SECOND = 2 * 1024 * 1024;
 
 /**
  * What the kernel still holds of the responses of an edge: the one thing that moves while a client takes what has left this
