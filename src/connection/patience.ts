@@ -24,6 +24,8 @@ export class Patience implements StalledResponseOwner {
   private readonly since: number;
   /** Made when a wait for the client is half over, which is seldom. */
   private stalled: StalledResponse | undefined;
+  /** Bytes that the client is known to have taken, before as many more have left this process for their place. */
+  private takenAhead = 0;
   /** What the kernel's buffer says of a client that takes too little: the connection ends. */
   private verdict: Rejection | undefined;
   /** What the wait goes by. */
@@ -73,6 +75,7 @@ export class Patience implements StalledResponseOwner {
   beginRequest(): void {
     this.content.reset();
     this.response.reset();
+    this.takenAhead = 0;
   }
 
   contentMoved(bytes: number, { timeouts }: PolicyValues): Rejection | undefined {
@@ -82,8 +85,9 @@ export class Patience implements StalledResponseOwner {
   }
 
   responseMoved(bytes: number, values: PolicyValues): Rejection | undefined {
-    this.response.move(bytes, values.timeouts.writeMinRate, this.deadlines.nowMs);
-    return this.responsePace(values);
+    const known = Math.min(bytes, this.takenAhead);
+    this.takenAhead -= known;
+    return this.responseTaken(bytes - known, values);
   }
 
   /** Why the wait is over; undefined: by no rule, the connection is only closed. */
@@ -100,7 +104,8 @@ export class Patience implements StalledResponseOwner {
   }
 
   onTaken(bytes: number): void {
-    const tooSlow = this.responseMoved(bytes, this.values);
+    this.takenAhead += bytes;
+    const tooSlow = this.responseTaken(bytes, this.values);
     if (tooSlow === undefined) this.deadlines.set(this.waiting, untilLookMs('write', this.values));
     else this.giveUp(tooSlow);
   }
@@ -115,7 +120,8 @@ export class Patience implements StalledResponseOwner {
     this.waiting.expire();
   }
 
-  private responsePace({ timeouts }: PolicyValues): Rejection | undefined {
+  private responseTaken(bytes: number, { timeouts }: PolicyValues): Rejection | undefined {
+    this.response.move(bytes, timeouts.writeMinRate, this.deadlines.nowMs);
     if (!this.response.isBehind(timeouts.writeMinRate, timeouts.rateGraceMs)) return undefined;
     return reject('response.too-slow', this.response.describe(timeouts.writeMinRate));
   }
