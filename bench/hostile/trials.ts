@@ -126,11 +126,12 @@ export const trials: readonly Trial[] = [
   {
     name: 'the same from a jailed client',
     weapon: { tool: 'own', name: 'request-flood' },
-    // Five times what the neighbour sends, and far less than the flood.
+    // Five times what the neighbour sends, and far less than the flood: what is above it makes the points.
     policy: {
-      rateLimits: [{ name: 'flood', key: 'client', requests: 1000, per: '1s', burst: 1000, block: '60s' }],
+      rateLimits: [{ name: 'flood', key: 'client', requests: 1000, per: '1s' }],
+      jail: { maxScore: 100, block: '60s' },
     },
-    needs: ['rateLimits'],
+    needs: ['rateLimits', 'jail'],
     endsWithinSeconds: DEADLINE_SECONDS,
     isOurs: true,
   },
