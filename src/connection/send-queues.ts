@@ -66,9 +66,12 @@ export class SendQueues {
     } catch {
       // Another system than Linux, or one without /proc: then nobody can say.
     }
-    setTimeout(() => this.rested(), (bytesRead * 1000) / MAX_BYTES_PER_SECOND).unref();
     // Not within this promise: a fault in a connection may have to end the process, and no handler of rejections stops that.
-    setImmediate(() => this.answer(queues));
+    setImmediate(() => {
+      // Before the next read, which seeks others.
+      setTimeout(() => this.rested(), (bytesRead * 1000) / MAX_BYTES_PER_SECOND).unref();
+      this.answer(queues);
+    });
   }
 
   private answer(queues: ReadonlyMap<Endpoints, number>): void {

@@ -70,6 +70,20 @@ describe('send queues', () => {
     assert.deepEqual([tables.reads, tables.most], [2, 1]);
   });
 
+  it('are not mixed up where this process stands still between a read and its answers', async () => {
+    const tables = new FakeTables();
+    const queues = new SendQueues(tables.read);
+    tables.text = entry(1, 10) + entry(2, 20);
+    const first = measure(queues, endpointsAt(1));
+    while (tables.reads === 0) await new Promise((resolve) => setImmediate(resolve));
+    const second = measure(queues, endpointsAt(2));
+    await Promise.resolve();
+    // Longer than any rest: timers run before whatever else is due.
+    const until = performance.now() + 20;
+    while (performance.now() < until);
+    assert.deepEqual(await Promise.all([first, second]), [10, 20]);
+  });
+
   it('of a socket that is not listed are known to nobody', async () => {
     const tables = new FakeTables();
     tables.text = entry(1, 10);
