@@ -92,10 +92,12 @@ export class WorkerLink implements FrameReceiver, WorkerRequestOwner {
     }
   }
 
-  /** Those that came first go on first. */
+  /** Each in its turn: who has had room goes behind the others. */
   #linkHasRoom(): void {
-    for (const request of this.#requests.values()) {
+    for (const [id, request] of [...this.#requests]) {
       if (!this.#batch.hasRoom) return;
+      this.#requests.delete(id);
+      this.#requests.set(id, request);
       request.exchange.windowOpened();
     }
   }

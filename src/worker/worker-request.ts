@@ -4,6 +4,8 @@ import type { FrameBatch } from '../link/frame-batch.ts';
 import { type AppContext, EnvironExchange } from './environ-app.ts';
 import type { ResponseChannel } from './response-output.ts';
 
+/** So much of each response goes whatever is under way: a short one does not wait behind long ones. */
+const promptBytes = 16 * 1024;
 /** Responses that are ready wait at most this long for the next piece of an application that does not pause. */
 const maxFrameAgeMs = 1;
 
@@ -20,6 +22,7 @@ export class WorkerRequest implements ResponseChannel {
   readonly #batch: FrameBatch;
   readonly #owner: WorkerRequestOwner;
   readonly #window: SendWindow;
+  #sentBytes = 0;
 
   constructor(
     id: number,
@@ -38,7 +41,8 @@ export class WorkerRequest implements ResponseChannel {
 
   /** None while the link is full: 1,000 windows would be a gigabyte that waits here for the edge to read it. */
   get window(): number {
-    return this.#batch.hasRoom ? this.#window.available : 0;
+    const { available } = this.#window;
+    return this.#batch.hasRoom ? available : Math.min(available, Math.max(0, promptBytes - this.#sentBytes));
   }
 
   respond(head: string, content: string | Uint8Array, contentBytes: number, end: boolean): void {
@@ -91,6 +95,7 @@ export class WorkerRequest implements ResponseChannel {
 
   #sent(contentBytes: number, end: boolean): void {
     this.#window.available -= contentBytes;
+    this.#sentBytes += contentBytes;
     if (!end) return;
     this.isOver = true;
     this.#owner.requestEnded(this.id);
