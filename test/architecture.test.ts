@@ -44,7 +44,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   explain: ['command-line', 'http1', 'inspect', 'policy', 'rejection', 'upstream'],
   // What stands on command lines and may be quoted.
   'command-line': ['policy'],
-  process: ['policy', 'telemetry', 'worker'],
+  process: ['admit', 'policy', 'telemetry', 'worker'],
   worker: ['link', 'process', 'suggestion', 'telemetry'],
   config: ['command-line', 'explain', 'policy', 'suggestion', 'telemetry', 'upstream', 'worker'],
   master: ['admit', 'config', 'policy', 'process', 'telemetry', 'worker'],

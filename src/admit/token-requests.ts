@@ -2,8 +2,12 @@ import type { Clock } from './clock.ts';
 import type { LimitInForce } from './limit-in-force.ts';
 import type { Grant } from './token-buckets.ts';
 
-/** So many tokens for a key of a limit, by its id. `needed` of them are for requests that wait. */
-export type Take = readonly [limit: string, key: string, tokens: number, needed: number];
+/**
+ * So many tokens of a rate limit, by its id, for a client or whatever else it counts by: a text of at most 64 characters.
+ * `needed` of them are for requests that wait, the others to spare a message; left out: all are. Only who needs more than
+ * there is has made a request too many.
+ */
+export type Take = readonly [limit: string, key: string, tokens: number, needed?: number];
 
 /** The master. It answers the takes of a batch together and in their order, the batches as they are ready. */
 export type TokenSource = (batch: number, takes: readonly Take[]) => void;

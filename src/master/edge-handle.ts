@@ -1,5 +1,7 @@
+import type { Grant } from '../admit/token-buckets.ts';
+import type { Take } from '../admit/token-requests.ts';
 import type { Policy } from '../policy/policy.ts';
-import type { EdgeStart, EdgeToMaster, MasterToEdge, Take, TokenGrants } from '../process/control-messages.ts';
+import type { EdgeStart, EdgeToMaster, MasterToEdge } from '../process/control-messages.ts';
 import { type ChildCommand, ChildHandle, type ChildState } from './child-handle.ts';
 import type { PoolChild, PoolChildEvents } from './child-pool.ts';
 import type { Link, WorkerHandle } from './worker-handle.ts';
@@ -65,7 +67,7 @@ export class EdgeHandle implements PoolChild {
     if (clients.length > 0) this.#child.send({ type: 'blocked', clients });
   }
 
-  grantTokens(batch: number, answers: TokenGrants['answers']): void {
+  grantTokens(batch: number, answers: readonly Grant[]): void {
     this.#child.send({ type: 'tokens', batch, answers });
   }
 

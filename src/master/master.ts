@@ -1,6 +1,6 @@
+import type { Take } from '../admit/token-requests.ts';
 import type { Config } from '../config/config.ts';
 import type { Policy } from '../policy/policy.ts';
-import type { Take } from '../process/control-messages.ts';
 import type { Log } from '../telemetry/error-log.ts';
 import { type BootFailure, logFailure } from './child-end.ts';
 import { ChildPool } from './child-pool.ts';

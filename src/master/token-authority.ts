@@ -1,8 +1,8 @@
 import { type Grant, TokenBuckets, type TokenLimit } from '../admit/token-buckets.ts';
+import type { Take } from '../admit/token-requests.ts';
 import type { StoreAddress } from '../config/rate-limit-store.ts';
 import type { Policy } from '../policy/policy.ts';
 import { rateLimitsById } from '../policy/rate-limits.ts';
-import type { Take } from '../process/control-messages.ts';
 import type { Log } from '../telemetry/error-log.ts';
 import { type StoreBehaviour, TokenStore } from './token-store.ts';
 

@@ -1,3 +1,5 @@
+import type { Grant } from '../admit/token-buckets.ts';
+import type { Take } from '../admit/token-requests.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { LogLevel } from '../telemetry/error-log.ts';
 import type { RecordingOptions } from '../telemetry/recorder.ts';
@@ -49,23 +51,8 @@ export type MasterToEdge =
 /** Serve no further request under another policy, answer `policy-in-force`. Versions count up. */
 export type PolicyOrder = { readonly type: 'policy'; readonly version: number; readonly policy: Policy };
 
-/**
- * So many tokens of a rate limit, for a client or whatever else the limit counts by: a text of at most 64 characters.
- * `needed` of them are for requests that wait, the others to spare a message; left out: all are. Only who needs more than
- * there is has made a request too many.
- */
-export type Take = readonly [limit: string, key: string, tokens: number, needed?: number];
-
-/**
- * The answer to `take-tokens`, in the order of its takes. `granted` is 0 to `tokens`, or -1 where nobody can
- * say and the policy wants that refused; where it is less, in `retryMs` one token
- * can be had, else that is 0.
- */
-export type TokenGrants = {
-  readonly type: 'tokens';
-  readonly batch: number;
-  readonly answers: readonly (readonly [granted: number, retryMs: number])[];
-};
+/** The answer to `take-tokens`, in the order of its takes. */
+export type TokenGrants = { readonly type: 'tokens'; readonly batch: number; readonly answers: readonly Grant[] };
 
 export type EdgeToMaster =
   | { readonly type: 'started' }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Grant, TokenLimit } from '../../src/admit/token-buckets.ts';
+import type { Take } from '../../src/admit/token-requests.ts';
 import { storeText } from '../../src/config/rate-limit-store.ts';
-import type { Take } from '../../src/process/control-messages.ts';
 import { within } from '../support/deadline.ts';
 import { storeAt } from '../support/redis-server.ts';
 import { authorityAt, blocking, hourly, shared, startRedis, take, turn } from './store-harness.ts';
