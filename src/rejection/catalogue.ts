@@ -181,7 +181,7 @@ export const catalogue: Readonly<Record<RuleId, RulePage>> = {
     when: 'nothing more comes for as long as `/timeouts/content`',
   },
   'content.too-slow': {
-    meaning: 'Content came, but on average too slowly: bytes that trickle in reset `/timeouts/content`, and not this.',
+    meaning: 'Content came, but too slowly: bytes that trickle in reset `/timeouts/content`, and not this.',
     example: `${post}Content-Length: 1000000\r\n\r\nhel`,
     when: 'a byte comes now and then, for longer than `/timeouts/rateGrace`',
   },
@@ -196,7 +196,7 @@ export const catalogue: Readonly<Record<RuleId, RulePage>> = {
     when: 'the response is long and is not read for as long as `/timeouts/write`',
   },
   'response.too-slow': {
-    meaning: 'The client took the response too slowly, on average: the connection is closed, whatever was on its way.',
+    meaning: 'The client took the response too slowly: the connection is closed, whatever was on its way.',
     example: get,
     policy: { timeouts: { writeMinRate: '1GiB/s' } },
     when: 'the response is long and some of it is read after `/timeouts/rateGrace`',
