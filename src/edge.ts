@@ -168,6 +168,8 @@ function createEdge(
     sendQueues: new SendQueues(),
     log,
     observations: new Observations(),
+    accessLog: null,
+    meter: null,
     recorder: order.record === null ? null : new Recorder(order.record, log),
     dateLine: createDateLine(Date.now),
     requestIds,

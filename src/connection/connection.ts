@@ -18,6 +18,7 @@ import type { Preamble } from './preamble.ts';
 import { ReceivedRequest } from './received-request.ts';
 import { refusal } from './refusal.ts';
 import { Reporter } from './reporter.ts';
+import { RequestRecord } from './request-record.ts';
 import { type Input, nextState, type State } from './state.ts';
 import type { WaitingFor } from './waiting-for.ts';
 
@@ -51,6 +52,11 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   private preamble: Preamble | null;
   private state: State = 'idle';
   private exchange: Exchange | undefined;
+  /** Of the request that runs; null where nobody wants to hear of it, or between two. */
+  private record: RequestRecord | null = null;
+  private readonly isWatched: boolean;
+  /** The first byte of the request came; meaningful where requests are watched. */
+  private firstByteAt = 0;
   private requests = 0;
   /** Bytes of declared content that have not come; Infinity for chunks, whose sum is not known. */
   private contentLeft = 0;
@@ -78,6 +84,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.received = edge.recorder === null ? null : new ReceivedRequest(edge.recorder, this.parser);
     this.reporter = new Reporter(edge, client, this.received);
     this.memory = new MemoryShare(edge.memory, this);
+    this.isWatched = edge.accessLog !== null || edge.meter !== null;
     this.wait('first-byte');
   }
 
@@ -116,6 +123,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   }
 
   closed(): void {
+    this.endRecord(true);
     this.state = 'closed';
     this.patience.end();
     this.exchange?.abort();
@@ -135,7 +143,9 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.patience.beginRequest();
     this.received?.keepHead(head);
     if (!this.client.takeRequest(head, this.edge.inspection)) this.reporter.proxyNamedNobody();
-    this.exchange = new Exchange(this.edge, this, head);
+    if (this.isWatched)
+      this.record = new RequestRecord(this.firstByteAt, this.edge.accessLog?.begin(head, this.client) ?? null);
+    this.exchange = new Exchange(this.edge, this, head, this.record);
     if (this.isBlocked()) return;
     this.exchange.begin(head);
     this.progress();
@@ -236,6 +246,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     const { exchange } = this;
     const rule = rules[rejection.rule];
     this.reporter.refused(rejection);
+    if (this.isWatched) this.recordRefusal(rejection);
     exchange?.abort();
     if (rejection.status === null) return this.cut();
     if (this.responseIsOut) return this.endBehindResponse();
@@ -252,7 +263,9 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.responseIsOut = true;
     this.mayGoOn = keepAlive;
     const { methods } = this.effective.request;
-    this.outbox.send(refusal(rejection, methods, this.edge.dateLine(), keepAlive, exchange?.isHead === true));
+    const answer = refusal(rejection, methods, this.edge.dateLine(), keepAlive, exchange?.isHead === true);
+    if (this.record !== null) this.record.status = rejection.status;
+    this.outbox.send(answer);
     this.settle();
   }
 
@@ -361,6 +374,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
 
   /** A connection that was idle has waited under the policy of its last request. */
   private firstByte(): void {
+    if (this.isWatched) this.firstByteAt = performance.now();
     this.client.forgetRequest();
     this.adoptPolicy();
     this.enter('first-byte');
@@ -402,6 +416,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   private settle(): void {
     if (this.state === 'lingering' || this.state === 'closed') return;
     if (!this.responseIsOut || this.outbox.pendingBytes > 0) return this.progress();
+    this.endRecord(false);
     if (!this.mayGoOn) {
       this.enter(this.state === 'refusing' ? 'refusal-sent' : 'last-response-sent');
       this.linger();
@@ -479,10 +494,30 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   private destroy(): void {
     if (this.state === 'closed') return;
     this.state = nextState(this.state, 'destroyed');
+    this.endRecord(true);
     this.account();
     // The parser may be in the middle of telling.
     this.parser.stop();
     this.socket.destroy();
+  }
+
+  /** What is refused before its head was read has no record yet; what comes behind a whole answer gets no second one. */
+  private recordRefusal(rejection: Rejection): void {
+    if (this.record === null && rejection.status !== null && !this.responseIsOut) {
+      const notes = this.edge.accessLog?.beginWithoutHead(this.parser.headSoFar, this.client) ?? null;
+      this.record = new RequestRecord(this.firstByteAt, notes);
+    }
+    this.record?.refused(rejection);
+  }
+
+  private endRecord(isCut: boolean): void {
+    const { record } = this;
+    if (record === null) return;
+    this.record = null;
+    record.endedAt = performance.now();
+    record.isCut = isCut;
+    this.edge.accessLog?.end(record);
+    this.edge.meter?.end(record);
   }
 
   private enter(input: Input): void {

@@ -14,6 +14,7 @@ import type { Deadlines } from './deadlines.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { Observations } from './observations.ts';
 import type { RequestIds } from './request-id.ts';
+import type { AccessLogger, RequestMeter } from './request-record.ts';
 import type { SendQueues } from './send-queues.ts';
 import type { Spool } from './spool.ts';
 
@@ -37,6 +38,9 @@ export type Edge = {
   readonly sendQueues: SendQueues;
   readonly log: Log;
   readonly observations: Observations;
+  /** Null: nobody asked for one; likewise the meter. */
+  readonly accessLog: AccessLogger | null;
+  readonly meter: RequestMeter | null;
   /** Null: refused requests are not recorded. */
   readonly recorder: Recorder | null;
   /** `Date: …\r\n`, of this second. */

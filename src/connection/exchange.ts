@@ -10,6 +10,7 @@ import { CompleteContent } from './complete-content.ts';
 import type { ContentOwner, ContentPath } from './content-path.ts';
 import type { Edge } from './edge-context.ts';
 import { HeldRequest, type HeldRequestOwner } from './held-request.ts';
+import type { RequestRecord } from './request-record.ts';
 import { StreamedContent } from './streamed-content.ts';
 
 /** What an exchange asks of the connection that it belongs to. */
@@ -64,6 +65,8 @@ export class Exchange implements ResponseSink, ContentOwner, HeldRequestOwner {
   private readonly number: number;
   private readonly edge: Edge;
   private readonly owner: ExchangeOwner;
+  /** Null where nobody wants to hear of requests. */
+  private readonly record: RequestRecord | null;
   private readonly writer: ResponseWriter;
   private stage: Stage = 'held';
   private readonly expectsContinue: boolean;
@@ -78,9 +81,10 @@ export class Exchange implements ResponseSink, ContentOwner, HeldRequestOwner {
   private unacknowledged = 0;
   private drained = 0;
 
-  constructor(edge: Edge, owner: ExchangeOwner, head: RequestHead) {
+  constructor(edge: Edge, owner: ExchangeOwner, head: RequestHead, record: RequestRecord | null) {
     this.edge = edge;
     this.owner = owner;
+    this.record = record;
     this.number = edge.requestIds.next();
     this.isHead = head.method === 'HEAD';
     this.expectsContinue = expectsContinue(head);
@@ -149,6 +153,7 @@ export class Exchange implements ResponseSink, ContentOwner, HeldRequestOwner {
   private dispatch(environ: Uint8Array): void {
     const { edge, owner, content } = this;
     this.stage = 'queued';
+    this.record?.released(environ);
     // As the dispatcher has it for requests that come now.
     const windowBytes = edge.policy.general.request.contentMemoryBytes;
     const request = edge.dispatcher.dispatch(environ, content !== undefined, this);
@@ -165,6 +170,7 @@ export class Exchange implements ResponseSink, ContentOwner, HeldRequestOwner {
   receiveContent(bytes: Uint8Array): void {
     if (this.ended) return;
     this.contentReceived += bytes.length;
+    if (this.record !== null) this.record.receivedBytes = this.contentReceived;
     if (this.contentReceived > this.observedContentBytes) {
       this.owner.observe(reject('content.too-large', `more than ${this.observedContentBytes} bytes`));
       this.observedContentBytes = Number.POSITIVE_INFINITY;
@@ -232,7 +238,9 @@ export class Exchange implements ResponseSink, ContentOwner, HeldRequestOwner {
 
   // The response, from the application to the client.
 
-  dispatched(): void {
+  dispatched(workerPid: number): void {
+    this.record?.dispatched(workerPid);
+    if (this.stage === 'dispatched') return;
     this.stage = 'dispatched';
     if (!this.ended) this.owner.progress();
   }
@@ -261,6 +269,7 @@ export class Exchange implements ResponseSink, ContentOwner, HeldRequestOwner {
       return this.failWith(reject('worker.failed', fault));
     }
     this.responseBegun = true;
+    this.record?.answered(edge.responseHead);
     if (!this.owner.canReachNextRequest) this.writer.keepAlive = false;
     const content = { bytes, start: headEnd, end: contentEnd };
     this.emit(this.writer.begin(edge.responseHead, content, end, edge.dateLine()), contentEnd - headEnd, end);
@@ -273,8 +282,12 @@ export class Exchange implements ResponseSink, ContentOwner, HeldRequestOwner {
   }
 
   private emit(bytes: Buffer, contentBytes: number, end: boolean): void {
-    const { writer, owner } = this;
+    const { writer, owner, record } = this;
     this.unacknowledged += contentBytes;
+    if (record !== null) {
+      if (!this.isHead) record.sentBytes += contentBytes;
+      if (end) record.completeAt = performance.now();
+    }
     if (end) {
       this.ended = true;
       this.request = undefined;

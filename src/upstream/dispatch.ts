@@ -58,8 +58,11 @@ export interface ResponseSink {
   respondContent(content: Uint8Array, end: boolean): void;
   /** The application took content: `bytes` more may be sent. The first grant is `contentWindowBytes` of the policy. */
   grantContent(bytes: number): void;
-  /** The request left the queue and went to a worker: the queue deadline ends, the worker deadline begins. */
-  dispatched(): void;
+  /**
+   * The request went to this worker. The first time it left the queue: its deadline ends, the worker's begins. Once more where
+   * it moves, because that worker is gone and had not begun it.
+   */
+  dispatched(workerPid: number): void;
   /** No response will come, or no more of it. The last call on this sink. */
   fail(rejection: Rejection): void;
 }

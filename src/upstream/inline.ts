@@ -85,7 +85,7 @@ class InlineRequest implements DispatchedRequest, ResponseChannel {
   }
 
   run(): void {
-    this.#sink.dispatched();
+    this.#sink.dispatched(process.pid);
     if (!this.#isOver) this.#exchange.run();
   }
 

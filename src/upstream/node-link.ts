@@ -78,7 +78,7 @@ export class NodeLink implements FrameReceiver {
     const id = this.#nextId;
     this.#nextId = nextRequestId(id);
     this.#requests.set(id, request);
-    request.send(this.#batch, id);
+    request.send(this.#batch, id, this.expected.pid);
   }
 
   /** Ends the link at once for what the worker did wrong, and tells the worker, which should end as well. */

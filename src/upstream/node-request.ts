@@ -44,7 +44,6 @@ export class NodeRequest implements DispatchedRequest {
   #contentEnded: boolean;
   #batch: FrameBatch | null = null;
   #id = 0;
-  #toldDispatched = false;
 
   constructor(context: NodeRequestContext, environ: Uint8Array, hasContent: boolean, sink: ResponseSink) {
     this.#context = context;
@@ -107,7 +106,7 @@ export class NodeRequest implements DispatchedRequest {
   }
 
   /** A worker takes it: everything known so far is sent. */
-  send(batch: FrameBatch, id: number): void {
+  send(batch: FrameBatch, id: number, workerPid: number): void {
     if (this.#environ === null) throw new Error('a request without its environ cannot be sent');
     this.#batch = batch;
     this.#id = id;
@@ -117,9 +116,7 @@ export class NodeRequest implements DispatchedRequest {
     if (this.#hasContent && (this.#held !== null || this.#contentEnded)) {
       batch.content(id, this.#held?.view() ?? nothing, this.#contentEnded);
     }
-    if (this.#toldDispatched) return;
-    this.#toldDispatched = true;
-    this.#sink.dispatched();
+    this.#sink.dispatched(workerPid);
   }
 
   /** The worker died before it began this request. It has to be queued again. */

@@ -12,6 +12,7 @@ import type { Edge } from '../../src/connection/edge-context.ts';
 import { MemoryBudget } from '../../src/connection/memory-budget.ts';
 import { Observations } from '../../src/connection/observations.ts';
 import { RequestIds } from '../../src/connection/request-id.ts';
+import type { AccessLogger, RequestMeter } from '../../src/connection/request-record.ts';
 import { SendQueues } from '../../src/connection/send-queues.ts';
 import { Spool } from '../../src/connection/spool.ts';
 import { ResponseHead } from '../../src/http1/response-head.ts';
@@ -82,7 +83,7 @@ export class HeldRequest implements DispatchedRequest {
   // What the test says.
 
   start(): this {
-    this.#sink.dispatched();
+    this.#sink.dispatched(4711);
     return this;
   }
 
@@ -139,12 +140,16 @@ export class TestEdge implements Dispatcher {
     {
       dispatcher = this,
       mount = mountAt(''),
+      accessLog = null,
+      meter = null,
       recorder = null,
       spool = new Spool(tmpdir()),
       sendQueues = new SendQueues(async function* () {}),
     }: {
       readonly dispatcher?: Dispatcher;
       readonly mount?: Mount;
+      readonly accessLog?: AccessLogger | null;
+      readonly meter?: RequestMeter | null;
       readonly recorder?: Recorder | null;
       readonly spool?: Spool;
       /** By default nobody can say what the kernel holds. */
@@ -191,6 +196,8 @@ export class TestEdge implements Dispatcher {
       sendQueues,
       log: this.#log(),
       observations: new Observations(),
+      accessLog,
+      meter,
       recorder,
       dateLine: () => Buffer.from('Date: now\r\n'),
       requestIds,

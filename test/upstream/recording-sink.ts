@@ -15,6 +15,7 @@ export class RecordingSink implements ResponseSink {
   fields: (readonly [string, string])[] = [];
   contentBytes = 0;
   dispatches = 0;
+  workerPid = 0;
   granted = 0;
   outcome: Outcome | null = null;
   detail = '';
@@ -84,10 +85,11 @@ export class RecordingSink implements ResponseSink {
     this.#change();
   }
 
-  dispatched(): void {
+  dispatched(workerPid: number): void {
     this.#check('dispatched');
     this.dispatches += 1;
-    if (this.dispatches > 1) this.violations.push('dispatched twice');
+    if (workerPid === this.workerPid) this.violations.push('dispatched twice to one worker');
+    this.workerPid = workerPid;
     this.#change();
   }
 
