@@ -347,17 +347,21 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
 
   /** Where others have no room: a connection without a request gives up its own. */
   closeIfIdle(): boolean {
-    const hasResponse = this.patience.waitingFor === 'keep-alive' && this.state === 'idle';
+    const { waitingFor } = this.patience;
+    const hasResponse = this.state === 'idle' && (waitingFor === 'keep-alive' || waitingFor === 'last-request');
     if (!hasResponse && this.state !== 'lingering') return false;
     this.destroy();
     return true;
   }
 
-  /** The edge drains: idle ones end now, the others with the response that they wait for. */
+  /**
+   * The edge drains: the next response is the last one. An idle connection waits for one more request, though not for long: it
+   * may be under way, and a client can only guess whether it was served on a connection that is closed under it.
+   */
   drain(): void {
     this.isDraining = true;
     this.exchange?.closeAfterwards();
-    if (this.state === 'idle') this.destroy();
+    if (this.state === 'idle') this.wait('last-request');
   }
 
   /**
@@ -441,10 +445,10 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
       setImmediate(() => this.nextWaiting());
       return;
     }
-    if (this.peerEnded || this.isDraining) return this.destroy();
+    if (this.peerEnded) return this.destroy();
     this.parser.resume();
     this.resumeReading();
-    this.wait('keep-alive');
+    this.wait(this.isDraining ? 'last-request' : 'keep-alive');
   }
 
   private nextWaiting(): void {

@@ -3,7 +3,10 @@ import type { RuleId } from '../rejection/rules.ts';
 import type { Party } from './exchange.ts';
 
 /** Whom a connection waits for. Each has one deadline, and the policy names it. */
-export type WaitingFor = 'first-byte' | 'head' | 'keep-alive' | 'write' | 'lingering' | Party;
+export type WaitingFor = 'first-byte' | 'head' | 'keep-alive' | 'last-request' | 'write' | 'lingering' | Party;
+
+/** Of a connection that is idle while its edge drains. A client that goes on at once has its request under way by then. */
+const lastRequestMs = 1_000;
 
 /** Milliseconds; 0: no deadline. */
 export function deadlineMs(waitingFor: WaitingFor, { timeouts, keepAlive }: PolicyValues): number {
@@ -21,6 +24,8 @@ export function deadlineMs(waitingFor: WaitingFor, { timeouts, keepAlive }: Poli
       return timeouts.writeMs;
     case 'keep-alive':
       return keepAlive.idleMs;
+    case 'last-request':
+      return keepAlive.idleMs === 0 ? lastRequestMs : Math.min(keepAlive.idleMs, lastRequestMs);
     case 'lingering':
       // Who may stay idle for an hour has no more than a moment to read a refusal.
       return Math.min(keepAlive.idleMs, timeouts.contentMs);
@@ -42,6 +47,7 @@ export function expiryOf(waitingFor: WaitingFor): RuleId | undefined {
     case 'write':
       return 'timeout.write';
     case 'keep-alive':
+    case 'last-request':
       return 'timeout.keep-alive';
     case 'lingering':
       return undefined;
@@ -57,6 +63,7 @@ export function expiryDetail(waitingFor: WaitingFor, values: PolicyValues): stri
     case 'head':
       return `not complete ${afterMs} ms after its first byte`;
     case 'keep-alive':
+    case 'last-request':
       return `no further request within ${afterMs} ms`;
     case 'write':
       return `no byte was taken for ${afterMs} ms`;

@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts';
 import type { Log } from '../telemetry/error-log.ts';
 import { bootFailure, logFailure } from './child-end.ts';
-import { exitWorkerBoot } from './master.ts';
+import { exitWorkerBoot } from './processes.ts';
 import { type Entries, ownEntries, workerStarter } from './start-child.ts';
 
 /** `--check-config`: a worker loads the application and is thrown away with all that the loading did. */

@@ -6,6 +6,8 @@ import type { BindAddress } from '../config/bind-address.ts';
 
 /** A socket that is bound and that only edges listen on: the master never accepts, and the port survives every edge. */
 export type Listener = {
+  /** The address that was asked for, as `addressKey` has it. */
+  readonly key: string;
   readonly descriptor: number;
   /** As the start-up line shows it, with the port that the system chose where it was 0. */
   readonly url: string;
@@ -14,6 +16,9 @@ export type Listener = {
   /** Ends the master's hold; a Unix socket's file is removed. */
   close(): void;
 };
+
+/** Without the address: what one kind of socket knows of itself. */
+type Bound = Omit<Listener, 'key'>;
 
 /** The address cannot be had. `message` is one paragraph for the operator. */
 export class BindError extends Error {
@@ -41,24 +46,47 @@ const { _createServerHandle: createServerHandle } = net as unknown as {
 };
 
 /** Binds all or none. Throws `BindError`. */
-export async function bindListeners(addresses: readonly BindAddress[]): Promise<readonly Listener[]> {
+export function bindListeners(addresses: readonly BindAddress[]): Promise<readonly Listener[]> {
+  return rebindListeners([], addresses);
+}
+
+/** Those of `current` that are asked for are taken as they are, the others left alone. Binds the rest or none. Throws `BindError`. */
+export async function rebindListeners(
+  current: readonly Listener[],
+  addresses: readonly BindAddress[],
+): Promise<readonly Listener[]> {
+  const left = [...current];
+  const listeners: Listener[] = [];
   const bound: Listener[] = [];
   try {
-    for (const address of addresses) bound.push(await bind(address));
-    return bound;
+    for (const address of addresses) {
+      const key = addressKey(address);
+      const index = left.findIndex((listener) => listener.key === key);
+      const [known] = index === -1 ? [] : left.splice(index, 1);
+      const listener = known ?? { ...(await bind(address)), key };
+      if (known === undefined) bound.push(listener);
+      listeners.push(listener);
+    }
+    return listeners;
   } catch (error) {
     for (const listener of bound) listener.close();
     throw error;
   }
 }
 
-function bind(address: BindAddress): Promise<Listener> {
+/** The same for two ways of writing one address. A port of 0 is asked for once, and had from then on. */
+export function addressKey(address: BindAddress): string {
+  if (address.kind === 'tcp') return `tcp ${address.host} ${address.port}`;
+  return address.kind === 'unix' ? `unix ${address.path}` : `descriptor ${address.descriptor}`;
+}
+
+function bind(address: BindAddress): Promise<Bound> {
   if (address.kind === 'tcp') return bindTcp(address.host, address.port);
   if (address.kind === 'unix') return bindUnix(address.path);
   return adopt(address.descriptor);
 }
 
-async function bindTcp(host: string, port: number): Promise<Listener> {
+async function bindTcp(host: string, port: number): Promise<Bound> {
   const shown = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   const { address, family } = await resolve(host, shown);
   const handle = createServerHandle(address, port, family, undefined, 0);
@@ -90,7 +118,7 @@ function socketName(handle: SocketHandle): { readonly address: string; readonly 
   return { address: out.address ?? '', port: out.port ?? 0 };
 }
 
-function tcpListener(handle: SocketHandle, bound: { readonly address: string; readonly port: number }): Listener {
+function tcpListener(handle: SocketHandle, bound: { readonly address: string; readonly port: number }): Bound {
   const host = bound.address.includes(':') ? `[${bound.address}]` : bound.address;
   return {
     descriptor: handle.fd,
@@ -118,7 +146,7 @@ function tcpProblem(shown: string, port: number, error: string): string {
  * Bound with the umask of whoever started us. A file that a dead server left behind is replaced; one where somebody
  * answers, or that is no socket at all, never.
  */
-async function bindUnix(path: string): Promise<Listener> {
+async function bindUnix(path: string): Promise<Bound> {
   let handle = createServerHandle(path, -1, -1);
   if (typeof handle === 'number' && errorName(handle) === 'EADDRINUSE' && (await isStale(path))) {
     unlinkSync(path);
@@ -153,12 +181,12 @@ function unixProblem(path: string, error: string): string {
 }
 
 /** A Unix socket has neither name nor port; PEP 3333 wants both, and no client may choose them. */
-function unixListener(handle: SocketHandle, url: string): Listener {
+function unixListener(handle: SocketHandle, url: string): Bound {
   return { descriptor: handle.fd, url, serverName: 'localhost', serverPort: '80', close: () => handle.close() };
 }
 
 /** A socket that whoever started us has bound: descriptor N of this process. */
-async function adopt(descriptor: number): Promise<Listener> {
+async function adopt(descriptor: number): Promise<Bound> {
   const refuse = (reason: string): never => {
     throw new BindError(`Cannot listen at fd://${descriptor}: ${reason}.`);
   };

@@ -15,11 +15,23 @@ export interface ReloadOwner {
   /** Resolves to the number of edges that have it, when none has another. */
   replacePolicy(policy: Policy): Promise<number>;
   resize(before: Config, after: Config): void;
+  /** New processes take the place of those that the configuration, or the application, has made old. */
+  renew(before: Config, after: Config): Promise<Renewed>;
 }
 
+export type Renewed = {
+  /** What is in force now: of parts that could not be renewed, the old values. */
+  readonly config: Config;
+  /** Why they could not; each has been logged. */
+  readonly problems: readonly string[];
+};
+
+/** `policy`: what can change without a process. `all`: the application and the processes too. */
+export type ReloadScope = 'policy' | 'all';
+
 /**
- * HUP, and a policy file that changes. The new policy is read, checked and compared aside; only then do the edges hear of it,
- * all at once. What is wrong with it goes to the log, and the old one stays.
+ * HUP, and files that change. What is new is read and checked aside; only then do the edges hear of the policy, all at once,
+ * and new processes take the place of the old ones. What is wrong with it goes to the log, and the old stays.
  */
 export class Reload {
   /** As the last reload left it. */
@@ -29,8 +41,10 @@ export class Reload {
   readonly #owner: ReloadOwner;
   readonly #runs = new OneAtATime(() => this.#run());
   readonly #watch = new FileWatch((files) => this.#filesChanged(files));
-  /** Somebody wants to hear of the next run, also where nothing has changed. */
-  #isAskedFor = false;
+  /** Of the next run. */
+  #scope: ReloadScope = 'policy';
+  /** Those want to hear of the next run, also where nothing has changed. */
+  #askers: ((problems: readonly string[]) => void)[] = [];
   #hasEnded = false;
 
   constructor(config: Config, log: Log, reread: Reread, owner: ReloadOwner) {
@@ -40,10 +54,17 @@ export class Reload {
     this.#owner = owner;
   }
 
-  /** Runs once `begin` was called, and once more for all that ask while it runs. */
-  request(): void {
-    this.#isAskedFor = true;
-    this.#runs.request();
+  /**
+   * Runs once `begin` was called, and once more for all that ask while it runs. Resolves to what went wrong; all of it has been
+   * logged.
+   */
+  request(scope: ReloadScope): Promise<readonly string[]> {
+    if (scope === 'all') this.#scope = 'all';
+    return new Promise((resolve) => {
+      this.#askers.push(resolve);
+      if (this.#hasEnded) this.#answer(['the server ends']);
+      else this.#runs.request();
+    });
   }
 
   /** The server has booted. */
@@ -57,22 +78,30 @@ export class Reload {
     this.#hasEnded = true;
     this.#runs.end();
     this.#watch.stop();
+    this.#answer(['the server ends']);
+  }
+
+  #answer(problems: readonly string[]): void {
+    for (const resolve of this.#askers.splice(0)) resolve(problems);
   }
 
   #filesChanged(files: readonly string[]): void {
     this.#log.info(`Policy file changed: ${files.join(', ')}`);
-    this.request();
+    void this.request('policy');
   }
 
   async #run(): Promise<void> {
-    const isAskedFor = this.#isAskedFor;
-    this.#isAskedFor = false;
+    const askers = this.#askers.splice(0);
+    const scope = this.#scope;
+    this.#scope = 'policy';
+    let problems: readonly string[];
     try {
       const after = await this.#read();
-      if (!this.#hasEnded) await this.#adopt(after, isAskedFor);
+      problems = this.#hasEnded ? ['the server ends'] : await this.#adopt(after, scope, askers.length > 0);
     } catch (error) {
-      logFailure(this.#log, error);
+      problems = [logFailure(this.#log, error)];
     }
+    for (const resolve of askers) resolve(problems);
   }
 
   /** Marks of the files are taken first, so that a change while they are read is one that the watch sees. */
@@ -82,18 +111,31 @@ export class Reload {
     return this.#reread();
   }
 
-  async #adopt(after: Config, isAskedFor: boolean): Promise<void> {
+  async #adopt(after: Config, scope: ReloadScope, isAskedFor: boolean): Promise<readonly string[]> {
     const before = this.#config;
-    const { policy, policyFile, workers, edges } = after;
-    const inVain = unreloadable(before, after);
-    if (inVain.length > 0) this.#log.warning(`Not changed by a reload, needs a restart: ${inVain.join(', ')}`);
-    const processes = before.workerClass === 'inline' ? { edges } : { workers };
-    this.#config = { ...before, policy, policyFile, ...processes };
+    const { policy, policyFile } = after;
+    const fixed = unreloadable(before, after, scope);
+    this.#warnOf(fixed, scope);
+    this.#config = { ...before, policy, policyFile, ...processCounts(before, after) };
     // As at the start: another file is watched from its next reading on.
     if (before.watchPolicy && policyFile !== before.policyFile) this.#runs.request();
     if (!isDeepStrictEqual(policy, before.policy)) await this.#replace(after);
     else if (isAskedFor) this.#log.info(`Policy unchanged: ${policy.name}`);
-    if (!this.#hasEnded) this.#owner.resize(before, this.#config);
+    if (this.#hasEnded) return ['the server ends'];
+    if (scope === 'policy') {
+      this.#owner.resize(before, this.#config);
+      return [];
+    }
+    const { config, problems } = await this.#owner.renew(before, { ...after, ...fixed });
+    this.#config = config;
+    return problems;
+  }
+
+  #warnOf(fixed: Partial<Config>, scope: ReloadScope): void {
+    const names = settingNames.filter((name) => name in fixed).map((name) => settings[name][0]);
+    if (names.length === 0) return;
+    const how = scope === 'policy' ? 'needs HUP' : 'needs a restart or USR2';
+    this.#log.warning(`Not changed by a reload, ${how}: ${names.join(', ')}`);
   }
 
   async #replace({ policy, warnings }: Config): Promise<void> {
@@ -104,40 +146,46 @@ export class Reload {
   }
 }
 
-/** A reload brings these; the last two are no settings. `edges` counts the workers with `inline`. */
-type Reloadable = 'policy' | 'policyFile' | 'workers' | 'checkOnly' | 'warnings';
+/** What brings a changed setting. */
+type Bringer = 'new processes' | 'another master';
+/** A reload of any scope brings these; the last two are no settings. */
+type BroughtAnyway = 'policy' | 'policyFile' | 'workers' | 'edges' | 'checkOnly' | 'warnings';
 
-/** What takes a restart, by the names that people know. */
-const fixedSettings: Readonly<Record<Exclude<keyof Config, Reloadable>, string>> = {
-  app: 'the application',
-  workingDirectory: 'chdir',
-  environment: 'env',
-  binds: 'bind',
-  workerClass: 'worker-class',
-  edges: 'edges',
-  workerConnections: 'worker-connections',
-  scriptName: 'script-name',
-  backlog: 'backlog',
-  gracefulTimeoutMs: 'graceful-timeout',
-  rateLimitStore: 'rate-limit-store',
-  logLevel: 'log-level',
-  record: 'record',
-  watchPolicy: 'watch-policy',
+/** By the names that people know. */
+const settings: Readonly<Record<Exclude<keyof Config, BroughtAnyway>, readonly [name: string, by: Bringer]>> = {
+  app: ['the application', 'new processes'],
+  workingDirectory: ['chdir', 'new processes'],
+  environment: ['env', 'new processes'],
+  binds: ['bind', 'new processes'],
+  workerClass: ['worker-class', 'another master'],
+  workerConnections: ['worker-connections', 'new processes'],
+  scriptName: ['script-name', 'new processes'],
+  backlog: ['backlog', 'new processes'],
+  gracefulTimeoutMs: ['graceful-timeout', 'new processes'],
+  rateLimitStore: ['rate-limit-store', 'another master'],
+  logLevel: ['log-level', 'new processes'],
+  record: ['record', 'new processes'],
+  watchPolicy: ['watch-policy', 'another master'],
 };
+const settingNames = Object.keys(settings) as readonly (keyof typeof settings)[];
 
-/** The settings that the new configuration has in vain. With `inline` the edges are the workers, which may change. */
-function unreloadable(before: Config, after: Config): readonly string[] {
-  const names = Object.keys(fixedSettings) as readonly (keyof typeof fixedSettings)[];
-  return names
-    .filter((name) => !isDeepStrictEqual(before[name], after[name]))
-    .filter((name) => name !== 'edges' || before.workerClass !== 'inline')
-    .map((name) => fixedSettings[name]);
+function processCounts(before: Config, { workers, edges }: Config): Partial<Config> {
+  return before.workerClass === 'inline' ? { edges } : { workers, edges };
+}
+
+/** As the configuration was, in what a reload of this scope does not bring. */
+function unreloadable(before: Config, after: Config, scope: ReloadScope): Partial<Config> {
+  const kept = settingNames.filter((name) => scope === 'policy' || settings[name][1] === 'another master');
+  return Object.fromEntries(
+    kept.filter((name) => !isDeepStrictEqual(before[name], after[name])).map((name) => [name, before[name]]),
+  );
 }
 
 /** A mistake of the operator is told as at start; anything else is ours, and no reason to end a server that runs. */
-function logFailure(log: Log, error: unknown): void {
+function logFailure(log: Log, error: unknown): string {
   const isMistake = error instanceof ConfigError || error instanceof PolicyError;
   const text = isMistake ? error.message : stackOf(error);
   const [problem = '', ...rest] = text.split('\n');
-  log.error(`Policy not reloaded, the old one stays: ${problem}`, rest.length === 0 ? undefined : rest.join('\n'));
+  log.error(`Not reloaded, the old configuration stays: ${problem}`, rest.length === 0 ? undefined : rest.join('\n'));
+  return text;
 }

@@ -128,7 +128,7 @@ describe('a listener', () => {
     await fourth.receive(/room$/);
   });
 
-  it('that drains closes idle connections and lets the others finish', async () => {
+  it('that drains lets the others finish, and closes idle connections that send nothing for a second', async () => {
     await start();
     const idle = await edge.client();
     const used = await edge.client(get('/1'));
@@ -139,11 +139,17 @@ describe('a listener', () => {
     const receiving = await edge.client('GET /3 HTTP/1.1\r\n');
     await turns();
     const drained = edge.listener.drain();
-    assert.deepEqual([await idle.receiveAll(), (await used.receiveAll()).endsWith('one')], ['', true]);
+    edge.pass(900);
+    used.send(get('/last'));
+    (await edge.request(2)).start().respond(ok, 'last');
+    assert.match(await used.receive(/last$/), /Connection: close\r\n/);
+    used.socket.end();
+    edge.pass(200);
+    assert.deepEqual(await idle.receiveAll(), '');
     request.respond(ok, 'two');
     assert.match(await running.receive(/two$/), /Connection: close\r\n/);
     receiving.send('Host: a\r\n\r\n');
-    (await edge.request(2)).start().respond(ok, 'three');
+    (await edge.request(3)).start().respond(ok, 'three');
     assert.match(await receiving.receive(/three$/), /Connection: close\r\n/);
     running.socket.end();
     receiving.socket.end();

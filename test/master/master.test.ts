@@ -377,17 +377,80 @@ describe('master', () => {
     });
 
     it('changes the number of workers, and names what takes a restart', async () => {
-      const record = { path: '/nowhere', maxBytes: 1, maskedNames: [], contentBytes: 0 };
-      const master = start({ workers: 2, reloads: reloads({ workers: 4, backlog: 9, edges: 3, binds: [], record }) });
+      const master = start({ workers: 2, reloads: reloads({ workers: 4, watchPolicy: true, workerClass: 'inline' }) });
       const port = await master.port();
       await linkedWorkers(port, 2);
       master.signal('SIGHUP');
-      await master.logged(/\[WARNING\] Not changed by a reload, needs a restart: bind, edges, backlog, record$/);
+      await master.logged(/\[WARNING\] Not changed by a reload, needs a restart or USR2: worker-class, watch-policy$/);
       await master.logged(/\[INFO\] Policy unchanged: first$/);
       await linkedWorkers(port, 4);
       reloads({ workers: 1 });
       master.signal('SIGHUP');
       await linkedWorkers(port, 1);
+    });
+
+    it('starts new workers, and lets the old ones go when all of them are ready', async () => {
+      const master = start({ workers: 2, reloads: reloads({}) });
+      const port = await master.port();
+      const old = await linkedWorkers(port, 2);
+      master.signal('SIGHUP');
+      await master.logged(/\[INFO\] Application reloaded: 2 new workers$/);
+      await gone(old);
+      const now = await linkedWorkers(port, 2);
+      assert.deepEqual(
+        now.filter((pid) => old.includes(pid)),
+        [],
+      );
+    });
+
+    for (const [behaviour, problem] of [
+      ['not-loaded', 'The application broke.'],
+      ['exits', 'Worker \\(pid:\\d+\\) exited with code 0 while it was booting'],
+    ] as const) {
+      it(`keeps the old workers where the new application does not load (${behaviour})`, async () => {
+        const broken = reloads({ app: { path: '/nowhere', name: behaviour }, policy: stubPolicy('second') });
+        const master = start({ workers: 2, reloads: broken });
+        const port = await master.port();
+        const old = await linkedWorkers(port, 2);
+        master.signal('SIGHUP');
+        await master.logged(new RegExp(`\\[ERROR\\] Application not reloaded, the old one stays: ${problem}$`));
+        assert.deepEqual(await linkedWorkers(port, 2), old);
+        assert.equal(await ask(port, 'policy'), 'second', 'the policy has nothing to do with it');
+        // What dies later is started as it was.
+        process.kill(old[0] ?? 0, 'SIGKILL');
+        await master.logged(/was sent SIGKILL/);
+        await linkedWorkers(port, 2);
+        // The next one works.
+        reloads({});
+        master.signal('SIGHUP');
+        await master.logged(/Application reloaded/);
+      });
+    }
+
+    it('makes place for edges that are started otherwise, at other addresses too', async () => {
+      const path = join(folder, 'another.sock');
+      const binds = [{ kind: 'unix', path }];
+      const master = start({ reloads: reloads({ binds, backlog: 9, edges: 2 }) });
+      const port = await master.port();
+      const [workers] = await linkedWorkers(port, 1);
+      const old = childrenOf(master.pid).filter((pid) => pid !== workers);
+      master.signal('SIGHUP');
+      await master.logged(/\[INFO\] Edges reloaded: 2 new edges$/);
+      await master.logged(new RegExp(`\\[INFO\\] Listening at: unix:${path} `));
+      await gone(old);
+      await assert.rejects(connectRaw(port), /ECONNREFUSED/);
+      await linkedWorkers(path, 1);
+    });
+
+    it('keeps its addresses where a new one cannot be had, and reloads the rest', async () => {
+      const binds = [{ kind: 'unix', path: join(folder, 'no', 'where.sock') }];
+      const master = start({ reloads: reloads({ binds, policy: stubPolicy('second') }) });
+      const port = await master.port();
+      await linkedWorkers(port, 1);
+      master.signal('SIGHUP');
+      await master.logged(/\[ERROR\] Cannot listen at unix:.*EACCES.* The addresses stay as they were\.$/);
+      await master.logged(/Application reloaded/);
+      assert.equal(await ask(port, 'policy'), 'second');
     });
 
     it('watches the policy file that the configuration names now', async () => {
@@ -408,7 +471,7 @@ describe('master', () => {
       const port = await master.port();
       await linkedWorkers(port, 1);
       master.signal('SIGHUP');
-      await master.logged(/\[ERROR\] Policy not reloaded, the old one stays: Error: ENOENT.*\n {8}at /);
+      await master.logged(/\[ERROR\] Not reloaded, the old configuration stays: Error: ENOENT.*\n {8}at /);
       assert.equal(await ask(port, 'policy'), 'first');
     });
 

@@ -1,0 +1,150 @@
+import type { Take } from '../admit/token-requests.ts';
+import type { Config } from '../config/config.ts';
+import type { Log } from '../telemetry/error-log.ts';
+import type { BootFailure } from './child-end.ts';
+import { ChildPool, type PoolChildEvents, type Renewal, type StartChild } from './child-pool.ts';
+import type { EdgeHandle } from './edge-handle.ts';
+import type { Jail } from './jail.ts';
+import type { Listener } from './listeners.ts';
+import type { PolicyOfEdges } from './policy-of-edges.ts';
+import { defaultPace, type RestartPace } from './restart-backoff.ts';
+import { type Entries, edgeStarter, workerStarter } from './start-child.ts';
+import type { TokenAuthority } from './token-authority.ts';
+import type { WorkerHandle } from './worker-handle.ts';
+
+export const exitRunning = 1;
+export const exitWorkerBoot = 3;
+/** Clients wait in the kernel's queue meanwhile, so not for long. */
+const edgePace: RestartPace = { ...defaultPace, longestWaitMs: 1_000 };
+
+/** What edges ask the master for. */
+export type EdgeServices = {
+  readonly policy: PolicyOfEdges;
+  readonly jail: Jail;
+  readonly tokens: TokenAuthority;
+};
+
+export type ProcessEvents = {
+  edgesBooted(): void;
+  workersBooted(): void;
+  /** Only while booting. */
+  bootFailed(failure: BootFailure): void;
+};
+
+/** How the processes of a server are made: what a reload may change. */
+export type Setup = { readonly config: Config; readonly listeners: readonly Listener[] };
+
+/** The processes of one server: a pool of edges, a pool of workers, and the links between them. */
+export class Processes {
+  readonly edges: ChildPool<EdgeHandle>;
+  readonly workers: ChildPool<WorkerHandle>;
+  readonly #runsInline: boolean;
+  readonly #log: Log;
+  readonly #entries: Entries;
+  readonly #privateDirectory: string;
+  readonly #services: EdgeServices;
+  #workersStarted = 0;
+  #haveEdgesBooted = false;
+
+  constructor(
+    setup: Setup,
+    log: Log,
+    entries: Entries,
+    privateDirectory: string,
+    services: EdgeServices,
+    events: ProcessEvents,
+  ) {
+    this.#runsInline = setup.config.workerClass === 'inline';
+    this.#log = log;
+    this.#entries = entries;
+    this.#privateDirectory = privateDirectory;
+    this.#services = services;
+    const { bootFailed } = events;
+    this.edges = new ChildPool(
+      {
+        name: 'Edge',
+        bootExitCode: exitRunning,
+        servesAtOnce: true,
+        pace: edgePace,
+        log,
+        start: this.#edgeStarter(setup),
+      },
+      {
+        serving: (edge) => this.#edgeServes(edge),
+        booted: () => {
+          this.#haveEdgesBooted = true;
+          events.edgesBooted();
+        },
+        bootFailed,
+      },
+    );
+    this.workers = new ChildPool(
+      { name: 'Worker', bootExitCode: exitWorkerBoot, servesAtOnce: false, log, start: this.#workerStarter(setup) },
+      { serving: (worker) => this.#workerServes(worker), booted: events.workersBooted, bootFailed },
+    );
+  }
+
+  /** The processes in which the application runs. */
+  get application(): ChildPool<EdgeHandle> | ChildPool<WorkerHandle> {
+    return this.#runsInline ? this.edges : this.workers;
+  }
+
+  renewEdges(size: number, setup: Setup, drainMs: number): Promise<Renewal> {
+    return this.edges.renew(size, this.#edgeStarter(setup), drainMs);
+  }
+
+  renewWorkers(size: number, setup: Setup, drainMs: number): Promise<Renewal> {
+    return this.workers.renew(size, this.#workerStarter(setup), drainMs);
+  }
+
+  /** As Gunicorn does it for every process that runs the application. */
+  announce(child: EdgeHandle | WorkerHandle, runsApplication: boolean): void {
+    if (child.pid === undefined) return;
+    if (runsApplication) this.#log.info(`Booting worker with pid: ${child.pid}`);
+    else this.#log.debug(`Booting edge with pid: ${child.pid}`);
+  }
+
+  #edgeStarter({ config, listeners }: Setup): StartChild<EdgeHandle> {
+    const { policy, jail } = this.#services;
+    const start = edgeStarter(config, this.#entries, listeners, this.#privateDirectory, () => policy.policy);
+    return (events: PoolChildEvents) => {
+      const edge = start({
+        ...events,
+        linkReady: (id, link) => this.workers.serving.find((worker) => worker.id === id)?.connect(link),
+        policyInForce: (version) => policy.adopted(edge, version),
+        offences: (clients) => jail.note(clients),
+        takeTokens: (batch, takes) => void this.#grantTokens(edge, batch, takes),
+        gone: (exit) => {
+          policy.gone(edge);
+          events.gone(exit);
+        },
+      });
+      // Those of the first boot when they all listen.
+      if (this.#haveEdgesBooted) this.announce(edge, this.#runsInline);
+      return edge;
+    };
+  }
+
+  #workerStarter({ config }: Setup): StartChild<WorkerHandle> {
+    const start = workerStarter(config, this.#entries, () => this.#services.policy.policy);
+    return (events: PoolChildEvents) => {
+      this.#workersStarted += 1;
+      const worker = start(this.#workersStarted, events);
+      this.announce(worker, true);
+      return worker;
+    };
+  }
+
+  #edgeServes(edge: EdgeHandle): void {
+    edge.block(this.#services.jail.blocked);
+    for (const worker of this.workers.serving) edge.expectWorker(worker);
+  }
+
+  #workerServes(worker: WorkerHandle): void {
+    for (const edge of this.edges.serving) edge.expectWorker(worker);
+  }
+
+  async #grantTokens(edge: EdgeHandle, batch: number, takes: readonly Take[]): Promise<void> {
+    edge.grantTokens(batch, await this.#services.tokens.answer(takes));
+  }
+}
