@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises';
-import { lstatSync, unlinkSync } from 'node:fs';
+import { lstatSync, rmSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { BindAddress } from '../config/bind-address.ts';
@@ -15,6 +15,8 @@ export type Listener = {
   readonly serverPort: string;
   /** Ends the master's hold; a Unix socket's file is removed. */
   close(): void;
+  /** Ends it where another master has the same socket: its file stays. */
+  leave(): void;
 };
 
 /** Without the address: what one kind of socket knows of itself. */
@@ -126,6 +128,7 @@ function tcpListener(handle: SocketHandle, bound: { readonly address: string; re
     serverName: bound.address,
     serverPort: String(bound.port),
     close: () => handle.close(),
+    leave: () => handle.close(),
   };
 }
 
@@ -182,7 +185,27 @@ function unixProblem(path: string, error: string): string {
 
 /** A Unix socket has neither name nor port; PEP 3333 wants both, and no client may choose them. */
 function unixListener(handle: SocketHandle, url: string): Bound {
-  return { descriptor: handle.fd, url, serverName: 'localhost', serverPort: '80', close: () => handle.close() };
+  return {
+    descriptor: handle.fd,
+    url,
+    serverName: 'localhost',
+    serverPort: '80',
+    // libuv removes the file where it has made it.
+    close: () => handle.close(),
+    leave: () => {},
+  };
+}
+
+/** A socket of the master that this one takes over from, asked for by the address of that key. Throws `BindError`. */
+export async function inheritListener(key: string, descriptor: number): Promise<Listener> {
+  const bound = await adopt(descriptor);
+  const path = /^unix (.*)$/s.exec(key)?.[1];
+  if (path === undefined) return { ...bound, key };
+  const close = (): void => {
+    bound.close();
+    rmSync(path, { force: true });
+  };
+  return { ...bound, key, url: `unix:${path}`, close };
 }
 
 /** A socket that whoever started us has bound: descriptor N of this process. */

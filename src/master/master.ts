@@ -3,7 +3,7 @@ import type { Policy } from '../policy/policy.ts';
 import type { Log } from '../telemetry/error-log.ts';
 import { type BootFailure, logFailure } from './child-end.ts';
 import { Jail } from './jail.ts';
-import { BindError, bindListeners, type Listener } from './listeners.ts';
+import { BindError, type Listener, rebindListeners } from './listeners.ts';
 import { PolicyOfEdges } from './policy-of-edges.ts';
 import { makePrivateDirectory } from './private-directory.ts';
 import { exitRunning, Processes } from './processes.ts';
@@ -12,6 +12,7 @@ import { ProcessRenewal } from './renewal.ts';
 import { type Urgency, watchSignals } from './signals.ts';
 import { type Entries, ownEntries } from './start-child.ts';
 import { limitsOf, TokenAuthority } from './token-authority.ts';
+import { Predecessor, Successor } from './upgrade.ts';
 
 /** Serves until a signal ends it. Resolves to the exit status; by then no child is left. */
 export async function runMaster(
@@ -21,15 +22,19 @@ export async function runMaster(
   entries: Entries = ownEntries,
 ): Promise<number> {
   let listeners: readonly Listener[];
+  let predecessor: Predecessor | null = null;
   try {
-    listeners = await bindListeners(config.binds);
+    predecessor = await Predecessor.find(process.env);
+    const inherited = predecessor?.listeners ?? [];
+    listeners = await rebindListeners(inherited, config.binds);
+    for (const listener of inherited) if (!listeners.includes(listener)) listener.leave();
   } catch (error) {
     if (!(error instanceof BindError)) throw error;
     log.error(error.message);
     return exitRunning;
   }
   const directory = makePrivateDirectory(process.env);
-  const master = new Master(config, log, reread, entries, listeners, directory.path);
+  const master = new Master(config, log, reread, entries, listeners, directory.path, predecessor);
   try {
     return await master.run();
   } finally {
@@ -51,6 +56,9 @@ class Master {
   readonly #tokens: TokenAuthority;
   readonly #reload: Reload;
   readonly #processes: Processes;
+  /** Null where this master was not started by another one that it takes over from. */
+  readonly #predecessor: Predecessor | null;
+  readonly #successor: Successor;
   #phase: 'booting' | 'serving' | 'ending' = 'booting';
   #exitStatus = 0;
   /** Set with the first signal that ends the server: when what still runs must be over. */
@@ -63,7 +71,10 @@ class Master {
     entries: Entries,
     listeners: readonly Listener[],
     privateDirectory: string,
+    predecessor: Predecessor | null,
   ) {
+    this.#predecessor = predecessor;
+    this.#successor = new Successor(log);
     this.#config = config;
     this.#log = log;
     this.#listeners = listeners;
@@ -92,6 +103,8 @@ class Master {
       shutDown: (urgency) => this.#shutDown(urgency),
       resize: (change) => (change === 1 ? application.grow() : application.shrink(this.#config.gracefulTimeoutMs)),
       reload: () => void this.#reload.request('all'),
+      upgrade: () => this.#upgrade(),
+      retire: () => void this.#retire(),
       unsupported: (name) => this.#log.warning(`This version has nothing to do on signal ${name}.`),
     });
     edges.start(this.#config.edges);
@@ -108,7 +121,10 @@ class Master {
 
   /** The kernel would go on accepting for a port that nobody serves any more. */
   closeListeners(): void {
-    for (const listener of this.#listeners) listener.close();
+    for (const listener of this.#listeners) {
+      if (this.#successor.lives) listener.leave();
+      else listener.close();
+    }
   }
 
   get #runsInline(): boolean {
@@ -131,7 +147,25 @@ class Master {
   #booted(): void {
     this.#phase = 'serving';
     this.#log.debug('Ready');
+    this.#predecessor?.weServe();
     this.#reload.begin();
+  }
+
+  #upgrade(): void {
+    if (this.#phase === 'serving') this.#successor.start(this.#listeners);
+    else this.#log.warning('There is no upgrade while the server boots or ends.');
+  }
+
+  /** Edges first, as at the end; but nothing ends, and a reload brings all of them back. */
+  async #retire(): Promise<void> {
+    if (!this.#successor.serves) return this.#log.debug('Signal winch: there is no new master that serves.');
+    this.#log.info('Handling signal: winch');
+    const setup = { config: this.#config, listeners: this.#listeners };
+    const { gracefulTimeoutMs } = this.#config;
+    const { edges } = this.#processes;
+    await this.#processes.renewEdges(0, setup, gracefulTimeoutMs);
+    await edges.emptied();
+    if (edges.size === 0) await this.#processes.renewWorkers(0, setup, gracefulTimeoutMs);
   }
 
   /** The new limits first: an edge that has the new policy may ask for them at once. */

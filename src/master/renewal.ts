@@ -36,7 +36,7 @@ export class ProcessRenewal {
       await this.#renewEdges('Application');
     } else {
       await this.#renewWorkers();
-      if (this.#edgesDiffer()) await this.#renewEdges('Edges');
+      if (this.#edgesDiffer() || this.#processes.edges.size === 0) await this.#renewEdges('Edges');
       else this.#resizeEdges();
     }
     return { ...this.#after, problems: this.#problems };

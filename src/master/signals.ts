@@ -9,6 +9,10 @@ export type SignalHandlers = {
   resize(change: 1 | -1): void;
   /** HUP. */
   reload(): void;
+  /** USR2: a new program takes over. */
+  upgrade(): void;
+  /** WINCH: our processes are left to it. Also what a terminal sends whose size changes. */
+  retire(): void;
   /** Gunicorn knows it, this version has nothing to do for it. Without a handler it would end the process. */
   unsupported(name: string): void;
 };
@@ -33,12 +37,13 @@ export function watchSignals(handlers: SignalHandlers): () => void {
     SIGTTOU: () => handlers.resize(-1),
     SIGHUP: () => handlers.reload(),
     SIGUSR1: handlers.unsupported,
-    SIGUSR2: handlers.unsupported,
+    SIGUSR2: () => handlers.upgrade(),
+    SIGWINCH: () => handlers.retire(),
   };
   const installed = Object.entries(actions).map(([signal, act]) => {
     const name = signal.slice('SIG'.length).toLowerCase();
     const listener = (): void => {
-      handlers.received(name);
+      if (signal !== 'SIGWINCH') handlers.received(name);
       act(name);
     };
     process.on(signal, listener);

@@ -7,6 +7,7 @@ import { rules as allRules, isObservable, type RuleId } from '../../src/rejectio
 import { within } from '../support/deadline.ts';
 import { KeepAliveClient } from '../support/keep-alive-client.ts';
 import { childrenOf } from '../support/program.ts';
+import { Load } from './load.ts';
 import { get, Server, startServer, type WorkerClass } from './server.ts';
 
 const edges = 2;
@@ -65,51 +66,9 @@ async function askEach(clients: Map<string, KeepAliveClient>, expected: number):
   }
 }
 
-/** Clients that ask without a pause until they are told to stop. Anything but the right answer is an error. */
-class Load {
-  answers = 0;
-  closed = 0;
-  #stopped = false;
-  readonly #running: Promise<unknown>;
-
-  constructor(port: number, connections: number) {
-    this.#running = Promise.all(Array.from({ length: connections }, (_, index) => this.#run(port, index)));
-    // It is `stop` that tells.
-    this.#running.catch(() => {});
-  }
-
-  /** Rejects with the first error. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#running;
-  }
-
-  async #run(port: number, index: number): Promise<void> {
-    let client = await KeepAliveClient.connect(port);
-    try {
-      for (let round = index; !this.#stopped; round++) {
-        const content = Buffer.alloc((round * 7919) % 3_000, String(round % 10));
-        const isGet = round % 2 === 0;
-        const head = `POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${content.length}\r\n\r\n`;
-        const answer = await (isGet ? client.ask(environ) : client.ask(head, content));
-        assert.equal(answer.status, 200, answer.content.toString());
-        if (!isGet) assert.deepEqual(answer.content, content);
-        this.answers += 1;
-        if (!answer.closes) continue;
-        // Its edge makes place for another; it has said so.
-        this.closed += 1;
-        client.destroy();
-        client = await KeepAliveClient.connect(port);
-      }
-    } finally {
-      client.destroy();
-    }
-  }
-}
-
 for (const { workerClass, reloads } of [
-  { workerClass: 'node', reloads: 20 },
-  { workerClass: 'inline', reloads: 10 },
+  { workerClass: 'node', reloads: 10 },
+  { workerClass: 'inline', reloads: 5 },
 ] as const) {
   describe(`a reload with -k ${workerClass}`, () => {
     let server: Server;
