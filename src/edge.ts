@@ -65,6 +65,9 @@ function receive(message: MasterToEdge): void {
     case 'blocked':
       edge?.blocked.apply(message.clients);
       return;
+    case 'client-counts':
+      listener?.learnCounts(message.others, message.surplus);
+      return;
     case 'drain':
       drain();
       return;
@@ -84,7 +87,7 @@ async function start(order: EdgeStart): Promise<void> {
   const { problem } = edge.spool;
   if (problem !== null) log.warning(`Content that memory may not hold will be refused (spool.full): ${problem}`);
   if (policyAtStart !== undefined) adopt(edge, policyAtStart);
-  listener = new Listener(edge);
+  listener = new Listener(edge, (counts) => master.send({ type: 'client-counts', counts }));
   for (const { descriptor, serverName, serverPort } of order.listeners) {
     const arrival = new Arrival(serverName, serverPort);
     await listener.listen({ descriptor, arrival }, order.backlog);

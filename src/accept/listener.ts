@@ -1,4 +1,5 @@
 import { createServer, type Server, Socket } from 'node:net';
+import type { ClientCount } from '../admit/client-key.ts';
 import type { Arrival } from '../connection/arrival.ts';
 import { Client } from '../connection/client.ts';
 import { Connection, type ConnectionOwner } from '../connection/connection.ts';
@@ -30,12 +31,14 @@ export class Listener implements ConnectionOwner {
   private readonly servers: Server[] = [];
   /** Each with the client under which it is counted, if it is. */
   private readonly connections = new Map<Connection, string | null>();
-  private readonly clients = new ClientCounts();
+  private readonly clients: ClientCounts;
   private readonly onread = readsInto(new PrefixViews(Buffer.allocUnsafeSlow(READ_BYTES)));
   private onEmpty: (() => void) | undefined;
 
-  constructor(edge: Edge) {
+  /** `tellCounts` hears of clients whose number of connections has changed. */
+  constructor(edge: Edge, tellCounts: (counts: readonly ClientCount[]) => void) {
     this.edge = edge;
+    this.clients = new ClientCounts(tellCounts);
   }
 
   /** Resolves when the socket listens. `backlog` is given as its own argument: inside the options Node resets it. */
@@ -54,6 +57,28 @@ export class Listener implements ConnectionOwner {
 
   get connectionCount(): number {
     return this.connections.size;
+  }
+
+  /** What the other edges have of these clients, and of whom too many were let in at the same moment. */
+  learnCounts(others: readonly ClientCount[], surplus: readonly ClientCount[]): void {
+    this.clients.learn(others);
+    for (const [client, most] of surplus) {
+      const { maxPerClient } = this.edge.policy.policy.connections;
+      this.closeNewest(client, Math.min(most, this.clients.excess(client, maxPerClient)));
+    }
+  }
+
+  private closeNewest(client: string, count: number): void {
+    if (count === 0) return;
+    const own = [...this.connections].flatMap(([connection, counted]) => (counted === client ? [connection] : []));
+    for (const connection of own.slice(-count)) {
+      // It has closed a turn later, and must not be counted until then.
+      this.connections.set(connection, null);
+      this.clients.giveBack(client);
+      connection.cut();
+    }
+    this.edge.offences.note(client, 'tooMany');
+    this.logTooMany(`${client} has ${count} too many with all edges together`);
   }
 
   /** Accepts no more; resolves when the last connection has ended. */

@@ -22,3 +22,6 @@ export function clientKey(address: ClientAddress, ipv6Prefix: number): string {
   if (groups < GROUPS) return `${text}::/${ipv6Prefix}`;
   return ipv6Prefix === IPV6_BITS ? text : `${text}/${ipv6Prefix}`;
 }
+
+/** A client, by its key, and its connections. */
+export type ClientCount = readonly [client: string, count: number];

@@ -1,3 +1,4 @@
+import type { ClientCount } from '../admit/client-key.ts';
 import type { Grant } from '../admit/token-buckets.ts';
 import type { Take } from '../admit/token-requests.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -11,6 +12,8 @@ export type EdgeEvents = PoolChildEvents & {
   linkReady(worker: number, link: Link): void;
   /** No request begins under an older policy any more. */
   policyInForce(version: number): void;
+  /** Connections that these clients have with it now. */
+  clientCounts(counts: readonly ClientCount[]): void;
   /** What clients of this edge were refused for, in points. */
   offences(clients: readonly (readonly [client: string, score: number])[]): void;
   /** It asks for tokens of rate limits, and waits for `grantTokens`. */
@@ -33,6 +36,9 @@ export class EdgeHandle implements PoolChild {
         } else if (message.type === 'offences') {
           if (areOffences(message.clients)) events.offences(message.clients);
           else this.#child.kill('told the master of offences in a way that it does not understand');
+        } else if (message.type === 'client-counts') {
+          if (areCounts(message.counts)) events.clientCounts(message.counts);
+          else this.#child.kill('told the master of connections in a way that it does not understand');
         } else if (message.type === 'take-tokens') {
           if (areTakes(message.takes)) events.takeTokens(message.batch, message.takes);
           else this.#child.kill('asked the master for tokens in a way that it does not understand');
@@ -65,6 +71,10 @@ export class EdgeHandle implements PoolChild {
   /** Each for so long; 0: no longer. Not before it serves. */
   block(clients: readonly (readonly [client: string, forMs: number])[]): void {
     if (clients.length > 0) this.#child.send({ type: 'blocked', clients });
+  }
+
+  countClients(others: readonly ClientCount[], surplus: readonly ClientCount[]): void {
+    this.#child.send({ type: 'client-counts', others, surplus });
   }
 
   grantTokens(batch: number, answers: readonly Grant[]): void {
@@ -108,12 +118,21 @@ function isCount(tokens: unknown): boolean {
   return typeof tokens === 'number' && Number.isInteger(tokens) && tokens >= 1 && tokens <= maxTokens;
 }
 
-function areOffences(clients: unknown): boolean {
-  return Array.isArray(clients) && clients.every(isOffence);
+function areCounts(counts: unknown): boolean {
+  return Array.isArray(counts) && counts.every((count) => isAmountOfClient(count) || isNone(count));
 }
 
-function isOffence(offence: unknown): boolean {
-  if (!Array.isArray(offence)) return false;
-  const [client, score] = offence as readonly unknown[];
-  return typeof client === 'string' && client.length <= maxKeyLength && isCount(score);
+/** The client has gone. */
+function isNone(count: unknown): boolean {
+  return Array.isArray(count) && count[1] === 0 && isAmountOfClient([count[0], 1]);
+}
+
+function areOffences(clients: unknown): boolean {
+  return Array.isArray(clients) && clients.every(isAmountOfClient);
+}
+
+function isAmountOfClient(entry: unknown): boolean {
+  if (!Array.isArray(entry)) return false;
+  const [client, amount] = entry as readonly unknown[];
+  return typeof client === 'string' && client.length <= maxKeyLength && isCount(amount);
 }

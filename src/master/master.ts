@@ -2,6 +2,8 @@ import type { Config } from '../config/config.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Log } from '../telemetry/error-log.ts';
 import { type BootFailure, logFailure } from './child-end.ts';
+import { ClientsOfEdges } from './clients-of-edges.ts';
+import type { EdgeHandle } from './edge-handle.ts';
 import { Jail } from './jail.ts';
 import { BindError, type Listener, rebindListeners } from './listeners.ts';
 import { PolicyOfEdges } from './policy-of-edges.ts';
@@ -54,6 +56,7 @@ class Master {
   readonly #policy: PolicyOfEdges;
   readonly #jail: Jail;
   readonly #tokens: TokenAuthority;
+  readonly #clients: ClientsOfEdges<EdgeHandle>;
   readonly #reload: Reload;
   readonly #processes: Processes;
   /** Null where this master was not started by another one that it takes over from. */
@@ -85,10 +88,10 @@ class Master {
     this.#tokens = new TokenAuthority(limitsOf(config.policy), config.rateLimitStore, log);
     this.#reload = new Reload(config, log, reread, {
       replacePolicy: (next) => this.#replacePolicy(next),
-      resize: (before, after) => this.#resize(before, after),
       renew: (before, after) => this.#renew(before, after),
     });
-    const services = { policy: this.#policy, jail: this.#jail, tokens: this.#tokens };
+    this.#clients = new ClientsOfEdges(config.policy.connections.maxPerClient, () => this.#processes.edges.serving);
+    const services = { policy: this.#policy, jail: this.#jail, tokens: this.#tokens, clients: this.#clients };
     this.#processes = new Processes({ config, listeners }, log, entries, privateDirectory, services, {
       edgesBooted: () => this.#edgesBooted(),
       workersBooted: () => this.#booted(),
@@ -172,15 +175,8 @@ class Master {
   #replacePolicy(policy: Policy): Promise<number> {
     this.#tokens.adopt(limitsOf(policy));
     this.#jail.adopt(policy);
+    this.#clients.adopt(policy.connections.maxPerClient);
     return this.#policy.replace(policy, this.#processes.edges.staying);
-  }
-
-  /** Only where the configuration says another number: what TTIN and TTOU have made of it stays. */
-  #resize(before: Config, after: Config): void {
-    const { gracefulTimeoutMs } = before;
-    const { workers, edges } = this.#processes;
-    if (after.workers !== before.workers) workers.resize(after.workers, gracefulTimeoutMs);
-    if (after.edges !== before.edges) edges.resize(after.edges, gracefulTimeoutMs);
   }
 
   async #renew(before: Config, after: Config): Promise<Renewed> {

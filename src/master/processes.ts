@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import type { Log } from '../telemetry/error-log.ts';
 import type { BootFailure } from './child-end.ts';
 import { ChildPool, type PoolChildEvents, type Renewal, type StartChild } from './child-pool.ts';
+import type { ClientsOfEdges } from './clients-of-edges.ts';
 import type { EdgeHandle } from './edge-handle.ts';
 import type { Jail } from './jail.ts';
 import type { Listener } from './listeners.ts';
@@ -22,6 +23,7 @@ export type EdgeServices = {
   readonly policy: PolicyOfEdges;
   readonly jail: Jail;
   readonly tokens: TokenAuthority;
+  readonly clients: ClientsOfEdges<EdgeHandle>;
 };
 
 export type ProcessEvents = {
@@ -105,17 +107,19 @@ export class Processes {
   }
 
   #edgeStarter({ config, listeners }: Setup): StartChild<EdgeHandle> {
-    const { policy, jail } = this.#services;
+    const { policy, jail, clients } = this.#services;
     const start = edgeStarter(config, this.#entries, listeners, this.#privateDirectory, () => policy.policy);
     return (events: PoolChildEvents) => {
       const edge = start({
         ...events,
         linkReady: (id, link) => this.workers.serving.find((worker) => worker.id === id)?.connect(link),
         policyInForce: (version) => policy.adopted(edge, version),
-        offences: (clients) => jail.note(clients),
+        clientCounts: (counts) => clients.report(edge, counts),
+        offences: (offenders) => jail.note(offenders),
         takeTokens: (batch, takes) => void this.#grantTokens(edge, batch, takes),
         gone: (exit) => {
           policy.gone(edge);
+          clients.gone(edge);
           events.gone(exit);
         },
       });
@@ -137,6 +141,7 @@ export class Processes {
 
   #edgeServes(edge: EdgeHandle): void {
     edge.block(this.#services.jail.blocked);
+    this.#services.clients.joined(edge);
     for (const worker of this.workers.serving) edge.expectWorker(worker);
   }
 

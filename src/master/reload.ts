@@ -14,7 +14,6 @@ export type Reread = () => Promise<Config>;
 export interface ReloadOwner {
   /** Resolves to the number of edges that have it, when none has another. */
   replacePolicy(policy: Policy): Promise<number>;
-  resize(before: Config, after: Config): void;
   /** New processes take the place of those that the configuration, or the application, has made old. */
   renew(before: Config, after: Config): Promise<Renewed>;
 }
@@ -116,16 +115,13 @@ export class Reload {
     const { policy, policyFile } = after;
     const fixed = unreloadable(before, after, scope);
     this.#warnOf(fixed, scope);
-    this.#config = { ...before, policy, policyFile, ...processCounts(before, after) };
+    this.#config = { ...before, policy, policyFile };
     // As at the start: another file is watched from its next reading on.
     if (before.watchPolicy && policyFile !== before.policyFile) this.#runs.request();
     if (!isDeepStrictEqual(policy, before.policy)) await this.#replace(after);
     else if (isAskedFor) this.#log.info(`Policy unchanged: ${policy.name}`);
     if (this.#hasEnded) return ['the server ends'];
-    if (scope === 'policy') {
-      this.#owner.resize(before, this.#config);
-      return [];
-    }
+    if (scope === 'policy') return [];
     const { config, problems } = await this.#owner.renew(before, { ...after, ...fixed });
     this.#config = config;
     return problems;
@@ -149,7 +145,7 @@ export class Reload {
 /** What brings a changed setting. */
 type Bringer = 'new processes' | 'another master';
 /** A reload of any scope brings these; the last two are no settings. */
-type BroughtAnyway = 'policy' | 'policyFile' | 'workers' | 'edges' | 'checkOnly' | 'warnings';
+type BroughtAnyway = 'policy' | 'policyFile' | 'checkOnly' | 'warnings';
 
 /** By the names that people know. */
 const settings: Readonly<Record<Exclude<keyof Config, BroughtAnyway>, readonly [name: string, by: Bringer]>> = {
@@ -158,6 +154,8 @@ const settings: Readonly<Record<Exclude<keyof Config, BroughtAnyway>, readonly [
   environment: ['env', 'new processes'],
   binds: ['bind', 'new processes'],
   workerClass: ['worker-class', 'another master'],
+  workers: ['workers', 'new processes'],
+  edges: ['edges', 'new processes'],
   workerConnections: ['worker-connections', 'new processes'],
   scriptName: ['script-name', 'new processes'],
   backlog: ['backlog', 'new processes'],
@@ -168,10 +166,6 @@ const settings: Readonly<Record<Exclude<keyof Config, BroughtAnyway>, readonly [
   watchPolicy: ['watch-policy', 'another master'],
 };
 const settingNames = Object.keys(settings) as readonly (keyof typeof settings)[];
-
-function processCounts(before: Config, { workers, edges }: Config): Partial<Config> {
-  return before.workerClass === 'inline' ? { edges } : { workers, edges };
-}
 
 /** As the configuration was, in what a reload of this scope does not bring. */
 function unreloadable(before: Config, after: Config, scope: ReloadScope): Partial<Config> {

@@ -112,7 +112,7 @@ export type PolicyFile = {
   readonly connections?: {
     /** Connections open at once in one edge process; the next one takes the place of an idle one, or is closed. Gunicorn allows 1000 a worker, nginx 512; an idle connection costs little here. Has to stay below the limit of open files (ulimit -n), half of it where content goes to files (`spool`). 1048576 is the kernel's own ceiling for one process. */
     readonly max?: number;
-    /** Connections of one client open at once in one edge process, the next one is closed: of an IPv4 address, or of an IPv6 prefix (`clients.ipv6Prefix`). A browser opens 6 to a host; a whole office behind one address may need hundreds. Behind a PROXY header its source is counted. Trusted proxies and Unix sockets have no such limit. */
+    /** Connections of one client open at once, with all edges of a server together; the next one is closed: of an IPv4 address, or of an IPv6 prefix (`clients.ipv6Prefix`). A browser opens 6 to a host; a whole office behind one address may need hundreds. Behind a PROXY header its source is counted. Trusted proxies and Unix sockets have no such limit. */
     readonly maxPerClient?: number;
   };
   /** Memory of one edge process. */

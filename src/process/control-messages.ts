@@ -1,3 +1,4 @@
+import type { ClientCount } from '../admit/client-key.ts';
 import type { Grant } from '../admit/token-buckets.ts';
 import type { Take } from '../admit/token-requests.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -43,6 +44,12 @@ export type MasterToEdge =
   | TokenGrants
   /** Refuse these clients for so long; 0: no longer. */
   | { readonly type: 'blocked'; readonly clients: readonly (readonly [client: string, forMs: number])[] }
+  /** The other edges have so many connections of these clients; of the surplus, end so many of your newest ones. */
+  | {
+      readonly type: 'client-counts';
+      readonly others: readonly ClientCount[];
+      readonly surplus: readonly ClientCount[];
+    }
   /** Accept no more, finish what runs, exit 0. */
   | { readonly type: 'drain' }
   /** Exit now. */
@@ -59,6 +66,8 @@ export type EdgeToMaster =
   | { readonly type: 'policy-in-force'; readonly version: number }
   /** All that one turn of the edge's event loop asks for. Batches are answered as they are ready, not in their order. */
   | { readonly type: 'take-tokens'; readonly batch: number; readonly takes: readonly Take[] }
+  /** Connections that these clients have here now, where their number has changed. */
+  | { readonly type: 'client-counts'; readonly counts: readonly ClientCount[] }
   /** Points of the jail, summed up since the last such message. */
   | { readonly type: 'offences'; readonly clients: readonly (readonly [client: string, score: number])[] }
   | {

@@ -202,7 +202,7 @@ export class TestEdge implements Dispatcher {
       dateLine: () => Buffer.from('Date: now\r\n'),
       requestIds,
     };
-    this.listener = new Listener(this.edge);
+    this.listener = new Listener(this.edge, () => {});
   }
 
   async listen(): Promise<this> {

@@ -9,6 +9,7 @@ export function stubPolicy(name: string): object {
   return {
     name,
     timeouts: { workerMs: 30_000 },
+    connections: { maxPerClient: 256 },
     jail: { maxScore: 100, decayMs: 60_000, blockMs: 600_000 },
     rateLimits: [],
     rateLimitStore: { timeoutMs: 100, outage: 'local', maxKeys: 1000 },
