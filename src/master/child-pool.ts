@@ -34,6 +34,8 @@ export type PoolEvents<Child extends PoolChild> = {
   bootFailed(failure: BootFailure): void;
 };
 
+type Replacement<Child> = { readonly slot: Slot<Child>; readonly drainMs: number; done(isReplaced: boolean): void };
+
 type Slot<Child> = {
   child: Child | undefined;
   /** Its child is the last one. */
@@ -41,6 +43,8 @@ type Slot<Child> = {
   /** A child that dies in a slot that has served before is replaced; the first one fails the boot. */
   hasServed: boolean;
   restart: NodeJS.Timeout | undefined;
+  /** Its child leaves once this one serves. */
+  replaces: Replacement<Child> | null;
   readonly backoff: RestartBackoff;
 };
 
@@ -69,6 +73,11 @@ export class ChildPool<Child extends PoolChild> {
     return this.#children().filter((child) => child.state === 'serving');
   }
 
+  /** Those too that boot, and those that leave. */
+  get all(): readonly Child[] {
+    return this.#children();
+  }
+
   /** Those too that boot: whoever is not on the way out. */
   get staying(): readonly Child[] {
     return this.#children().filter(({ state }) => state === 'booting' || state === 'serving');
@@ -89,14 +98,24 @@ export class ChildPool<Child extends PoolChild> {
     for (let fewer = this.#kept.length - size; fewer > 0; fewer -= 1) this.shrink(drainMs);
   }
 
+  /**
+   * Starts another child, and lets this one drain once that one serves. False: it could not be started, or nobody wanted it
+   * any more, and this one goes on.
+   */
+  replace(child: Child, drainMs: number): Promise<boolean> {
+    const slot = this.#kept.find((kept) => kept.child === child);
+    if (this.#phase !== 'keeping' || slot === undefined || this.#successorOf(slot) !== undefined) {
+      return Promise.resolve(false);
+    }
+    return new Promise((done) => this.#addSlot({ slot, drainMs, done }));
+  }
+
   shrink(drainMs: number): void {
     const kept = this.#kept;
     const newest = kept.at(-1);
     if (this.#phase !== 'keeping' || kept.length < 2 || newest === undefined) return;
-    newest.isLeaving = true;
-    clearTimeout(newest.restart);
-    if (newest.child === undefined) this.#slots.delete(newest);
-    else newest.child.drain(drainMs);
+    this.#giveUp(this.#successorOf(newest));
+    this.#leave(newest, drainMs);
   }
 
   /** No child is replaced any more; each may finish what it runs. One that still boots runs nothing. */
@@ -113,7 +132,32 @@ export class ChildPool<Child extends PoolChild> {
   }
 
   get #kept(): readonly Slot<Child>[] {
-    return [...this.#slots].filter(({ isLeaving }) => !isLeaving);
+    return [...this.#slots].filter(({ isLeaving, replaces }) => !isLeaving && replaces === null);
+  }
+
+  #successorOf(slot: Slot<Child>): Slot<Child> | undefined {
+    return [...this.#slots].find(({ replaces }) => replaces?.slot === slot);
+  }
+
+  #leave(slot: Slot<Child>, drainMs: number): void {
+    slot.isLeaving = true;
+    clearTimeout(slot.restart);
+    if (slot.child === undefined) this.#slots.delete(slot);
+    else slot.child.drain(drainMs);
+  }
+
+  /** It boots for nobody. */
+  #giveUp(successor: Slot<Child> | undefined): void {
+    if (successor === undefined) return;
+    successor.isLeaving = true;
+    this.#settle(successor, false);
+    successor.child?.stop();
+  }
+
+  #settle(successor: Slot<Child>, isReplaced: boolean): void {
+    const { replaces } = successor;
+    successor.replaces = null;
+    replaces?.done(isReplaced);
   }
 
   #children(): readonly Child[] {
@@ -137,12 +181,13 @@ export class ChildPool<Child extends PoolChild> {
     this.#resolveEnded();
   }
 
-  #addSlot(): void {
+  #addSlot(replaces: Replacement<Child> | null = null): void {
     const slot: Slot<Child> = {
       child: undefined,
       isLeaving: false,
       hasServed: false,
       restart: undefined,
+      replaces,
       backoff: createRestartBackoff(this.#options.pace ?? defaultPace),
     };
     this.#slots.add(slot);
@@ -160,6 +205,10 @@ export class ChildPool<Child extends PoolChild> {
   #serving(slot: Slot<Child>, child: Child): void {
     slot.hasServed = true;
     this.#events.serving(child);
+    if (slot.replaces !== null) {
+      this.#leave(slot.replaces.slot, slot.replaces.drainMs);
+      this.#settle(slot, true);
+    }
     if (this.#phase === 'booting' && [...this.#slots].every(({ hasServed }) => hasServed)) {
       this.#phase = 'keeping';
       this.#events.booted();
@@ -169,16 +218,29 @@ export class ChildPool<Child extends PoolChild> {
   #gone(slot: Slot<Child>, child: Child, exit: ChildExit): void {
     const { name, log, bootExitCode } = this.#options;
     slot.child = undefined;
+    const successor = this.#successorOf(slot);
     if (this.#phase === 'ending' || slot.isLeaving) {
       if (exit.killedBecause !== null) log.warning(`${describeEnd(name, child.pid, exit)}: killed`);
       else if (exit.failure === null && exit.code !== 0) log.error(describeEnd(name, child.pid, exit));
       this.#slots.delete(slot);
+      this.#settle(slot, false);
       this.#endWhereEmpty();
+    } else if (slot.replaces !== null) {
+      if (exit.failure !== null) logFailure(log, exit.failure);
+      log.error(describeEnd(name, child.pid, exit));
+      this.#slots.delete(slot);
+      this.#settle(slot, false);
     } else if (this.#phase === 'booting' && !slot.hasServed) {
       this.#events.bootFailed(bootFailure(name, child.pid, exit, bootExitCode));
     } else {
       if (exit.failure !== null) logFailure(log, exit.failure);
       log.error(describeEnd(name, child.pid, exit));
+      if (successor !== undefined) {
+        // Another one is on its way already.
+        this.#slots.delete(slot);
+        this.#settle(successor, true);
+        return;
+      }
       const waitMs = slot.backoff.waitAfter(exit.livedMs);
       if (waitMs > 0) log.debug(`${name} is started again in ${waitMs} ms`);
       slot.restart = setTimeout(() => this.#startChild(slot), waitMs);

@@ -5,16 +5,19 @@ import type { Log } from '../telemetry/error-log.ts';
 import { type BootFailure, logFailure } from './child-end.ts';
 import { ChildPool } from './child-pool.ts';
 import type { EdgeHandle } from './edge-handle.ts';
+import { endSilent } from './end-silent.ts';
+import { Heartbeat, type HeartbeatOwner } from './heartbeat.ts';
 import { Jail } from './jail.ts';
 import { BindError, bindListeners, type Listener } from './listeners.ts';
 import { PolicyOfEdges } from './policy-of-edges.ts';
 import { makePrivateDirectory } from './private-directory.ts';
+import { Recycling, type RecyclingOwner } from './recycling.ts';
 import { Reload, type Reread } from './reload.ts';
 import { defaultPace, type RestartPace } from './restart-backoff.ts';
 import { type Urgency, watchSignals } from './signals.ts';
 import { type Entries, edgeStarter, ownEntries, workerStarter } from './start-child.ts';
 import { limitsOf, TokenAuthority } from './token-authority.ts';
-import type { WorkerHandle } from './worker-handle.ts';
+import { WorkerHandle } from './worker-handle.ts';
 
 const exitRunning = 1;
 /** Clients wait in the kernel's queue meanwhile, so not for long. */
@@ -59,6 +62,8 @@ class Master {
   readonly #listeners: readonly Listener[];
   readonly #edges: ChildPool<EdgeHandle>;
   readonly #workers: ChildPool<WorkerHandle>;
+  readonly #heartbeat: Heartbeat<EdgeHandle | WorkerHandle>;
+  readonly #recycling: Recycling<WorkerHandle>;
   #phase: 'booting' | 'serving' | 'ending' = 'booting';
   #exitStatus = 0;
   #workersStarted = 0;
@@ -86,6 +91,8 @@ class Master {
       resize: (before, after) => this.#resize(before, after),
     });
     const policy = () => this.#policy.policy;
+    this.#heartbeat = new Heartbeat(this.#watch());
+    this.#recycling = new Recycling(config.recycling, log, this.#recycle());
     const startWorker = workerStarter(config, entries, policy);
     const startEdge = edgeStarter(config, entries, listeners, privateDirectory, policy);
     this.#edges = new ChildPool(
@@ -126,13 +133,21 @@ class Master {
         log,
         start: (events) => {
           this.#workersStarted += 1;
-          const worker = startWorker(this.#workersStarted, events);
+          const worker = startWorker(this.#workersStarted, this.#recycling.drawMaxRequests(), {
+            ...events,
+            maxRequestsReached: () => this.#recycling.request(worker, 'it has begun its number of requests'),
+            gone: (exit) => {
+              this.#recycling.gone(worker);
+              events.gone(exit);
+            },
+          });
           this.#announce(worker, true);
           return worker;
         },
       },
       {
         serving: (worker) => {
+          this.#recycling.serving(worker);
           for (const edge of this.#edges.serving) edge.expectWorker(worker);
         },
         booted: () => this.#booted(),
@@ -158,6 +173,7 @@ class Master {
     else this.#workers.stop();
     await this.#workers.ended;
     unwatchSignals();
+    this.#heartbeat.stop();
     this.#tokens.close();
     this.#log.info('Shutting down: Master');
     return this.#exitStatus;
@@ -182,14 +198,46 @@ class Master {
       for (const edge of this.#edges.serving) this.#announce(edge, true);
       this.#booted();
     } else {
-      this.#workers.start(this.#config.workers);
+      this.#workers.start(this.#config.preload ? 1 : this.#config.workers);
     }
   }
 
   #booted(): void {
     this.#phase = 'serving';
     this.#log.debug('Ready');
+    if (this.#config.preload) this.#workers.resize(this.#config.workers, this.#config.gracefulTimeoutMs);
+    this.#recycling.start();
+    this.#heartbeat.start();
     this.#reload.begin();
+  }
+
+  /** Whoever runs the application has to give signs of life. */
+  #watch(): HeartbeatOwner<EdgeHandle | WorkerHandle> {
+    const watched = () => (this.#runsInline ? this.#edges.all : this.#workers.all);
+    const workerMs = () => this.#policy.policy.timeouts.workerMs;
+    return {
+      get watched() {
+        return watched();
+      },
+      get workerMs() {
+        return workerMs();
+      },
+      silent: (child, silentMs) => {
+        const edges = child instanceof WorkerHandle ? this.#edges.serving : [];
+        const noted = edges.map((edge) => edge.noteSilence(child as WorkerHandle));
+        void endSilent(child.watched, silentMs, noted, this.#log);
+      },
+    };
+  }
+
+  #recycle(): RecyclingOwner<WorkerHandle> {
+    const serving = () => this.#workers.serving;
+    return {
+      get serving() {
+        return serving();
+      },
+      replace: (worker) => this.#workers.replace(worker, this.#config.gracefulTimeoutMs),
+    };
   }
 
   /** The new limits first: an edge that has the new policy may ask for them at once. */
@@ -221,6 +269,7 @@ class Master {
   #shutDown(urgency: Urgency): void {
     this.#phase = 'ending';
     this.#reload.end();
+    this.#recycling.end();
     if (urgency === 'drain') {
       // The kernel would go on accepting for a port that nobody serves any more.
       for (const listener of this.#listeners) listener.close();

@@ -1,11 +1,15 @@
-import type { MasterToWorker, WorkerToMaster } from '../process/control-messages.ts';
-import type { LogLevel } from '../telemetry/error-log.ts';
-import type { AppTarget } from '../worker/app-target.ts';
+import type { MasterToWorker, WorkerStart, WorkerToMaster } from '../process/control-messages.ts';
 import { type ChildCommand, ChildHandle, type ChildState } from './child-handle.ts';
 import type { PoolChild, PoolChildEvents } from './child-pool.ts';
+import type { WatchedChild } from './heartbeat.ts';
 
 /** Where one edge waits for one worker. */
 export type Link = { readonly path: string; readonly token: string; readonly startedPath: string };
+
+export type WorkerEvents = PoolChildEvents & {
+  /** It has begun as many requests as its start message allows. */
+  maxRequestsReached(): void;
+};
 
 /** A worker process as its master sees it: it loads the application, then connects to the edges that it is told of. */
 export class WorkerHandle implements PoolChild {
@@ -13,13 +17,20 @@ export class WorkerHandle implements PoolChild {
   readonly id: number;
   readonly #child: ChildHandle<WorkerToMaster, MasterToWorker>;
 
-  constructor(id: number, command: ChildCommand, app: AppTarget, logLevel: LogLevel, events: PoolChildEvents) {
+  constructor(id: number, command: ChildCommand, start: WorkerStart, events: WorkerEvents) {
     this.id = id;
     this.#child = new ChildHandle<WorkerToMaster, MasterToWorker>(command, {
       ...events,
-      received: ({ type }) => this.#child.kill(`sent the master an unknown message (${type})`),
+      received: ({ type }) => {
+        if (type === 'max-requests') events.maxRequestsReached();
+        else this.#child.kill(`sent the master an unknown message (${type})`);
+      },
     });
-    this.#child.send({ type: 'start', app, logLevel });
+    this.#child.send(start);
+  }
+
+  get watched(): WatchedChild {
+    return this.#child;
   }
 
   get pid(): number | undefined {
