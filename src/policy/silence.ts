@@ -4,8 +4,8 @@
  */
 const leastPeriodMs = 100;
 const longestPeriodMs = 5_000;
-/** For a last look at what the silent process does. */
-export const lastLookMs = 500;
+/** For a last look at what the silent process does; long enough for a machine that is overloaded, when this happens most. */
+export const lastLookMs = 2_000;
 
 /** Between two questions whether a process lives. A quarter: one that is lost in a late turn of the loop costs nobody's life. */
 export function heartbeatMs(workerMs: number): number {

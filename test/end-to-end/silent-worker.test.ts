@@ -36,7 +36,7 @@ const silences: readonly Silence[] = [
   {
     behaviour: 'waits for a command',
     request: get('/waits-for-a-command?20'),
-    place: /no stack within 500 ms: state S \(sleeping\), .*it has started sleep \(pid:\d+\)/,
+    place: /no stack within 2000 ms: state S \(sleeping\), .*it has started sleep \(pid:\d+\)/,
   },
 ];
 
@@ -69,7 +69,7 @@ describe('a worker whose event loop is silent', () => {
       process.kill(worker, 'SIGSTOP');
       const clients = await Promise.all(Array.from({ length: 5 }, () => server.connect(get('/declared'))));
       for (const client of clients) assert.match(await client.receive(/hello$|\)\n$/), /^HTTP\/1\.1 200 /);
-      await server.program.logged(/no stack within 500 ms: state T \(stopped\)/);
+      await server.program.logged(/no stack within 2000 ms: state T \(stopped\)/);
       assert.doesNotMatch(server.program.stderr, /Refused/);
       await gone([worker]);
     });
