@@ -62,7 +62,7 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
     backlog: given.backlog?.value ?? defaultsOfSettings.backlog,
     recycling: recyclingLimits(given, given.workerClass?.value ?? defaultsOfSettings.workerClass),
     preload: given.preloadApp?.value ?? defaultsOfSettings.preloadApp,
-    reload: reloadOnChange(given, directory),
+    reload: reloadOnChange(given, given.workerClass?.value ?? defaultsOfSettings.workerClass, directory),
     policy,
     policyFile,
     watchPolicy: watchesPolicy(given),

@@ -23,7 +23,17 @@ export function recyclingLimits(given: GivenSettings, workerClass: Config['worke
   };
 }
 
-export function reloadOnChange(given: GivenSettings, directory: string): Config['reload'] {
+/** Throws `ConfigError` where nobody could say what has been loaded. */
+export function reloadOnChange(
+  given: GivenSettings,
+  workerClass: Config['workerClass'],
+  directory: string,
+): Config['reload'] {
   if (given.reload?.value !== true) return null;
+  if (workerClass === 'inline') {
+    throw new ConfigError(
+      `${given.reload.origin}: with the worker class inline the application is loaded anew by a restart alone. The class node can reload it.`,
+    );
+  }
   return { extraFiles: (given.reloadExtraFiles?.value ?? []).map((file) => pathIn(directory, file)) };
 }

@@ -10,6 +10,7 @@ export function checkApp(config: Config, log: Log, entries: Entries = ownEntries
     let hasLoaded = false;
     const worker = workerStarter(config, entries, () => config.policy)(1, 0, {
       maxRequestsReached: () => {},
+      loadedFiles: () => {},
       serving: () => {
         hasLoaded = true;
         worker.stop();

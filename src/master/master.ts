@@ -2,6 +2,7 @@ import type { Take } from '../admit/token-requests.ts';
 import type { Config } from '../config/config.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Log } from '../telemetry/error-log.ts';
+import { AppWatch } from './app-watch.ts';
 import { type BootFailure, logFailure } from './child-end.ts';
 import { ChildPool } from './child-pool.ts';
 import type { EdgeHandle } from './edge-handle.ts';
@@ -64,6 +65,8 @@ class Master {
   readonly #workers: ChildPool<WorkerHandle>;
   readonly #heartbeat: Heartbeat<EdgeHandle | WorkerHandle>;
   readonly #recycling: Recycling<WorkerHandle>;
+  /** Null: nobody is at work on the application. */
+  readonly #appWatch: AppWatch | null;
   #phase: 'booting' | 'serving' | 'ending' = 'booting';
   #exitStatus = 0;
   #workersStarted = 0;
@@ -91,6 +94,8 @@ class Master {
       resize: (before, after) => this.#resize(before, after),
     });
     const policy = () => this.#policy.policy;
+    const { reload } = config;
+    this.#appWatch = reload && new AppWatch(reload.extraFiles, log, () => this.#reload.request());
     this.#heartbeat = new Heartbeat(this.#watch());
     this.#recycling = new Recycling(config.recycling, log, this.#recycle());
     const startWorker = workerStarter(config, entries, policy);
@@ -135,6 +140,7 @@ class Master {
           this.#workersStarted += 1;
           const worker = startWorker(this.#workersStarted, this.#recycling.drawMaxRequests(), {
             ...events,
+            loadedFiles: (files) => this.#appWatch?.loaded(files),
             maxRequestsReached: () => this.#recycling.request(worker, 'it has begun its number of requests'),
             gone: (exit) => {
               this.#recycling.gone(worker);
@@ -270,6 +276,7 @@ class Master {
     this.#phase = 'ending';
     this.#reload.end();
     this.#recycling.end();
+    this.#appWatch?.end();
     if (urgency === 'drain') {
       // The kernel would go on accepting for a port that nobody serves any more.
       for (const listener of this.#listeners) listener.close();

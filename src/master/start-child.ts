@@ -38,7 +38,8 @@ export function workerStarter(
   return (id, maxRequests, events) => {
     const { workerMs } = policy().timeouts;
     const bootMs = workerMs === 0 ? 0 : Math.max(workerMs, leastBootMs);
-    const start = { type: 'start', app: config.app, logLevel: config.logLevel, maxRequests } as const;
+    const { app, logLevel, reload } = config;
+    const start = { type: 'start', app, logLevel, maxRequests, tellsFiles: reload !== null } as const;
     return new WorkerHandle(id, { ...command, bootMs }, start, events);
   };
 }

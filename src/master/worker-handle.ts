@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import type { MasterToWorker, WorkerStart, WorkerToMaster } from '../process/control-messages.ts';
 import { type ChildCommand, ChildHandle, type ChildState } from './child-handle.ts';
 import type { PoolChild, PoolChildEvents } from './child-pool.ts';
@@ -9,6 +10,8 @@ export type Link = { readonly path: string; readonly token: string; readonly sta
 export type WorkerEvents = PoolChildEvents & {
   /** It has begun as many requests as its start message allows. */
   maxRequestsReached(): void;
+  /** Files of the application, where it was asked to tell. */
+  loadedFiles(files: readonly string[]): void;
 };
 
 /** A worker process as its master sees it: it loads the application, then connects to the edges that it is told of. */
@@ -21,9 +24,10 @@ export class WorkerHandle implements PoolChild {
     this.id = id;
     this.#child = new ChildHandle<WorkerToMaster, MasterToWorker>(command, {
       ...events,
-      received: ({ type }) => {
-        if (type === 'max-requests') events.maxRequestsReached();
-        else this.#child.kill(`sent the master an unknown message (${type})`);
+      received: (message) => {
+        if (message.type === 'max-requests') events.maxRequestsReached();
+        else if (message.type === 'loaded-files' && arePaths(message.files)) events.loadedFiles(message.files);
+        else this.#child.kill(`sent the master an unknown message (${message.type})`);
       },
     });
     this.#child.send(start);
@@ -65,4 +69,8 @@ export class WorkerHandle implements PoolChild {
 export function environmentOfChildren(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const ofMaster = /^(?:PORTCULLIS_.*|GUNICORN_CMD_ARGS|LISTEN_.*|NOTIFY_SOCKET|WATCHDOG_.*)$/;
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !ofMaster.test(name)));
+}
+
+function arePaths(files: unknown): files is readonly string[] {
+  return Array.isArray(files) && files.every((file) => typeof file === 'string' && isAbsolute(file));
 }

@@ -92,12 +92,16 @@ export type WorkerStart = {
   readonly logLevel: LogLevel;
   /** Tell the master once so many requests have been begun; 0: never. */
   readonly maxRequests: number;
+  /** Tell the master which files the application has loaded. */
+  readonly tellsFiles: boolean;
 };
 
 export type WorkerToMaster =
   | { readonly type: 'started' }
   /** `maxRequests` of the start. */
   | { readonly type: 'max-requests' }
+  /** Absolute paths, each once. */
+  | { readonly type: 'loaded-files'; readonly files: readonly string[] }
   | ChildFailed;
 
 /** The child could not start and exits next. `exitCode` as in DESIGN: 3 boot, 4 app, 2 usage, 1 otherwise. */

@@ -5,6 +5,7 @@ import { stackOf } from '../telemetry/stack.ts';
 import type { EnvironApp } from './app-interface.ts';
 import type { AppTarget } from './app-target.ts';
 import { AppLoadError, appName, loadApp } from './load-app.ts';
+import { watchLoadedFiles } from './loaded-files.ts';
 import { RequestQuota } from './request-quota.ts';
 import { WorkerLink } from './worker-link.ts';
 
@@ -21,6 +22,7 @@ let exitStatus = 0;
 let log = openErrorLog({ level: 'info' });
 let running: { readonly app: EnvironApp; readonly name: string } | undefined;
 let quota = new RequestQuota(0, () => {});
+let tellFiles = (): void => {};
 const links = new Set<WorkerLink>();
 
 const master = bootChild<MasterToWorker, WorkerToMaster>((message) => {
@@ -28,6 +30,7 @@ const master = bootChild<MasterToWorker, WorkerToMaster>((message) => {
     case 'start':
       log = openErrorLog({ level: message.logLevel });
       quota = new RequestQuota(message.maxRequests, () => master.send({ type: 'max-requests' }));
+      if (message.tellsFiles) tellFiles = watchLoadedFiles((files) => master.send({ type: 'loaded-files', files }));
       void start(message.app);
       break;
     case 'connect':
@@ -74,6 +77,7 @@ function fail(error: unknown): void {
   const exitCode = error instanceof AppLoadError ? error.exitCode : exitBootFailed;
   const stack = error instanceof AppLoadError ? error.appStack : stackOf(error);
   const message = error instanceof Error ? error.message : String(error);
+  tellFiles();
   master.send({ type: 'failed', exitCode, message: stack === null ? message : `${message}\n${stack}` });
   process.exit(exitCode);
 }

@@ -97,17 +97,18 @@ describe('an application that does not load any more', () => {
     const file = join(folder, 'app.mjs');
     const good = "export const app = (e, s) => { s('200 OK', []); return ['good']; };\n";
     writeFileSync(file, good);
-    const program = startProgram(['-b', '127.0.0.1:0', '--max-requests', '1', file]);
+    const program = startProgram(['-b', '127.0.0.1:0', '--max-requests', '2', file]);
     try {
       const port = await program.port();
-      await program.logged(/Booting worker/);
-      writeFileSync(file, 'throw new Error("broken on purpose");\n');
       const ask = async (): Promise<string> => {
         const client = await KeepAliveClient.connect(port);
         const { content } = await client.ask(get('/'));
         client.destroy();
         return content.toString();
       };
+      // The application is loaded once it answers.
+      assert.equal(await ask(), 'good');
+      writeFileSync(file, 'throw new Error("broken on purpose");\n');
       assert.equal(await ask(), 'good');
       await program.logged(/broken on purpose/);
       await program.logged(/\[WARNING\] Worker \(pid:\d+\) goes on, since no other could be started in its place/);

@@ -52,7 +52,7 @@ export class WorkerProcess {
       else if (message.type === 'failed') this.failure = message;
       this.#change();
     });
-    this.send({ type: 'start', app: { path, name }, logLevel: 'debug', maxRequests: 0 });
+    this.send({ type: 'start', app: { path, name }, logLevel: 'debug', maxRequests: 0, tellsFiles: false });
   }
 
   get pid(): number {
