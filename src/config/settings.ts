@@ -297,7 +297,8 @@ function wholeNumber(least: number, most: number, unit = '') {
 const pythonClasses = ['sync', 'gthread', 'gevent', 'eventlet'];
 
 function parseMemory(text: string, origin: string): number {
-  const bytes = parseSize(text);
+  // 0 and numbers of bytes need no unit.
+  const bytes = /^\d{1,16}$/.test(text) ? Number(text) : parseSize(text);
   if (bytes === 0 || (bytes !== undefined && bytes >= leastMemoryBytes && bytes <= mostMemoryBytes)) return bytes;
   throw new ConfigError(`${origin}: ${JSON.stringify(text)} is not 0 or a size of at least 64MiB, as in 512MiB.`);
 }
