@@ -59,6 +59,10 @@ function receive(message: MasterToEdge): void {
       if (edge === undefined) policyAtStart = message;
       else adopt(edge, message);
       return;
+    case 'worker-silent':
+      if (edge?.dispatcher instanceof NodeDispatcher) edge.dispatcher.workerSilent(message.worker);
+      master.send({ type: 'silence-noted', worker: message.worker });
+      return;
     case 'tokens':
       edge?.admission.answer(message.batch, message.answers);
       return;

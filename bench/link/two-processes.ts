@@ -46,7 +46,9 @@ class Client implements ResponseSink {
     if (end) this.next();
   }
   grantContent(): void {}
+  readonly ageMs = 0;
   dispatched(): void {}
+  takenBack(): void {}
   fail(): void {
     throw new Error('the worker failed');
   }

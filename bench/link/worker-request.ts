@@ -79,7 +79,9 @@ const sink = {
   },
   respondContent: () => {},
   grantContent: () => {},
+  ageMs: 0,
   dispatched: () => {},
+  takenBack: () => {},
   fail: () => {},
 };
 measure('inline: dispatch to response', () => {

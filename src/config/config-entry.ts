@@ -4,7 +4,7 @@ import { nearestNames } from '../suggestion/nearest-name.ts';
 import { ConfigError } from './config.ts';
 import { gunicornNames, gunicornSetting, isGunicornDefault, problemOf } from './gunicorn-settings.ts';
 import { type GivenTexts, readSetting, type SettingsLayer } from './precedence.ts';
-import { type SettingName, settingNames, settingOf } from './settings.ts';
+import { isSwitch, type SettingName, settingNames, settingOf } from './settings.ts';
 
 /** One name of a config file with its value, whatever language the file is in. */
 export type ConfigEntry = {
@@ -96,9 +96,14 @@ function targetOf(entry: ConfigEntry): Target {
 function textsOf(entry: ConfigEntry, name: SettingName | 'app'): GivenTexts | { readonly problem: string } {
   const isList = name !== 'app' && settingOf(name).repeatable === true;
   const values: readonly unknown[] = isList && Array.isArray(entry.value) ? entry.value : [entry.value];
-  const texts = values.filter((value) => typeof value === 'string' || typeof value === 'number').map(String);
+  const isYesOrNo = name !== 'app' && isSwitch(name);
+  const texts = values.flatMap((value) => {
+    if (typeof value === 'boolean' && isYesOrNo) return [value ? '1' : '0'];
+    return typeof value === 'string' || typeof value === 'number' ? [String(value)] : [];
+  });
   if (texts.length < values.length || texts.length === 0) {
-    const expected = isList ? 'a string or a list of strings' : 'a string or a number';
+    const ofScalar = isYesOrNo ? 'true or false' : 'a string or a number';
+    const expected = isList ? 'a string or a list of strings' : ofScalar;
     return { problem: `expected ${expected}, found ${entry.shown}` };
   }
   const given = { texts, origin: entry.origin, label: `${entry.origin}: ${entry.name}` };

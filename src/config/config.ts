@@ -24,6 +24,12 @@ export type Config = {
   readonly scriptName: string;
   /** Connections that the kernel keeps for an edge that has not accepted them yet. */
   readonly backlog: number;
+  /** When a worker that does nothing wrong is replaced all the same. */
+  readonly recycling: RecyclingLimits;
+  /** One worker loads the application before the others start. */
+  readonly preload: boolean;
+  /** Null: a changed application waits for a reload that somebody asks for. */
+  readonly reload: ReloadOnChange | null;
   /** With the flags that override it already in it. */
   readonly policy: Policy;
   /** Where it was read; null: the shipped default. */
@@ -41,6 +47,20 @@ export type Config = {
   /** What the operator should hear at start although it is allowed. */
   readonly warnings: readonly string[];
 };
+
+/** 0 each: never. */
+export type RecyclingLimits = {
+  /** Requests that a worker begins. */
+  readonly maxRequests: number;
+  /** At most so many more, drawn for each worker. */
+  readonly maxRequestsJitter: number;
+  /** Resident memory. */
+  readonly maxMemoryBytes: number;
+  readonly lifetimeMs: number;
+};
+
+/** `extraFiles`: absolute, looked at beside what the application has loaded. */
+export type ReloadOnChange = { readonly extraFiles: readonly string[] };
 
 export type WorkerClass = 'node' | 'inline';
 

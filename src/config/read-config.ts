@@ -15,6 +15,7 @@ import { printConfig } from './print-config.ts';
 import { recordingOptions } from './recording.ts';
 import { defaultsOfSettings } from './setting-defaults.ts';
 import { longFlag, maxEdges } from './settings.ts';
+import { recyclingLimits, reloadOnChange } from './workers-lives.ts';
 import { bindsFrom, directoryOf } from './working-directory.ts';
 
 /** What the command line asks for: a text to print, or a server to run. */
@@ -59,6 +60,9 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
     workerConnections: given.workerConnections?.value ?? defaultsOfSettings.workerConnections,
     scriptName: given.scriptName?.value ?? defaultsOfSettings.scriptName,
     backlog: given.backlog?.value ?? defaultsOfSettings.backlog,
+    recycling: recyclingLimits(given, given.workerClass?.value ?? defaultsOfSettings.workerClass),
+    preload: given.preloadApp?.value ?? defaultsOfSettings.preloadApp,
+    reload: reloadOnChange(given, given.workerClass?.value ?? defaultsOfSettings.workerClass, directory),
     policy,
     policyFile,
     watchPolicy: watchesPolicy(given),

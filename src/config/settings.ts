@@ -1,9 +1,11 @@
+import { parseSize } from '../policy/quantity.ts';
 import { nearestNames } from '../suggestion/nearest-name.ts';
 import { isLogLevel, type LogLevel, logLevels } from '../telemetry/error-log.ts';
 import { type BindAddress, parseBindAddress } from './bind-address.ts';
 import { ConfigError, type WorkerClass } from './config.ts';
 import { parseStoreAddress } from './rate-limit-store.ts';
 import { parseContentBytes, parseMaskedNames, parseRecordBytes } from './recording.ts';
+import { parseReloadEngine } from './reload-engine.ts';
 import { parseScriptName } from './script-name.ts';
 
 /**
@@ -33,6 +35,11 @@ const maxWorkers = 512;
 export const maxEdges = 64;
 /** Timers of Node hold 2^31 ms, about 24 days. */
 const maxSeconds = 1_000_000;
+
+const mostRequests = 2 ** 31 - 1;
+/** Node takes about as much before it has loaded anything: a worker would be replaced as soon as it serves, again and again. */
+const leastMemoryBytes = 64 * 1024 * 1024;
+const mostMemoryBytes = 1024 ** 5;
 
 const seconds = wholeNumber(0, maxSeconds, 'seconds');
 
@@ -108,6 +115,55 @@ export const settings = {
     group: 'Processes',
     about: 'how long requests may go on after a TERM signal (default 30)',
     parse: seconds,
+  },
+  maxRequests: {
+    flags: '--max-requests <number>',
+    group: 'Processes',
+    about: 'replace a worker after so many requests (default 0: never)',
+    parse: wholeNumber(0, mostRequests),
+  },
+  maxRequestsJitter: {
+    flags: '--max-requests-jitter <number>',
+    group: 'Processes',
+    about: 'up to so many requests more, drawn for each worker (default 0)',
+    parse: wholeNumber(0, mostRequests),
+  },
+  maxMemory: {
+    flags: '--max-memory <size>',
+    group: 'Processes',
+    about: 'replace a worker that holds more memory than this, as in 512MiB (default 0: never)',
+    parse: parseMemory,
+  },
+  workerLifetime: {
+    flags: '--worker-lifetime <seconds>',
+    group: 'Processes',
+    about: 'replace a worker after so long, and up to a tenth more (default 0: never)',
+    parse: seconds,
+  },
+  preloadApp: {
+    flags: '--preload',
+    group: 'Processes',
+    about: 'let one worker load the application before the others start',
+    parse: parseSwitch,
+  },
+  reload: {
+    flags: '--reload',
+    group: 'Processes',
+    about: 'for development: reload when a file that the application has loaded changes',
+    parse: parseSwitch,
+  },
+  reloadEngine: {
+    flags: '--reload-engine <engine>',
+    group: 'Processes',
+    about: 'auto, poll or inotify, which mean the same: files are looked at twice a second',
+    parse: parseReloadEngine,
+  },
+  reloadExtraFiles: {
+    flags: '--reload-extra-file <file>',
+    group: 'Processes',
+    about: 'with --reload: a further file to look at; repeatable',
+    parse: (text: string, origin: string): readonly string[] => [parsePath(text, origin)],
+    repeatable: true,
   },
   policy: {
     flags: '-P, --policy <file>',
@@ -239,6 +295,13 @@ function wholeNumber(least: number, most: number, unit = '') {
 
 /** Classes of Gunicorn that run Python: known, so that the message can say what fits instead. */
 const pythonClasses = ['sync', 'gthread', 'gevent', 'eventlet'];
+
+function parseMemory(text: string, origin: string): number {
+  // 0 and numbers of bytes need no unit.
+  const bytes = /^\d{1,16}$/.test(text) ? Number(text) : parseSize(text);
+  if (bytes === 0 || (bytes !== undefined && bytes >= leastMemoryBytes && bytes <= mostMemoryBytes)) return bytes;
+  throw new ConfigError(`${origin}: ${JSON.stringify(text)} is not 0 or a size of at least 64MiB, as in 512MiB.`);
+}
 
 function parseWorkerClass(text: string, origin: string): WorkerClass {
   if (text === 'node' || text === 'inline') return text;

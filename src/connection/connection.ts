@@ -4,6 +4,7 @@ import { type ParserHandler, RequestParser } from '../http1/request-parser.ts';
 import { CONTINUE_RESPONSE } from '../http1/response-writer.ts';
 import type { EffectivePolicy } from '../policy/effective.ts';
 import type { PolicyInForce } from '../policy/policy-in-force.ts';
+import { decisionMs } from '../policy/silence.ts';
 import { type Rejection, reject } from '../rejection/rejection.ts';
 import { rules } from '../rejection/rules.ts';
 import type { LogLevel } from '../telemetry/error-log.ts';
@@ -13,6 +14,7 @@ import type { Edge } from './edge-context.ts';
 import { Exchange, type ExchangeOwner } from './exchange.ts';
 import { type MemoryHolder, MemoryShare } from './memory-budget.ts';
 import { Outbox, type OutboxOwner } from './outbox.ts';
+import { overdue } from './overdue-request.ts';
 import { Patience } from './patience.ts';
 import type { Preamble } from './preamble.ts';
 import { ReceivedRequest } from './received-request.ts';
@@ -313,16 +315,33 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   expire(): void {
     try {
       // Its client may still be taking what the kernel holds. If not, or too slowly, this is called again.
-      if (this.patience.goesOn()) return;
+      if (this.patience.goesOn() || this.awaitsVerdict()) return;
       // A refusal that the client does not read is no reason for another one.
       if (this.state === 'refusing') return this.destroy();
       const expired = this.patience.expired(this.effective.values);
       if (expired === undefined) return this.destroy();
       if (this.parser.isBetweenRequests && this.exchange === undefined) return this.closeSilently(expired);
-      this.refuse(expired);
+      this.refuse(this.withRequest(expired));
     } catch (error) {
       this.fault(error);
     }
+  }
+
+  /**
+   * A worker has the request and has not begun it. Either it is busy, or its event loop stands still, and then the master is
+   * about to kill it and the request goes to another: it could run twice if that were decided here.
+   */
+  private awaitsVerdict(): boolean {
+    if (this.patience.waitingFor !== 'worker' || this.exchange?.dispatchedRequest?.phase !== 'sent') return false;
+    return this.patience.waitOnce(decisionMs(this.policy.general.values.timeouts.workerMs));
+  }
+
+  private withRequest(rejection: Rejection): Rejection {
+    const request = this.exchange?.dispatchedRequest ?? null;
+    if (rejection.rule !== 'timeout.worker' || this.exchange === undefined || request === null) return rejection;
+    const { route } = this.effective;
+    const label = route === null ? null : (this.policy.policy.routes[route]?.label ?? null);
+    return overdue(rejection, request, this.exchange.ageMs, label);
   }
 
   /** Sets the deadline of whoever is waited for now. The queue's is absolute, the others begin anew. */

@@ -69,6 +69,7 @@ export class Exchange implements ResponseSink, ContentOwner, HeldRequestOwner {
   private readonly record: RequestRecord | null;
   private readonly writer: ResponseWriter;
   private stage: Stage = 'held';
+  private dispatchedMs = 0;
   private readonly expectsContinue: boolean;
   private held: HeldRequest | undefined;
   private content: ContentPath | undefined;
@@ -242,7 +243,23 @@ export class Exchange implements ResponseSink, ContentOwner, HeldRequestOwner {
     this.record?.dispatched(workerPid);
     if (this.stage === 'dispatched') return;
     this.stage = 'dispatched';
+    this.dispatchedMs = this.edge.deadlines.nowMs;
     if (!this.ended) this.owner.progress();
+  }
+
+  /** The deadlines of the queue and of the worker begin anew: what it waited for was never its turn. */
+  takenBack(): void {
+    this.stage = 'queued';
+    if (!this.ended) this.owner.progress();
+  }
+
+  get ageMs(): number {
+    return this.edge.deadlines.nowMs - this.dispatchedMs;
+  }
+
+  /** Null: nobody has it. */
+  get dispatchedRequest(): DispatchedRequest | null {
+    return this.request ?? null;
   }
 
   respond(bytes: Uint8Array, headStart: number, headEnd: number, contentEnd: number, end: boolean): void {

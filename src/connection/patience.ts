@@ -30,6 +30,7 @@ export class Patience implements StalledResponseOwner {
   private verdict: Rejection | undefined;
   /** What the wait goes by. */
   private values: PolicyValues;
+  private hasWaitedOn = false;
 
   constructor({ deadlines, sendQueues, policy }: Edge, socket: Socket, waiting: Waiting) {
     this.deadlines = deadlines;
@@ -50,6 +51,7 @@ export class Patience implements StalledResponseOwner {
     if (waitingFor !== this.waitingFor) this.paceOf(this.waitingFor)?.pause(this.deadlines.nowMs);
     this.waitingFor = waitingFor;
     this.values = values;
+    this.hasWaitedOn = false;
     this.paceOf(waitingFor)?.wait(this.deadlines.nowMs);
     this.stalled?.end();
     const afterMs = untilLookMs(waitingFor, values);
@@ -68,6 +70,14 @@ export class Patience implements StalledResponseOwner {
     this.stalled ??= new StalledResponse(this.sendQueues, endpointsOf(this.socket), this);
     if (!this.stalled.halfPassed()) return false;
     this.deadlines.set(this.waiting, untilLookMs('write', this.values));
+    return true;
+  }
+
+  /** Its deadline has passed. True: it waits on for so long, which it does once. */
+  waitOnce(milliseconds: number): boolean {
+    if (this.hasWaitedOn || milliseconds === 0) return false;
+    this.hasWaitedOn = true;
+    this.deadlines.set(this.waiting, milliseconds);
     return true;
   }
 

@@ -8,11 +8,9 @@ import { type Entries, ownEntries, workerStarter } from './start-child.ts';
 export function checkApp(config: Config, log: Log, entries: Entries = ownEntries): Promise<number> {
   return new Promise((resolve) => {
     let hasLoaded = false;
-    const worker = workerStarter(
-      config,
-      entries,
-      () => config.policy,
-    )(1, {
+    const worker = workerStarter(config, entries, () => config.policy)(1, 0, {
+      maxRequestsReached: () => {},
+      loadedFiles: () => {},
       serving: () => {
         hasLoaded = true;
         worker.stop();

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Duplex } from 'node:stream';
 import { type ControlChannel, openControlChannel } from '../process/control-channel.ts';
-import type { ChildFailed } from '../process/control-messages.ts';
+import type { ChildFailed, Ping, Pong } from '../process/control-messages.ts';
+import type { WatchedChild } from './heartbeat.ts';
+import { requestStack } from './stack-request.ts';
 
 /** A child as its master sees it. */
 export type ChildState = 'booting' | 'serving' | 'draining' | 'stopping' | 'gone';
@@ -51,18 +53,22 @@ export type ChildEvents<In> = {
 export const stopMs = 1_000;
 
 type Started = { readonly type: 'started' };
-type Order = { readonly type: 'drain' } | { readonly type: 'stop' };
+type Order = { readonly type: 'drain' } | { readonly type: 'stop' } | Ping;
 
 /** One child process: its states, its control channel, its lifeline and the deadline of each state that waits. */
-export class ChildHandle<In extends { readonly type: string }, Out extends { readonly type: string }> {
+export class ChildHandle<In extends { readonly type: string }, Out extends { readonly type: string }>
+  implements WatchedChild
+{
   readonly #process: ChildProcess | undefined;
   readonly #channel: ControlChannel<Out | Order> | undefined;
+  readonly #lifeline: Duplex | undefined;
   readonly #events: ChildEvents<In>;
   readonly #bornAt = performance.now();
   #state: ChildState = 'booting';
   #deadline: NodeJS.Timeout | undefined;
   #failure: ChildFailed | null = null;
   #killedBecause: string | null = null;
+  #signDueSince: number | null = null;
 
   constructor(command: ChildCommand, events: ChildEvents<In>) {
     this.#events = events;
@@ -81,7 +87,8 @@ export class ChildHandle<In extends { readonly type: string }, Out extends { rea
     const [, , , control, lifeline] = child.stdio ?? [];
     if (!(control instanceof Duplex && lifeline instanceof Duplex)) return;
     lifeline.on('error', () => {});
-    const channel = openControlChannel<In | Started | ChildFailed, Out | Order>(control, (message) =>
+    this.#lifeline = lifeline;
+    const channel = openControlChannel<In | Started | ChildFailed | Pong, Out | Order>(control, (message) =>
       this.#receive(message),
     );
     this.#channel = channel;
@@ -123,13 +130,33 @@ export class ChildHandle<In extends { readonly type: string }, Out extends { rea
     this.#killAfter(stopMs, 'did not stop');
   }
 
+  get signDueSince(): number | null {
+    return this.#signDueSince;
+  }
+
+  askForSign(): void {
+    if (this.#signDueSince !== null) return;
+    this.#signDueSince = performance.now();
+    this.#channel?.send({ type: 'ping' });
+  }
+
+  waitAnew(): void {
+    if (this.#signDueSince !== null) this.#signDueSince = performance.now();
+  }
+
+  async stack(milliseconds: number): Promise<string | null> {
+    return this.#lifeline === undefined ? null : requestStack(this.#lifeline, milliseconds);
+  }
+
   kill(reason: string): void {
     if (this.#state === 'gone') return;
     this.#killedBecause ??= reason;
     this.#process?.kill('SIGKILL');
   }
 
-  #receive(message: In | Started | ChildFailed): void {
+  #receive(message: In | Started | ChildFailed | Pong): void {
+    this.#signDueSince = null;
+    if (message.type === 'pong') return;
     if (isStarted(message)) {
       // A child that says it twice is broken, and its mistake must not become ours.
       if (this.#state === 'serving') return this.kill('reported twice that it started');

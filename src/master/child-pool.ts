@@ -63,8 +63,8 @@ type Slot<Child> = {
 /** Children that are about to take the place of others. */
 type Change<Child> = {
   readonly coming: readonly Slot<Child>[];
-  /** Asked when they are ready. */
-  readonly leaving: () => readonly Slot<Child>[];
+  /** Asked when they are ready. Null: whose place they were to take has left. */
+  readonly leaving: () => readonly Slot<Child>[] | null;
   readonly drainMs: number;
   readonly resolve: (renewal: Renewal) => void;
 };
@@ -109,6 +109,11 @@ export class ChildPool<Child extends PoolChild> {
     return this.#staying.filter(({ state }) => state === 'booting' || state === 'serving');
   }
 
+  /** Those too that leave. */
+  get all(): readonly Child[] {
+    return [...this.#slots].flatMap(({ child }) => (child === undefined ? [] : [child]));
+  }
+
   /** So many children are kept alive. */
   get size(): number {
     return this.#kept.length;
@@ -151,7 +156,7 @@ export class ChildPool<Child extends PoolChild> {
     return this.#changeTo(() => {
       const slot = this.#kept.find((kept) => kept.child === child);
       if (slot === undefined) return undefined;
-      const leaving = (): readonly Slot<Child>[] => (slot.state === 'kept' ? [slot] : []);
+      const leaving = () => (slot.state === 'kept' ? [slot] : null);
       return { size: 1, start: slot.start, leaving, drainMs };
     });
   }
@@ -209,8 +214,9 @@ export class ChildPool<Child extends PoolChild> {
   #finishChangeWhereReady(): void {
     const change = this.#change;
     if (change === undefined || !change.coming.every(({ hasServed }) => hasServed)) return;
-    this.#change = undefined;
     const leaving = change.leaving();
+    if (leaving === null) return this.#dropChange('none');
+    this.#change = undefined;
     for (const slot of change.coming) {
       slot.state = 'kept';
       this.#start = slot.start;

@@ -5,6 +5,7 @@ import type { Policy } from '../policy/policy.ts';
 import type { EdgeStart, EdgeToMaster, MasterToEdge } from '../process/control-messages.ts';
 import { type ChildCommand, ChildHandle, type ChildState } from './child-handle.ts';
 import type { PoolChild, PoolChildEvents } from './child-pool.ts';
+import type { WatchedChild } from './heartbeat.ts';
 import type { Link, WorkerHandle } from './worker-handle.ts';
 
 export type EdgeEvents = PoolChildEvents & {
@@ -23,6 +24,8 @@ export type EdgeEvents = PoolChildEvents & {
 /** An edge process as its master sees it. */
 export class EdgeHandle implements PoolChild {
   readonly #child: ChildHandle<EdgeToMaster, MasterToEdge>;
+  /** By the worker whose silence the edge has been told of: who waits for its answer. */
+  readonly #silences = new Map<number, () => void>();
 
   constructor(command: ChildCommand, start: EdgeStart, events: EdgeEvents) {
     this.#child = new ChildHandle<EdgeToMaster, MasterToEdge>(command, {
@@ -33,6 +36,9 @@ export class EdgeHandle implements PoolChild {
           events.linkReady(worker, { path, token, startedPath });
         } else if (message.type === 'policy-in-force') {
           events.policyInForce(message.version);
+        } else if (message.type === 'silence-noted') {
+          this.#silences.get(message.worker)?.();
+          this.#silences.delete(message.worker);
         } else if (message.type === 'offences') {
           if (areOffences(message.clients)) events.offences(message.clients);
           else this.#child.kill('told the master of offences in a way that it does not understand');
@@ -56,6 +62,16 @@ export class EdgeHandle implements PoolChild {
 
   get state(): ChildState {
     return this.#child.state;
+  }
+
+  get watched(): WatchedChild {
+    return this.#child;
+  }
+
+  /** Resolves once the edge knows that this worker is about to be killed; never where it does not answer. */
+  noteSilence(worker: WorkerHandle): Promise<void> {
+    this.#child.send({ type: 'worker-silent', worker: worker.id });
+    return new Promise((resolve) => this.#silences.set(worker.id, resolve));
   }
 
   /** It answers with `linkReady`. */

@@ -15,6 +15,7 @@ import { type Urgency, watchSignals } from './signals.ts';
 import { type Entries, ownEntries } from './start-child.ts';
 import { limitsOf, TokenAuthority } from './token-authority.ts';
 import { Predecessor, Successor } from './upgrade.ts';
+import { WorkerLives } from './worker-lives.ts';
 
 /** Serves until a signal ends it. Resolves to the exit status; by then no child is left. */
 export async function runMaster(
@@ -57,6 +58,7 @@ class Master {
   readonly #jail: Jail;
   readonly #tokens: TokenAuthority;
   readonly #clients: ClientsOfEdges<EdgeHandle>;
+  readonly #lives: WorkerLives;
   readonly #reload: Reload;
   readonly #processes: Processes;
   /** Null where this master was not started by another one that it takes over from. */
@@ -91,7 +93,20 @@ class Master {
       renew: (before, after) => this.#renew(before, after),
     });
     this.#clients = new ClientsOfEdges(config.policy.connections.maxPerClient, () => this.#processes.edges.serving);
-    const services = { policy: this.#policy, jail: this.#jail, tokens: this.#tokens, clients: this.#clients };
+    this.#lives = new WorkerLives(
+      config,
+      log,
+      () => this.#processes,
+      this.#policy,
+      () => void this.#reload.request('all'),
+    );
+    const services = {
+      policy: this.#policy,
+      jail: this.#jail,
+      tokens: this.#tokens,
+      clients: this.#clients,
+      lives: this.#lives,
+    };
     this.#processes = new Processes({ config, listeners }, log, entries, privateDirectory, services, {
       edgesBooted: () => this.#edgesBooted(),
       workersBooted: () => this.#booted(),
@@ -117,6 +132,7 @@ class Master {
     else workers.stop();
     await workers.ended;
     unwatchSignals();
+    this.#lives.over();
     this.#tokens.close();
     this.#log.info('Shutting down: Master');
     return this.#exitStatus;
@@ -143,14 +159,16 @@ class Master {
       for (const edge of this.#processes.edges.serving) this.#processes.announce(edge, true);
       this.#booted();
     } else {
-      this.#processes.workers.start(this.#config.workers);
+      this.#processes.workers.start(this.#config.preload ? 1 : this.#config.workers);
     }
   }
 
   #booted(): void {
     this.#phase = 'serving';
     this.#log.debug('Ready');
+    if (this.#config.preload) this.#processes.workers.resize(this.#config.workers, this.#config.gracefulTimeoutMs);
     this.#predecessor?.weServe();
+    this.#lives.start();
     this.#reload.begin();
   }
 
@@ -180,6 +198,7 @@ class Master {
   }
 
   async #renew(before: Config, after: Config): Promise<Renewed> {
+    this.#lives.adopt(after);
     const setup = { config: before, listeners: this.#listeners };
     const renewed = await new ProcessRenewal(this.#processes, this.#log, setup, after).run();
     this.#listeners = renewed.listeners;
@@ -200,6 +219,7 @@ class Master {
   #shutDown(urgency: Urgency): void {
     this.#phase = 'ending';
     this.#reload.end();
+    this.#lives.end();
     const { edges, workers } = this.#processes;
     if (urgency === 'drain') {
       this.closeListeners();

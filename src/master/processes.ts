@@ -12,18 +12,20 @@ import { defaultPace, type RestartPace } from './restart-backoff.ts';
 import { type Entries, edgeStarter, workerStarter } from './start-child.ts';
 import type { TokenAuthority } from './token-authority.ts';
 import type { WorkerHandle } from './worker-handle.ts';
+import type { WorkerLives } from './worker-lives.ts';
 
 export const exitRunning = 1;
 export const exitWorkerBoot = 3;
 /** Clients wait in the kernel's queue meanwhile, so not for long. */
 const edgePace: RestartPace = { ...defaultPace, longestWaitMs: 1_000 };
 
-/** What edges ask the master for. */
-export type EdgeServices = {
+/** What the processes need of the master. */
+export type Services = {
   readonly policy: PolicyOfEdges;
   readonly jail: Jail;
   readonly tokens: TokenAuthority;
   readonly clients: ClientsOfEdges<EdgeHandle>;
+  readonly lives: WorkerLives;
 };
 
 export type ProcessEvents = {
@@ -44,7 +46,7 @@ export class Processes {
   readonly #log: Log;
   readonly #entries: Entries;
   readonly #privateDirectory: string;
-  readonly #services: EdgeServices;
+  readonly #services: Services;
   #workersStarted = 0;
   #haveEdgesBooted = false;
 
@@ -53,7 +55,7 @@ export class Processes {
     log: Log,
     entries: Entries,
     privateDirectory: string,
-    services: EdgeServices,
+    services: Services,
     events: ProcessEvents,
   ) {
     this.#runsInline = setup.config.workerClass === 'inline';
@@ -132,8 +134,17 @@ export class Processes {
   #workerStarter({ config }: Setup): StartChild<WorkerHandle> {
     const start = workerStarter(config, this.#entries, () => this.#services.policy.policy);
     return (events: PoolChildEvents) => {
+      const { lives } = this.#services;
       this.#workersStarted += 1;
-      const worker = start(this.#workersStarted, events);
+      const worker = start(this.#workersStarted, lives.drawMaxRequests(), {
+        ...events,
+        loadedFiles: (files) => lives.loadedFiles(files),
+        maxRequestsReached: () => lives.maxRequestsReached(worker),
+        gone: (exit) => {
+          lives.gone(worker);
+          events.gone(exit);
+        },
+      });
       this.announce(worker, true);
       return worker;
     };
@@ -146,6 +157,7 @@ export class Processes {
   }
 
   #workerServes(worker: WorkerHandle): void {
+    this.#services.lives.serving(worker);
     for (const edge of this.edges.serving) edge.expectWorker(worker);
   }
 

@@ -4,10 +4,9 @@ import type { Config } from '../config/config.ts';
 import type { Policy } from '../policy/policy.ts';
 import { firstListenerDescriptor } from '../process/child.ts';
 import type { EdgeStart, ListenerDescription } from '../process/control-messages.ts';
-import type { PoolChildEvents } from './child-pool.ts';
 import { type EdgeEvents, EdgeHandle } from './edge-handle.ts';
 import type { Listener } from './listeners.ts';
-import { environmentOfChildren, WorkerHandle } from './worker-handle.ts';
+import { environmentOfChildren, type WorkerEvents, WorkerHandle } from './worker-handle.ts';
 
 /** The programs that the master starts. */
 export type Entries = { readonly edge: string; readonly worker: string };
@@ -27,7 +26,7 @@ export function workerStarter(
   config: Config,
   entries: Entries,
   policy: () => Policy,
-): (id: number, events: PoolChildEvents) => WorkerHandle {
+): (id: number, maxRequests: number, events: WorkerEvents) => WorkerHandle {
   const command = {
     entry: entries.worker,
     arguments: [],
@@ -36,10 +35,12 @@ export function workerStarter(
     workingDirectory: config.workingDirectory,
     descriptors: [],
   };
-  return (id, events) => {
+  return (id, maxRequests, events) => {
     const { workerMs } = policy().timeouts;
     const bootMs = workerMs === 0 ? 0 : Math.max(workerMs, leastBootMs);
-    return new WorkerHandle(id, { ...command, bootMs }, config.app, config.logLevel, events);
+    const { app, logLevel, reload } = config;
+    const start = { type: 'start', app, logLevel, maxRequests, tellsFiles: reload !== null } as const;
+    return new WorkerHandle(id, { ...command, bootMs }, start, events);
   };
 }
 

@@ -1,11 +1,18 @@
-import type { MasterToWorker, WorkerToMaster } from '../process/control-messages.ts';
-import type { LogLevel } from '../telemetry/error-log.ts';
-import type { AppTarget } from '../worker/app-target.ts';
+import { isAbsolute } from 'node:path';
+import type { MasterToWorker, WorkerStart, WorkerToMaster } from '../process/control-messages.ts';
 import { type ChildCommand, ChildHandle, type ChildState } from './child-handle.ts';
 import type { PoolChild, PoolChildEvents } from './child-pool.ts';
+import type { WatchedChild } from './heartbeat.ts';
 
 /** Where one edge waits for one worker. */
 export type Link = { readonly path: string; readonly token: string; readonly startedPath: string };
+
+export type WorkerEvents = PoolChildEvents & {
+  /** It has begun as many requests as its start message allows. */
+  maxRequestsReached(): void;
+  /** Files of the application, where it was asked to tell. */
+  loadedFiles(files: readonly string[]): void;
+};
 
 /** A worker process as its master sees it: it loads the application, then connects to the edges that it is told of. */
 export class WorkerHandle implements PoolChild {
@@ -13,13 +20,21 @@ export class WorkerHandle implements PoolChild {
   readonly id: number;
   readonly #child: ChildHandle<WorkerToMaster, MasterToWorker>;
 
-  constructor(id: number, command: ChildCommand, app: AppTarget, logLevel: LogLevel, events: PoolChildEvents) {
+  constructor(id: number, command: ChildCommand, start: WorkerStart, events: WorkerEvents) {
     this.id = id;
     this.#child = new ChildHandle<WorkerToMaster, MasterToWorker>(command, {
       ...events,
-      received: ({ type }) => this.#child.kill(`sent the master an unknown message (${type})`),
+      received: (message) => {
+        if (message.type === 'max-requests') events.maxRequestsReached();
+        else if (message.type === 'loaded-files' && arePaths(message.files)) events.loadedFiles(message.files);
+        else this.#child.kill(`sent the master an unknown message (${message.type})`);
+      },
     });
-    this.#child.send({ type: 'start', app, logLevel });
+    this.#child.send(start);
+  }
+
+  get watched(): WatchedChild {
+    return this.#child;
   }
 
   get pid(): number | undefined {
@@ -54,4 +69,8 @@ export class WorkerHandle implements PoolChild {
 export function environmentOfChildren(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const ofMaster = /^(?:PORTCULLIS_.*|GUNICORN_CMD_ARGS|LISTEN_.*|NOTIFY_SOCKET|WATCHDOG_.*)$/;
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !ofMaster.test(name)));
+}
+
+function arePaths(files: unknown): files is readonly string[] {
+  return Array.isArray(files) && files.every((file) => typeof file === 'string' && isAbsolute(file));
 }

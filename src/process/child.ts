@@ -1,37 +1,16 @@
 import { Socket } from 'node:net';
-import { Worker } from 'node:worker_threads';
 import { openControlChannel } from './control-channel.ts';
+import type { Ping, Pong } from './control-messages.ts';
+import { startWatchdog } from './watchdog.ts';
 
-/** Descriptors that the master opens in every child; its listeners follow from 5 on. */
+/** Opened by the master in every child, before the lifeline; its listeners follow from 5 on. */
 export const controlDescriptor = 3;
-export const lifelineDescriptor = 4;
 export const firstListenerDescriptor = 5;
 
 /** Signals that reach the whole process group from a terminal or a service manager. The master alone acts on them. */
 const coordinatedByMaster = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU'] as const;
 
-/**
- * Nothing is ever written to the lifeline: its end means that the master is gone, however it went. The main thread may
- * be spinning in an application, so a thread of its own waits for that end. It waits in its event loop and not in a
- * blocking read, because the exit of a process joins its threads and would wait for that read for ever.
- *
- * A master that was killed leaves its private directory; an edge is told of it as its first argument and removes it.
- */
-const watchdogSource = `
-const { rmSync } = require('node:fs');
-const { Socket } = require('node:net');
-const { workerData: directory } = require('node:worker_threads');
-const die = () => {
-  try {
-    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
-  } finally {
-    process.kill(process.pid, 'SIGKILL');
-  }
-};
-new Socket({ fd: ${lifelineDescriptor}, readable: true, writable: false }).on('error', die).on('close', die).resume();
-`;
 const watchdogMs = 1_000;
-const watchdogLimits = { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1, codeRangeSizeMb: 8, stackSizeMb: 1 };
 
 /**
  * What every child does before anything else. The master's end of the control channel is the end of the child as well:
@@ -43,8 +22,13 @@ export function bootChild<In extends { readonly type: string }, Out extends { re
   // Without a handler, SIGUSR1 makes Node open its inspector: a debugger port on a public server.
   process.on('SIGUSR1', ignoreSignal);
   for (const signal of coordinatedByMaster) process.on(signal, ignoreSignal);
-  startWatchdog();
-  const channel = openControlChannel<In, Out>(new Socket({ fd: controlDescriptor }), receive);
+  // A child that nobody watches could outlive its master: better none.
+  startWatchdog(endAtOnce);
+  const channel = openControlChannel<In | Ping, Out | Pong>(new Socket({ fd: controlDescriptor }), (message) => {
+    // In the main thread, like all that the application does: no answer means that it does nothing else either.
+    if (isPing(message)) channel.send({ type: 'pong' });
+    else receive(message);
+  });
   channel.onClose((error) => {
     if (error !== null) endAtOnce(error);
     // Mostly the master is gone, and then the watchdog ends us after it has tidied up.
@@ -55,17 +39,8 @@ export function bootChild<In extends { readonly type: string }, Out extends { re
 
 function ignoreSignal(): void {}
 
-function startWatchdog(): void {
-  const watchdog = new Worker(watchdogSource, {
-    eval: true,
-    workerData: process.argv[2],
-    execArgv: [],
-    env: {},
-    resourceLimits: watchdogLimits,
-  });
-  watchdog.unref();
-  // A child that nobody watches could outlive its master: better none.
-  watchdog.on('error', endAtOnce);
+function isPing(message: { readonly type: string }): message is Ping {
+  return message.type === 'ping';
 }
 
 /** Not thrown: an application may have a handler for what nobody caught, and this is not its to survive. */

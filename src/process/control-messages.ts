@@ -8,8 +8,13 @@ import type { AppTarget } from '../worker/app-target.ts';
 
 /**
  * What master and children say to each other: one JSON object a line over the socket pair at descriptor 3.
- * Descriptor 4 is the lifeline: a thread of the child blocks in a read of it and ends the process when the master dies.
+ * Descriptor 4 is the lifeline: a thread of the child waits for its end and ends the process when the master dies.
  */
+
+/** Of every child: its main thread answers at once, if it does anything at all. */
+export type Ping = { readonly type: 'ping' };
+export type Pong = { readonly type: 'pong' };
+
 export type EdgeStart = {
   readonly type: 'start';
   readonly listeners: readonly ListenerDescription[];
@@ -42,6 +47,8 @@ export type MasterToEdge =
   | { readonly type: 'expect-worker'; readonly worker: number; readonly pid: number }
   | PolicyOrder
   | TokenGrants
+  /** This worker is about to be killed for its silence: tell of its requests, answer `silence-noted`. */
+  | { readonly type: 'worker-silent'; readonly worker: number }
   /** Refuse these clients for so long; 0: no longer. */
   | { readonly type: 'blocked'; readonly clients: readonly (readonly [client: string, forMs: number])[] }
   /** The other edges have so many connections of these clients; of the surplus, end so many of your newest ones. */
@@ -64,6 +71,8 @@ export type TokenGrants = { readonly type: 'tokens'; readonly batch: number; rea
 export type EdgeToMaster =
   | { readonly type: 'started' }
   | { readonly type: 'policy-in-force'; readonly version: number }
+  /** What this worker leaves unanswered will be put down to its silence. */
+  | { readonly type: 'silence-noted'; readonly worker: number }
   /** All that one turn of the edge's event loop asks for. Batches are answered as they are ready, not in their order. */
   | { readonly type: 'take-tokens'; readonly batch: number; readonly takes: readonly Take[] }
   /** Connections that these clients have here now, where their number has changed. */
@@ -80,13 +89,29 @@ export type EdgeToMaster =
   | ChildFailed;
 
 export type MasterToWorker =
-  | { readonly type: 'start'; readonly app: AppTarget; readonly logLevel: LogLevel }
+  | WorkerStart
   /** Connect to an edge's link socket and say hello with this token. */
   | { readonly type: 'connect'; readonly path: string; readonly token: string; readonly startedPath: string }
   | { readonly type: 'drain' }
   | { readonly type: 'stop' };
 
-export type WorkerToMaster = { readonly type: 'started' } | ChildFailed;
+export type WorkerStart = {
+  readonly type: 'start';
+  readonly app: AppTarget;
+  readonly logLevel: LogLevel;
+  /** Tell the master once so many requests have been begun; 0: never. */
+  readonly maxRequests: number;
+  /** Tell the master which files the application has loaded. */
+  readonly tellsFiles: boolean;
+};
+
+export type WorkerToMaster =
+  | { readonly type: 'started' }
+  /** `maxRequests` of the start. */
+  | { readonly type: 'max-requests' }
+  /** Absolute paths, each once. */
+  | { readonly type: 'loaded-files'; readonly files: readonly string[] }
+  | ChildFailed;
 
 /** The child could not start and exits next. `exitCode` as in DESIGN: 3 boot, 4 app, 2 usage, 1 otherwise. */
 export type ChildFailed = { readonly type: 'failed'; readonly exitCode: number; readonly message: string };

@@ -34,6 +34,9 @@ export type DispatchBounds = {
   readonly helloMs: number;
 };
 
+/** How far a request is. `sent`: a worker has it and has not begun it; of one that runs or ran, nobody can say more than `begun`. */
+export type RequestPhase = 'queued' | 'sent' | 'begun' | 'responding' | 'over';
+
 /** What the connection can say to a request that it has handed over. After `abort` or the end of the response: nothing. */
 export interface DispatchedRequest {
   /** Content, transfer coding removed; read before this returns. At most as many bytes as were granted. */
@@ -44,12 +47,18 @@ export interface DispatchedRequest {
   abort(): void;
   /** `bytes` of response content have left for the client: as many more may come. */
   acknowledge(bytes: number): void;
+  /** Seldom asked: it may cost a look at what the worker has published. */
+  readonly phase: RequestPhase;
+  /** `GET /path`, for log lines. */
+  readonly subject: string;
 }
 
 /** What a dispatcher tells the connection. Byte arrays are valid only during the call. */
 export interface ResponseSink {
   /** Request id for log lines. */
   readonly requestId: string;
+  /** Since it was dispatched, for log lines. */
+  readonly ageMs: number;
   /**
    * The encoded head is `bytes[headStart, headEnd)`, the first piece of content follows up to `contentEnd`: offsets, since
    * views of every response would cost as much as checking it.
@@ -58,11 +67,10 @@ export interface ResponseSink {
   respondContent(content: Uint8Array, end: boolean): void;
   /** The application took content: `bytes` more may be sent. The first grant is `contentWindowBytes` of the policy. */
   grantContent(bytes: number): void;
-  /**
-   * The request went to this worker. The first time it left the queue: its deadline ends, the worker's begins. Once more where
-   * it moves, because that worker is gone and had not begun it.
-   */
+  /** The request left the queue and went to this worker: the queue deadline ends, the worker deadline begins. */
   dispatched(workerPid: number): void;
+  /** Its worker is gone and had not begun it: it waits in the queue again, until `dispatched` is called once more. */
+  takenBack(): void;
   /** No response will come, or no more of it. The last call on this sink. */
   fail(rejection: Rejection): void;
 }

@@ -5,7 +5,8 @@ import type { EnvironApp } from '../worker/app-interface.ts';
 import { EnvironDecoder } from '../worker/decode-environ.ts';
 import { type AppContext, EnvironExchange, environConstants } from '../worker/environ-app.ts';
 import type { ResponseChannel } from '../worker/response-output.ts';
-import type { DispatchBounds, DispatchedRequest, Dispatcher, ResponseSink } from './dispatch.ts';
+import type { DispatchBounds, DispatchedRequest, Dispatcher, RequestPhase, ResponseSink } from './dispatch.ts';
+import { subjectText } from './request-subject.ts';
 
 export type InlineDispatcherOptions = InlineBounds & {
   readonly app: EnvironApp;
@@ -61,6 +62,7 @@ function appWindows({ contentWindowBytes, responseWindowBytes, maxResponseHeadBy
 class InlineRequest implements DispatchedRequest, ResponseChannel {
   readonly #sink: ResponseSink;
   readonly #exchange: EnvironExchange;
+  readonly #environ: Record<string, unknown>;
   readonly #scratch: Scratch;
   readonly #dispatcher: { inFlight: number };
   readonly #sendWindow: SendWindow;
@@ -80,6 +82,7 @@ class InlineRequest implements DispatchedRequest, ResponseChannel {
     this.#dispatcher = dispatcher;
     this.#sendWindow = new SendWindow(context.responseWindowBytes);
     this.#receiveWindow = new ReceiveWindow(context.responseWindowBytes);
+    this.#environ = environ;
     this.#exchange = new EnvironExchange(context, this, environ, hasContent);
     dispatcher.inFlight++;
   }
@@ -110,6 +113,14 @@ class InlineRequest implements DispatchedRequest, ResponseChannel {
     if (this.#isOver) return;
     const grant = this.#receiveWindow.consume(bytes);
     if (grant > 0 && this.#sendWindow.grant(grant)) this.#exchange.windowOpened();
+  }
+
+  get phase(): RequestPhase {
+    return this.#isOver ? 'over' : 'begun';
+  }
+
+  get subject(): string {
+    return subjectText(String(this.#environ['REQUEST_METHOD']), String(this.#environ['RAW_URI']));
   }
 
   // What the application says.

@@ -4,7 +4,7 @@ import { FrameBatch } from '../link/frame-batch.ts';
 import { helloFault, type Welcome, welcomeBytes, writeWelcome } from '../link/greeting.ts';
 import { isAfter, nextRequestId, previousRequestId } from '../link/request-id.ts';
 import type { StartedFile } from '../link/started-file.ts';
-import type { NodeRequest } from './node-request.ts';
+import type { Carrier, NodeRequest } from './node-request.ts';
 
 /** Who is allowed on a link. */
 export type ExpectedWorker = {
@@ -35,8 +35,10 @@ export type LinkEnd = {
 };
 
 /** The edge's end of the link to one worker. */
-export class NodeLink implements FrameReceiver {
+export class NodeLink implements FrameReceiver, Carrier {
   readonly expected: ExpectedWorker;
+  /** The master is about to kill the worker, whose event loop does not turn. */
+  isSilent = false;
   /** Requests go to an `open` one alone. `draining`: the worker asked for no more. `ending`: we have had enough of it. */
   state: 'awaiting-hello' | 'open' | 'draining' | 'ending' | 'closed' = 'awaiting-hello';
   readonly #owner: LinkOwner;
@@ -78,7 +80,21 @@ export class NodeLink implements FrameReceiver {
     const id = this.#nextId;
     this.#nextId = nextRequestId(id);
     this.#requests.set(id, request);
-    request.send(this.#batch, id, this.expected.pid);
+    request.send(this.#batch, id, this);
+  }
+
+  get pid(): number {
+    return this.expected.pid;
+  }
+
+  hasBegun(id: number): boolean {
+    const startedId = this.#startedId();
+    return startedId === null || !isAfter(id, startedId);
+  }
+
+  /** Those that the worker has not let go of, in the order of dispatch. */
+  get requests(): readonly NodeRequest[] {
+    return [...this.#requests.values()];
   }
 
   /** Ends the link at once for what the worker did wrong, and tells the worker, which should end as well. */

@@ -4,9 +4,10 @@ import type { FrameBatch } from '../link/frame-batch.ts';
 import type { Welcome } from '../link/greeting.ts';
 import { HeldContent } from '../link/held-content.ts';
 import { type Rejection, reject } from '../rejection/rejection.ts';
-import type { DispatchedRequest, ResponseSink } from './dispatch.ts';
+import type { DispatchedRequest, RequestPhase, ResponseSink } from './dispatch.ts';
 import type { EnvironCopies } from './environ-copies.ts';
 import type { NodeQueue } from './node-queue.ts';
+import { subjectOf } from './request-subject.ts';
 
 /**
  * `queued`: no worker has it. `sent`: a worker has it, and may not have begun it. `begun`: a frame about it came back.
@@ -21,6 +22,14 @@ export type NodeRequestContext = {
   readonly copies: EnvironCopies;
   readonly queue: NodeQueue;
 };
+
+/** What a request wants to know of the link that it is on. */
+export interface Carrier {
+  /** Of the worker. */
+  readonly pid: number;
+  /** The worker has, or may have, begun it. */
+  hasBegun(id: number): boolean;
+}
 
 const nothing = Buffer.alloc(0);
 
@@ -43,7 +52,10 @@ export class NodeRequest implements DispatchedRequest {
   #held: HeldContent | null = null;
   #contentEnded: boolean;
   #batch: FrameBatch | null = null;
+  #carrier: Carrier | null = null;
   #id = 0;
+  /** Kept from the environ where that goes before the request does. */
+  #subject = '';
 
   constructor(context: NodeRequestContext, environ: Uint8Array, hasContent: boolean, sink: ResponseSink) {
     this.#context = context;
@@ -58,6 +70,19 @@ export class NodeRequest implements DispatchedRequest {
 
   get requestId(): string {
     return this.#sink.requestId;
+  }
+
+  get ageMs(): number {
+    return this.#sink.ageMs;
+  }
+
+  get subject(): string {
+    return this.#environ === null ? this.#subject : subjectOf(this.#environ, this.#environBytes);
+  }
+
+  get phase(): RequestPhase {
+    if (this.state === 'aborted') return 'over';
+    return this.state === 'sent' && this.#carrier?.hasBegun(this.#id) === true ? 'begun' : this.state;
   }
 
   /** Its windows, wherever it goes: one that moves to another worker takes along what it has sent under them. */
@@ -106,9 +131,10 @@ export class NodeRequest implements DispatchedRequest {
   }
 
   /** A worker takes it: everything known so far is sent. */
-  send(batch: FrameBatch, id: number, workerPid: number): void {
+  send(batch: FrameBatch, id: number, carrier: Carrier): void {
     if (this.#environ === null) throw new Error('a request without its environ cannot be sent');
     this.#batch = batch;
+    this.#carrier = carrier;
     this.#id = id;
     this.state = 'sent';
     const at = batch.begin(frameType.request, !this.#hasContent, id, this.#environBytes);
@@ -116,13 +142,15 @@ export class NodeRequest implements DispatchedRequest {
     if (this.#hasContent && (this.#held !== null || this.#contentEnded)) {
       batch.content(id, this.#held?.view() ?? nothing, this.#contentEnded);
     }
-    this.#sink.dispatched(workerPid);
+    this.#sink.dispatched(carrier.pid);
   }
 
   /** The worker died before it began this request. It has to be queued again. */
   takeBack(): void {
     this.state = 'queued';
     this.#batch = null;
+    this.#carrier = null;
+    this.#sink.takenBack();
   }
 
   fail(rejection: Rejection): void {
@@ -140,7 +168,7 @@ export class NodeRequest implements DispatchedRequest {
     if (stop - start > maxPayloadBytes) return `frame of ${stop - start} bytes, more than ${maxPayloadBytes}`;
     if (this.state === 'sent') {
       this.state = 'begun';
-      this.#release();
+      this.#release(!end);
     }
     switch (type) {
       case frameType.response:
@@ -198,11 +226,13 @@ export class NodeRequest implements DispatchedRequest {
 
   #end(state: 'aborted' | 'over'): void {
     this.state = state;
-    this.#release();
+    this.#release(state === 'aborted');
   }
 
-  #release(): void {
+  /** `isOnItsWay`: somebody may still want to know which request it was. Of the many that are answered whole, nobody does. */
+  #release(isOnItsWay: boolean): void {
     if (this.#environ === null) return;
+    if (isOnItsWay) this.#subject = subjectOf(this.#environ, this.#environBytes);
     this.#context.copies.giveBack(this.#environ);
     this.#environ = null;
     this.#held = null;

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { maxPieceBytes } from '../link/frame.ts';
-import { reject } from '../rejection/rejection.ts';
+import { type Rejection, reject } from '../rejection/rejection.ts';
 import type { Log } from '../telemetry/error-log.ts';
+import { describeRequest, describeRequests } from './describe-request.ts';
 import type { DispatchBounds, DispatchedRequest, Dispatcher, ResponseSink } from './dispatch.ts';
 import { EnvironCopies } from './environ-copies.ts';
 import { type Invitation, type InvitationOptions, type InvitationOwner, NodeInvitation } from './node-invitation.ts';
@@ -101,7 +102,7 @@ export class NodeDispatcher implements Dispatcher, LinkOwner, InvitationOwner {
     }
     for (const link of [...this.#links]) link.destroy();
     for (let next = this.#queue.takeFirst(); next !== null; next = this.#queue.takeFirst()) {
-      this.#fail(next, 'the server stops');
+      this.#fail(next, reject('worker.failed', 'the server stops'));
     }
   }
 
@@ -117,6 +118,18 @@ export class NodeDispatcher implements Dispatcher, LinkOwner, InvitationOwner {
     this.#invitations.delete(invitation);
     invitation.cancel();
     this.#options.log.warning(`worker ${worker} (pid ${pid}) did not connect within ${helloMs} ms`);
+  }
+
+  /** This worker is about to be killed for its silence: what it had begun is its fault, not an accident. */
+  workerSilent(worker: number): void {
+    for (const link of this.#links) {
+      if (link.expected.worker !== worker) continue;
+      link.isSilent = true;
+      const { pid } = link.expected;
+      this.#options.log.error(
+        `worker ${worker} (pid ${pid}) is silent; its requests: ${describeRequests(link.requests)}`,
+      );
+    }
   }
 
   linkGreeted(link: NodeLink): void {
@@ -147,7 +160,7 @@ export class NodeDispatcher implements Dispatcher, LinkOwner, InvitationOwner {
       request.takeBack();
       this.#queue.addFirst(request);
     }
-    for (const request of begun) this.#fail(request, fault ?? 'the worker ended while it ran the request');
+    for (const request of begun) this.#fail(request, failureOf(link, request, fault));
     this.linkHasRoom();
     this.#options.onWorkerGone?.(link.expected.worker, fault);
   }
@@ -182,9 +195,9 @@ export class NodeDispatcher implements Dispatcher, LinkOwner, InvitationOwner {
     }
   }
 
-  #fail(request: NodeRequest, detail: string): void {
+  #fail(request: NodeRequest, rejection: Rejection): void {
     try {
-      request.fail(reject('worker.failed', detail));
+      request.fail(rejection);
     } catch (error) {
       this.sinkFailed(request, error);
     }
@@ -198,4 +211,11 @@ export class NodeDispatcher implements Dispatcher, LinkOwner, InvitationOwner {
       this.#options.log.warning(`${text} is gone: ${failed} of its requests failed, ${moved} go to another worker`);
     }
   }
+}
+
+function failureOf(link: NodeLink, request: NodeRequest, fault: string | null): Rejection {
+  if (fault === null && link.isSilent) {
+    return reject('timeout.worker', `its worker was silent and has been ended; ${describeRequest(request)}`);
+  }
+  return reject('worker.failed', fault ?? 'the worker ended while it ran the request');
 }

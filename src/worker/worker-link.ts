@@ -27,6 +27,8 @@ export type WorkerLinkOptions = {
   readonly app: EnvironApp;
   readonly appName: string;
   readonly log: Log;
+  /** Before the application is called for one. */
+  readonly onBegin: () => void;
   /** The edge found that this process breaks the protocol. It is not fit to go on. */
   readonly onFault: (reason: string) => void;
   readonly onClosed: () => void;
@@ -221,6 +223,7 @@ export class WorkerLink implements FrameReceiver, WorkerRequestOwner {
       this.#fail(`cannot mark requests as begun: ${String(error)}`);
       return;
     }
+    this.#options.onBegin();
     request.exchange.run();
   }
 

@@ -5,6 +5,8 @@ import { stackOf } from '../telemetry/stack.ts';
 import type { EnvironApp } from './app-interface.ts';
 import type { AppTarget } from './app-target.ts';
 import { AppLoadError, appName, loadApp } from './load-app.ts';
+import { watchLoadedFiles } from './loaded-files.ts';
+import { RequestQuota } from './request-quota.ts';
 import { WorkerLink } from './worker-link.ts';
 
 /** DESIGN section 7. */
@@ -19,12 +21,16 @@ let state: 'waiting' | 'loading' | 'running' | 'draining' = 'waiting';
 let exitStatus = 0;
 let log = openErrorLog({ level: 'info' });
 let running: { readonly app: EnvironApp; readonly name: string } | undefined;
+let quota = new RequestQuota(0, () => {});
+let tellFiles = (): void => {};
 const links = new Set<WorkerLink>();
 
 const master = bootChild<MasterToWorker, WorkerToMaster>((message) => {
   switch (message.type) {
     case 'start':
       log = openErrorLog({ level: message.logLevel });
+      quota = new RequestQuota(message.maxRequests, () => master.send({ type: 'max-requests' }));
+      if (message.tellsFiles) tellFiles = watchLoadedFiles((files) => master.send({ type: 'loaded-files', files }));
       void start(message.app);
       break;
     case 'connect':
@@ -71,6 +77,7 @@ function fail(error: unknown): void {
   const exitCode = error instanceof AppLoadError ? error.exitCode : exitBootFailed;
   const stack = error instanceof AppLoadError ? error.appStack : stackOf(error);
   const message = error instanceof Error ? error.message : String(error);
+  tellFiles();
   master.send({ type: 'failed', exitCode, message: stack === null ? message : `${message}\n${stack}` });
   process.exit(exitCode);
 }
@@ -86,9 +93,10 @@ function openLink(path: string, token: string, startedPath: string): void {
     giveUp();
   };
   const { app, name } = running;
+  const onBegin = (): void => quota.take();
   let link: WorkerLink;
   try {
-    link = new WorkerLink({ path, token, startedPath, welcomeMs, app, appName: name, log, onFault, onClosed });
+    link = new WorkerLink({ path, token, startedPath, welcomeMs, app, appName: name, log, onBegin, onFault, onClosed });
   } catch (error) {
     log.error('cannot open a link to an edge', stackOf(error));
     return;

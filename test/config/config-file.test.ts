@@ -302,14 +302,15 @@ const refusals: readonly Refusal[] = [
     behaviour: 'all mistakes of a module at once',
     files: {
       'portcullis.config.mjs':
-        'export default { workers: "x", wrokers: 1, bind: () => 1, when_ready() {}, preload_app: true };',
+        'export default { workers: "x", wrokers: 1, bind: () => 1, when_ready() {}, preload_app: 2, spew: true };',
     },
     messages: [
       /^portcullis\.config\.mjs: workers: "x" is not a whole number/m,
       /^portcullis\.config\.mjs: wrokers: expected the name of a setting, found "wrokers"; did you mean "workers"\?$/m,
       /^portcullis\.config\.mjs: bind: expected .*, found a function/m,
       /^portcullis\.config\.mjs: when_ready: this hook runs in Gunicorn's master/m,
-      /^portcullis\.config\.mjs: preload_app: this has no meaning here: Node cannot fork/m,
+      /^portcullis\.config\.mjs: preload_app: "2" is not 1 or 0/m,
+      /^portcullis\.config\.mjs: spew: this is not in this version yet/m,
     ],
   },
   {

@@ -58,6 +58,9 @@ describe('configuration', () => {
       logLevel: 'info',
       rateLimitStore: null,
       record: null,
+      recycling: { maxRequests: 0, maxRequestsJitter: 0, maxMemoryBytes: 0, lifetimeMs: 0 },
+      preload: false,
+      reload: null,
       checkOnly: false,
       warnings: [],
     });
@@ -80,6 +83,31 @@ describe('configuration', () => {
     { behaviour: 'takes the last of a flag', line: '-w 4 -w 5 app.js', value: ({ workers }) => workers, expected: 5 },
     { behaviour: 'reads the name of the export', line: 'app.js:api', value: ({ app }) => app.name, expected: 'api' },
     { behaviour: 'knows .mjs', line: 'server.mjs', value: ({ app }) => app.name, expected: null },
+    {
+      behaviour: 'recycles workers',
+      line: '--max-requests 1000 --max-requests-jitter 50 --max-memory 512MiB --worker-lifetime 3600 app.js',
+      value: ({ recycling }) => recycling,
+      expected: { maxRequests: 1000, maxRequestsJitter: 50, maxMemoryBytes: 512 * 1024 * 1024, lifetimeMs: 3_600_000 },
+    },
+    {
+      behaviour: 'takes --max-memory 0 for no limit',
+      line: '--max-memory 0 app.js',
+      value: ({ recycling }) => recycling.maxMemoryBytes,
+      expected: 0,
+    },
+    {
+      behaviour: 'takes limits of workers that are off with the class inline',
+      line: '-k inline --max-requests 0 app.js',
+      value: ({ recycling }) => recycling.maxRequests,
+      expected: 0,
+    },
+    {
+      behaviour: 'looks at further files in the directory of --chdir',
+      line: '--reload --reload-extra-file a.html --reload-extra-file /b --reload-engine inotify app.js',
+      value: ({ reload, workingDirectory }) => reload?.extraFiles.map((file) => file.replace(workingDirectory, '.')),
+      expected: ['./a.html', '/b'],
+    },
+    { behaviour: 'preloads', line: '--preload app.js', value: ({ preload }) => preload, expected: true },
     {
       behaviour: 'mounts',
       line: '--script-name /a/b/ app.js',

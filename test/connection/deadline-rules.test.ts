@@ -239,7 +239,10 @@ describe('the deadline of the worker', () => {
     assert.equal(client.received.length, 0);
     passOver();
     await client.receive(/^HTTP\/1\.1 504 Gateway Timeout\r\n/);
-    assert.match(edge.lines.join(), /timeout\.worker \(no progress for 13000 ms\)/);
+    assert.match(
+      edge.lines.join(),
+      /timeout\.worker \(no progress for 13000 ms; GET \/, dispatched 13\.1 s ago, begun\)/,
+    );
     assert.ok(request.isAborted);
   });
 

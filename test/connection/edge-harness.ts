@@ -24,7 +24,7 @@ import { putInForce } from '../../src/policy/policy-in-force.ts';
 import type { Rejection } from '../../src/rejection/rejection.ts';
 import type { Log } from '../../src/telemetry/error-log.ts';
 import type { Recorder } from '../../src/telemetry/recorder.ts';
-import type { DispatchedRequest, Dispatcher, ResponseSink } from '../../src/upstream/dispatch.ts';
+import type { DispatchedRequest, Dispatcher, RequestPhase, ResponseSink } from '../../src/upstream/dispatch.ts';
 import { EnvironEncoder } from '../../src/upstream/environ.ts';
 import { type Mount, mountAt } from '../../src/upstream/mount.ts';
 import { within } from '../support/deadline.ts';
@@ -38,6 +38,7 @@ export class HeldRequest implements DispatchedRequest {
   isAborted = false;
   contentHasEnded: boolean;
   acknowledged = 0;
+  phase: RequestPhase = 'begun';
   readonly #sink: ResponseSink;
   readonly #content: Buffer[] = [];
 
@@ -53,6 +54,10 @@ export class HeldRequest implements DispatchedRequest {
 
   get path(): string {
     return this.environ['PATH_INFO'] ?? '';
+  }
+
+  get subject(): string {
+    return `${this.environ['REQUEST_METHOD']} ${this.path}`;
   }
 
   get content(): string {

@@ -28,7 +28,13 @@ function lifeOf(behaviour: string, changes: Partial<ChildCommand> = {}, act = (_
         gone: (exit) => resolve({ worker, exit }),
       },
     );
-    worker.send({ type: 'start', app: { path: '/nowhere', name: behaviour }, logLevel: 'info' });
+    worker.send({
+      type: 'start',
+      app: { path: '/nowhere', name: behaviour },
+      logLevel: 'info',
+      maxRequests: 0,
+      tellsFiles: false,
+    });
   });
   return within(30_000, life, () => `the ${behaviour} child is still there`);
 }

@@ -8,6 +8,7 @@ export type Outcome = 'complete' | Rejection['rule'];
 /** A connection that keeps what it is told, and holds the dispatcher to the order of its calls. */
 export class RecordingSink implements ResponseSink {
   readonly requestId: string;
+  readonly ageMs = 0;
   /** The client takes all content at once; false: the test says `acknowledge`. */
   readonly isFast: boolean;
   request: DispatchedRequest | null = null;
@@ -89,6 +90,12 @@ export class RecordingSink implements ResponseSink {
     this.#check('dispatched');
     this.dispatches += 1;
     this.workerPid = workerPid;
+    this.#change();
+  }
+
+  takenBack(): void {
+    this.#check('takenBack');
+    this.dispatches -= 1;
     this.#change();
   }
 

@@ -49,10 +49,10 @@ export class WorkerProcess {
     });
     this.#channel = openControlChannel<WorkerToMaster, MasterToWorker>(control, (message) => {
       if (message.type === 'started') this.#isStarted = true;
-      else this.failure = message;
+      else if (message.type === 'failed') this.failure = message;
       this.#change();
     });
-    this.send({ type: 'start', app: { path, name }, logLevel: 'debug' });
+    this.send({ type: 'start', app: { path, name }, logLevel: 'debug', maxRequests: 0, tellsFiles: false });
   }
 
   get pid(): number {
