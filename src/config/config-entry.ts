@@ -4,7 +4,7 @@ import { nearestNames } from '../suggestion/nearest-name.ts';
 import { ConfigError } from './config.ts';
 import { gunicornNames, gunicornSetting, isGunicornDefault, problemOf } from './gunicorn-settings.ts';
 import { type GivenTexts, readSetting, type SettingsLayer } from './precedence.ts';
-import { type SettingName, settingNames, settingOf } from './settings.ts';
+import { isSwitch, type SettingName, settingNames, settingOf } from './settings.ts';
 
 /** One name of a config file with its value, whatever language the file is in. */
 export type ConfigEntry = {
@@ -95,20 +95,22 @@ function targetOf(entry: ConfigEntry): Target {
 
 function textsOf(entry: ConfigEntry, name: SettingName | 'app'): GivenTexts | { readonly problem: string } {
   const isList = name !== 'app' && settingOf(name).repeatable === true;
-  const values: readonly unknown[] = isList && Array.isArray(entry.value) ? entry.value : [entry.value];
+  const given: readonly unknown[] = isList && Array.isArray(entry.value) ? entry.value : [entry.value];
+  const takesBoolean = name !== 'app' && isSwitch(name);
+  const values = given.map((value) => (takesBoolean && typeof value === 'boolean' ? Number(value) : value));
   const texts = values.filter((value) => typeof value === 'string' || typeof value === 'number').map(String);
   if (texts.length < values.length || texts.length === 0) {
-    const expected = isList ? 'a string or a list of strings' : 'a string or a number';
+    const expected = takesBoolean ? 'true or false' : isList ? 'a string or a list of strings' : 'a string or a number';
     return { problem: `expected ${expected}, found ${entry.shown}` };
   }
-  const given = { texts, origin: entry.origin, label: `${entry.origin}: ${entry.name}` };
+  const found = { texts, origin: entry.origin, label: `${entry.origin}: ${entry.name}` };
   try {
-    if (name !== 'app') readSetting(name, given);
-    return given;
+    if (name !== 'app') readSetting(name, found);
+    return found;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     // Of a setting's parser: label, colon, problem, full stop.
-    return { problem: error.message.slice(`${given.label}: `.length).replace(/\.$/, '') };
+    return { problem: error.message.slice(`${found.label}: `.length).replace(/\.$/, '') };
   }
 }
 

@@ -58,6 +58,13 @@ describe('configuration', () => {
       logLevel: 'info',
       rateLimitStore: null,
       record: null,
+      pidFile: null,
+      daemon: false,
+      processName: 'app.js',
+      user: null,
+      initGroups: false,
+      workerUser: null,
+      socketUmask: null,
       checkOnly: false,
       warnings: [],
     });
