@@ -3,9 +3,12 @@ import type { Log } from '../telemetry/error-log.ts';
 import { bootFailure, logFailure } from './child-end.ts';
 import { exitWorkerBoot } from './master.ts';
 import { type Entries, ownEntries, workerStarter } from './start-child.ts';
+import { becomeUser } from './system-place.ts';
 
 /** `--check-config`: a worker loads the application and is thrown away with all that the loading did. */
 export function checkApp(config: Config, log: Log, entries: Entries = ownEntries): Promise<number> {
+  // Who may not become the user still wants to know whether the application loads.
+  if (process.geteuid?.() === 0) becomeUser(config);
   return new Promise((resolve) => {
     let hasLoaded = false;
     const worker = workerStarter(

@@ -7,12 +7,15 @@ import { ChildPool } from './child-pool.ts';
 import type { EdgeHandle } from './edge-handle.ts';
 import { Jail } from './jail.ts';
 import { BindError, bindListeners, type Listener } from './listeners.ts';
+import { PidFileError } from './pid-file.ts';
 import { PolicyOfEdges } from './policy-of-edges.ts';
 import { makePrivateDirectory } from './private-directory.ts';
 import { Reload, type Reread } from './reload.ts';
 import { defaultPace, type RestartPace } from './restart-backoff.ts';
 import { type Urgency, watchSignals } from './signals.ts';
+import { takeActivatedSockets } from './socket-activation.ts';
 import { type Entries, edgeStarter, ownEntries, workerStarter } from './start-child.ts';
+import { futureOwner, PlaceError, SystemPlace } from './system-place.ts';
 import { limitsOf, TokenAuthority } from './token-authority.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 
@@ -21,28 +24,43 @@ const exitRunning = 1;
 const edgePace: RestartPace = { ...defaultPace, longestWaitMs: 1_000 };
 export const exitWorkerBoot = 3;
 
-/** Serves until a signal ends it. Resolves to the exit status; by then no child is left. */
+/** Serves until a signal ends it. Resolves to the exit status; by then no child is left. `announceReady`: all of it serves. */
 export async function runMaster(
   config: Config,
   log: Log,
   reread: Reread,
   entries: Entries = ownEntries,
+  announceReady: () => void = () => {},
 ): Promise<number> {
-  let listeners: readonly Listener[];
+  let master: Master | undefined;
+  let place: SystemPlace | undefined;
+  let listeners: readonly Listener[] = [];
   try {
-    listeners = await bindListeners(config.binds);
+    place = new SystemPlace(config, log, () => master?.isAlive === true, announceReady);
+    listeners = await bindAll(config, log);
+    place.becomeUser();
+    const directory = makePrivateDirectory(process.env, config);
+    try {
+      master = new Master(config, log, reread, entries, listeners, directory.path, place);
+      return await master.run();
+    } finally {
+      directory.remove();
+    }
   } catch (error) {
-    if (!(error instanceof BindError)) throw error;
+    if (!(error instanceof BindError || error instanceof PidFileError || error instanceof PlaceError)) throw error;
     log.error(error.message);
     return exitRunning;
-  }
-  const directory = makePrivateDirectory(process.env);
-  try {
-    return await new Master(config, log, reread, entries, listeners, directory.path).run();
   } finally {
     for (const listener of listeners) listener.close();
-    directory.remove();
+    await place?.leave();
   }
+}
+
+/** What the service manager has bound goes before all addresses of ours. */
+function bindAll(config: Config, log: Log): Promise<readonly Listener[]> {
+  const activated = takeActivatedSockets(process.env, process.pid);
+  if (activated !== null) log.info(`Sockets of the service manager: ${activated.length}; bind is not used`);
+  return bindListeners(activated ?? config.binds, { owner: futureOwner(config), umask: config.socketUmask });
 }
 
 /**
@@ -57,6 +75,7 @@ class Master {
   readonly #tokens: TokenAuthority;
   readonly #reload: Reload;
   readonly #listeners: readonly Listener[];
+  readonly #place: SystemPlace;
   readonly #edges: ChildPool<EdgeHandle>;
   readonly #workers: ChildPool<WorkerHandle>;
   #phase: 'booting' | 'serving' | 'ending' = 'booting';
@@ -72,10 +91,12 @@ class Master {
     entries: Entries,
     listeners: readonly Listener[],
     privateDirectory: string,
+    place: SystemPlace,
   ) {
     this.#config = config;
     this.#log = log;
     this.#listeners = listeners;
+    this.#place = place;
     this.#policy = new PolicyOfEdges(config.policy);
     this.#jail = new Jail(config.policy, performance, log, (clients) => {
       for (const edge of this.#edges.serving) edge.block(clients);
@@ -84,6 +105,7 @@ class Master {
     this.#reload = new Reload(config, log, reread, {
       replacePolicy: (next) => this.#replacePolicy(next),
       resize: (before, after) => this.#resize(before, after),
+      movePidFile: (path) => this.#place.movePidFile(path),
     });
     const policy = () => this.#policy.policy;
     const startWorker = workerStarter(config, entries, policy);
@@ -163,8 +185,18 @@ class Master {
     return this.#exitStatus;
   }
 
+  /** What a watchdog wants to know: this process runs its event loop, and clients are accepted. */
+  get isAlive(): boolean {
+    return this.#phase === 'ending' || this.#edges.serving.length > 0;
+  }
+
   get #runsInline(): boolean {
     return this.#config.workerClass === 'inline';
+  }
+
+  get #status(): string {
+    const application = this.#runsInline ? this.#edges : this.#workers;
+    return `Serving with ${application.serving.length} workers at ${this.#listeners.map(({ url }) => url).join(' ')}`;
   }
 
   #announce(child: EdgeHandle | WorkerHandle, runsApplication: boolean): void {
@@ -189,6 +221,7 @@ class Master {
   #booted(): void {
     this.#phase = 'serving';
     this.#log.debug('Ready');
+    this.#place.serving(this.#status);
     this.#reload.begin();
   }
 
@@ -219,6 +252,7 @@ class Master {
 
   /** Edges first: what they have accepted still needs the workers. */
   #shutDown(urgency: Urgency): void {
+    if (this.#phase !== 'ending') this.#place.stopping();
     this.#phase = 'ending';
     this.#reload.end();
     if (urgency === 'drain') {

@@ -15,6 +15,7 @@ export interface ReloadOwner {
   /** Resolves to the number of edges that have it, when none has another. */
   replacePolicy(policy: Policy): Promise<number>;
   resize(before: Config, after: Config): void;
+  movePidFile(path: string | null): void;
 }
 
 /**
@@ -84,15 +85,16 @@ export class Reload {
 
   async #adopt(after: Config, isAskedFor: boolean): Promise<void> {
     const before = this.#config;
-    const { policy, policyFile, workers, edges } = after;
+    const { policy, policyFile, workers, edges, pidFile } = after;
     const inVain = unreloadable(before, after);
     if (inVain.length > 0) this.#log.warning(`Not changed by a reload, needs a restart: ${inVain.join(', ')}`);
     const processes = before.workerClass === 'inline' ? { edges } : { workers };
-    this.#config = { ...before, policy, policyFile, ...processes };
+    this.#config = { ...before, policy, policyFile, pidFile, ...processes };
     // As at the start: another file is watched from its next reading on.
     if (before.watchPolicy && policyFile !== before.policyFile) this.#runs.request();
     if (!isDeepStrictEqual(policy, before.policy)) await this.#replace(after);
     else if (isAskedFor) this.#log.info(`Policy unchanged: ${policy.name}`);
+    if (pidFile !== before.pidFile) this.#owner.movePidFile(pidFile);
     if (!this.#hasEnded) this.#owner.resize(before, this.#config);
   }
 
@@ -105,7 +107,7 @@ export class Reload {
 }
 
 /** A reload brings these; the last two are no settings. `edges` counts the workers with `inline`. */
-type Reloadable = 'policy' | 'policyFile' | 'workers' | 'checkOnly' | 'warnings';
+type Reloadable = 'policy' | 'policyFile' | 'workers' | 'pidFile' | 'checkOnly' | 'warnings';
 
 /** What takes a restart, by the names that people know. */
 const fixedSettings: Readonly<Record<Exclude<keyof Config, Reloadable>, string>> = {
@@ -123,6 +125,12 @@ const fixedSettings: Readonly<Record<Exclude<keyof Config, Reloadable>, string>>
   logLevel: 'log-level',
   record: 'record',
   watchPolicy: 'watch-policy',
+  daemon: 'daemon',
+  processName: 'name',
+  user: 'user or group',
+  initGroups: 'initgroups',
+  workerUser: 'worker-user',
+  socketUmask: 'umask',
 };
 
 /** The settings that the new configuration has in vain. With `inline` the edges are the workers, which may change. */

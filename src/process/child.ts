@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { openControlChannel } from './control-channel.ts';
+import { type Identity, takeIdentity } from './identity.ts';
 
 /** Descriptors that the master opens in every child; its listeners follow from 5 on. */
 export const controlDescriptor = 3;
@@ -15,7 +16,7 @@ const coordinatedByMaster = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'
  * be spinning in an application, so a thread of its own waits for that end. It waits in its event loop and not in a
  * blocking read, because the exit of a process joins its threads and would wait for that read for ever.
  *
- * A master that was killed leaves its private directory; an edge is told of it as its first argument and removes it.
+ * A master that was killed leaves its private directory; an edge is told of it and removes it.
  */
 const watchdogSource = `
 const { rmSync } = require('node:fs');
@@ -23,7 +24,7 @@ const { Socket } = require('node:net');
 const { workerData: directory } = require('node:worker_threads');
 const die = () => {
   try {
-    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+    if (directory !== '') rmSync(directory, { recursive: true, force: true });
   } finally {
     process.kill(process.pid, 'SIGKILL');
   }
@@ -43,7 +44,10 @@ export function bootChild<In extends { readonly type: string }, Out extends { re
   // Without a handler, SIGUSR1 makes Node open its inspector: a debugger port on a public server.
   process.on('SIGUSR1', ignoreSignal);
   for (const signal of coordinatedByMaster) process.on(signal, ignoreSignal);
-  startWatchdog();
+  // What the master says with the start; an application that reads its arguments should not find it.
+  const [privateDirectory = '', identity = ''] = process.argv.splice(2);
+  if (identity !== '') becomeIdentity(identity);
+  startWatchdog(privateDirectory);
   const channel = openControlChannel<In, Out>(new Socket({ fd: controlDescriptor }), receive);
   channel.onClose((error) => {
     if (error !== null) endAtOnce(error);
@@ -55,10 +59,19 @@ export function bootChild<In extends { readonly type: string }, Out extends { re
 
 function ignoreSignal(): void {}
 
-function startWatchdog(): void {
+/** Before there is a thread, a socket or a line of the application: nothing of root's is there to be kept. */
+function becomeIdentity(text: string): void {
+  try {
+    takeIdentity(JSON.parse(text) as Identity);
+  } catch (error) {
+    endAtOnce(error);
+  }
+}
+
+function startWatchdog(privateDirectory: string): void {
   const watchdog = new Worker(watchdogSource, {
     eval: true,
-    workerData: process.argv[2],
+    workerData: privateDirectory,
     execArgv: [],
     env: {},
     resourceLimits: watchdogLimits,
