@@ -106,6 +106,8 @@ class Master {
       replacePolicy: (next) => this.#replacePolicy(next),
       resize: (before, after) => this.#resize(before, after),
       movePidFile: (path) => this.#place.movePidFile(path),
+      reloading: () => this.#place.reloading(),
+      reloaded: () => this.#place.serving(this.#status),
     });
     const policy = () => this.#policy.policy;
     const startWorker = workerStarter(config, entries, policy);

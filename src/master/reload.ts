@@ -16,6 +16,9 @@ export interface ReloadOwner {
   replacePolicy(policy: Policy): Promise<number>;
   resize(before: Config, after: Config): void;
   movePidFile(path: string | null): void;
+  /** A reload that was asked for begins, and is over, well or not. */
+  reloading(): void;
+  reloaded(): void;
 }
 
 /**
@@ -68,12 +71,14 @@ export class Reload {
   async #run(): Promise<void> {
     const isAskedFor = this.#isAskedFor;
     this.#isAskedFor = false;
+    if (isAskedFor) this.#owner.reloading();
     try {
       const after = await this.#read();
       if (!this.#hasEnded) await this.#adopt(after, isAskedFor);
     } catch (error) {
       logFailure(this.#log, error);
     }
+    if (isAskedFor && !this.#hasEnded) this.#owner.reloaded();
   }
 
   /** Marks of the files are taken first, so that a change while they are read is one that the watch sees. */

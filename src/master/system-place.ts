@@ -16,7 +16,7 @@ export class PlaceError extends Error {
  * anything is bound, so that a second start says who runs already; left when no child remains.
  */
 export class SystemPlace {
-  readonly serviceManager: ServiceManager;
+  readonly #serviceManager: ServiceManager;
   readonly #config: Config;
   readonly #log: Log;
   readonly #announceReady: () => void;
@@ -32,7 +32,7 @@ export class SystemPlace {
     if (problem !== null) throw new PlaceError(problem);
     for (const warning of warningsOf(config)) log.warning(warning);
     this.#pidFile = config.pidFile === null ? null : PidFile.create(config.pidFile, futureOwner(config));
-    this.serviceManager = serviceManagerOf(process.env, log, isAlive);
+    this.#serviceManager = serviceManagerOf(process.env, log, isAlive);
   }
 
   /** For an upgrade, which renames it. Null: there is none. */
@@ -48,13 +48,17 @@ export class SystemPlace {
   /** The workers serve, also after a reload. */
   serving(status: string): void {
     this.#showPhase('serving');
-    this.serviceManager.ready(status);
+    this.#serviceManager.ready(status);
     this.#announceReady();
+  }
+
+  reloading(): void {
+    this.#serviceManager.reloading();
   }
 
   stopping(): void {
     this.#showPhase('draining');
-    this.serviceManager.stopping();
+    this.#serviceManager.stopping();
   }
 
   /** A file that cannot be had leaves the old one: a reload takes nothing away. */
@@ -71,7 +75,7 @@ export class SystemPlace {
 
   async leave(): Promise<void> {
     this.#pidFile?.unlink();
-    await this.serviceManager.close();
+    await this.#serviceManager.close();
   }
 
   #showPhase(phase: Phase): void {
