@@ -125,7 +125,7 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
 }
 
 /** The built program; where it is older than its source, the source itself: a test never sees a stale build. */
-function programCommand(): readonly string[] {
+export function programCommand(): readonly string[] {
   const built = join(root, 'dist/cli.js');
   const builtAt = statSync(built, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' });
