@@ -19,7 +19,7 @@ import { futureOwner, PlaceError, SystemPlace } from './system-place.ts';
 import { limitsOf, TokenAuthority } from './token-authority.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 
-const exitRunning = 1;
+export const exitRunning = 1;
 /** Clients wait in the kernel's queue meanwhile, so not for long. */
 const edgePace: RestartPace = { ...defaultPace, longestWaitMs: 1_000 };
 export const exitWorkerBoot = 3;

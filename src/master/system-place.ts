@@ -96,7 +96,8 @@ export function becomeUser({ user, workerUser, initGroups }: Config): void {
 /** Whom children become by themselves: with a worker user the master stays root, because it has to start them. */
 export function identityOf(role: 'edge' | 'worker', { user, workerUser, initGroups }: Config): Identity | null {
   const child = role === 'worker' ? workerUser : user;
-  return workerUser === null || child === null ? null : { ...child, initGroups };
+  // Not root: a check of the configuration, which runs as whoever asks for it.
+  return workerUser === null || child === null || !isRoot() ? null : { ...child, initGroups };
 }
 
 /** Whose the files are that outlive the change of user; null: nobody changes. */

@@ -120,7 +120,7 @@ export function startNode(args: readonly string[], options: ProgramOptions = {})
 
 function cleanEnvironment(): NodeJS.ProcessEnv {
   const settings =
-    /^(PORTCULLIS_|PORT$|WEB_CONCURRENCY$|SCRIPT_NAME$|GUNICORN_CMD_ARGS$|VIRTUAL_ENV$|NODE_OPTIONS$|NODE_TEST_CONTEXT$)/;
+    /^(PORTCULLIS_|PORT$|WEB_CONCURRENCY$|SCRIPT_NAME$|GUNICORN_CMD_ARGS$|VIRTUAL_ENV$|NODE_OPTIONS$|NODE_TEST_CONTEXT$|LISTEN_|NOTIFY_SOCKET$|WATCHDOG_)/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !settings.test(name)));
 }
 
