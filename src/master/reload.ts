@@ -95,11 +95,11 @@ export class Reload {
     if (inVain.length > 0) this.#log.warning(`Not changed by a reload, needs a restart: ${inVain.join(', ')}`);
     const processes = before.workerClass === 'inline' ? { edges } : { workers };
     this.#config = { ...before, policy, policyFile, pidFile, ...processes };
+    if (pidFile !== before.pidFile) this.#owner.movePidFile(pidFile);
     // As at the start: another file is watched from its next reading on.
     if (before.watchPolicy && policyFile !== before.policyFile) this.#runs.request();
     if (!isDeepStrictEqual(policy, before.policy)) await this.#replace(after);
     else if (isAskedFor) this.#log.info(`Policy unchanged: ${policy.name}`);
-    if (pidFile !== before.pidFile) this.#owner.movePidFile(pidFile);
     if (!this.#hasEnded) this.#owner.resize(before, this.#config);
   }
 
