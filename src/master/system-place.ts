@@ -30,7 +30,6 @@ export class SystemPlace {
     this.#showPhase('booting');
     const problem = problemOfUsers(config);
     if (problem !== null) throw new PlaceError(problem);
-    for (const warning of warningsOf(config)) log.warning(warning);
     this.#pidFile = config.pidFile === null ? null : PidFile.create(config.pidFile, futureOwner(config));
     this.#serviceManager = serviceManagerOf(process.env, log, isAlive);
   }
@@ -42,6 +41,8 @@ export class SystemPlace {
 
   /** From here on nothing of this process and its children is root's, except where a worker user needs a master that is. */
   becomeUser(): void {
+    // Not of a start that failed: what is wrong with it would be the second line.
+    for (const warning of warningsOf(this.#config)) this.#log.warning(warning);
     becomeUser(this.#config);
   }
 
