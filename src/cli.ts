@@ -5,7 +5,10 @@ import { runImport } from './config/import-command.ts';
 import { readConfig, type Surroundings } from './config/read-config.ts';
 import { runPolicyCommand } from './explain/run-policy-command.ts';
 import { checkApp } from './master/check-app.ts';
+import { daemonOf, startDaemon } from './master/daemon.ts';
 import { runMaster } from './master/master.ts';
+import { ownEntries } from './master/start-child.ts';
+import { isUpgrade } from './master/upgrade.ts';
 import { PolicyError } from './policy/mistake.ts';
 import { openErrorLog } from './telemetry/error-log.ts';
 
@@ -38,9 +41,14 @@ async function serve(argv: readonly string[], surroundings: Surroundings): Promi
     return 0;
   }
   const { config } = command;
-  const log = openErrorLog({ level: config.logLevel });
+  const ownLog = openErrorLog({ level: config.logLevel });
+  const daemon = config.daemon ? daemonOf(environment, config, ownLog) : null;
+  if (config.daemon && daemon === null && !config.checkOnly && !isUpgrade(environment)) return startDaemon(config);
+  const log = daemon?.log ?? ownLog;
   for (const warning of config.warnings) log.warning(warning);
-  return config.checkOnly ? checkApp(config, log) : runMaster(config, log, () => rereadConfig(argv, surroundings));
+  if (config.checkOnly) return checkApp(config, log);
+  const reread = (): Promise<Config> => rereadConfig(argv, surroundings);
+  return runMaster(config, log, reread, ownEntries, daemon?.announceReady);
 }
 
 /** The same arguments ask for the same kind of command. */

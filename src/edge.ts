@@ -23,6 +23,7 @@ import type { Policy } from './policy/policy.ts';
 import { type PolicyInForce, putInForce } from './policy/policy-in-force.ts';
 import { bootChild } from './process/child.ts';
 import type { EdgeStart, EdgeToMaster, MasterToEdge, PolicyOrder } from './process/control-messages.ts';
+import { showPhase } from './process/title.ts';
 import { type Log, openErrorLog } from './telemetry/error-log.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { stackOf } from './telemetry/stack.ts';
@@ -96,6 +97,7 @@ async function start(order: EdgeStart): Promise<void> {
     const arrival = new Arrival(serverName, serverPort);
     await listener.listen({ descriptor, arrival }, order.backlog);
   }
+  showPhase('serving');
   master.send({ type: 'started' });
 }
 
@@ -128,6 +130,7 @@ async function createDispatcher(order: EdgeStart, policy: PolicyInForce, log: Lo
   return new NodeDispatcher({
     ...bounds,
     privateDirectory: order.privateDirectory,
+    sharesLinks: order.sharesLinks,
     requestsPerWorker: order.workerConnections,
     log,
   });
@@ -199,6 +202,7 @@ function survive(log: Log): void {
 }
 
 function drain(): void {
+  showPhase('draining');
   if (listener === undefined) process.exit();
   listener.drain().then(end);
 }

@@ -106,14 +106,14 @@ function textsOf(entry: ConfigEntry, name: SettingName | 'app'): GivenTexts | { 
     const expected = isList ? 'a string or a list of strings' : ofScalar;
     return { problem: `expected ${expected}, found ${entry.shown}` };
   }
-  const given = { texts, origin: entry.origin, label: `${entry.origin}: ${entry.name}` };
+  const found = { texts, origin: entry.origin, label: `${entry.origin}: ${entry.name}` };
   try {
-    if (name !== 'app') readSetting(name, given);
-    return given;
+    if (name !== 'app') readSetting(name, found);
+    return found;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     // Of a setting's parser: label, colon, problem, full stop.
-    return { problem: error.message.slice(`${given.label}: `.length).replace(/\.$/, '') };
+    return { problem: error.message.slice(`${found.label}: `.length).replace(/\.$/, '') };
   }
 }
 

@@ -4,9 +4,10 @@ import type { RecordingOptions } from '../telemetry/recorder.ts';
 import type { AppTarget } from '../worker/app-target.ts';
 import type { BindAddress } from './bind-address.ts';
 import type { StoreAddress } from './rate-limit-store.ts';
+import type { SystemConfig } from './system-settings.ts';
 
 /** What one start of the program was asked to do: complete, checked, frozen. */
-export type Config = {
+export type Config = SystemConfig & {
   readonly app: AppTarget;
   /** Absolute: where the application runs. The master itself stays where it was started. */
   readonly workingDirectory: string;

@@ -9,6 +9,7 @@ import type { GivenSettings, GivenTexts } from './precedence.ts';
 import { type StoreAddress, storeText } from './rate-limit-store.ts';
 import { defaultsOfSettings } from './setting-defaults.ts';
 import { type SettingName, settingNames } from './settings.ts';
+import { umaskText } from './system-settings.ts';
 
 export type Printed = {
   readonly app: GivenTexts | null;
@@ -50,6 +51,7 @@ function configOrigin(given: GivenSettings, configFile: string | null): string {
 function textOf(name: SettingName, value: unknown): string {
   if (name === 'bind') return (value as readonly BindAddress[]).map(addressText).join(',');
   if (name === 'rateLimitStore' && value !== null) return storeText(value as StoreAddress);
+  if (name === 'umask' && value !== null) return umaskText(value as number);
   // A value may be a password.
   if (name === 'env')
     return (value as readonly (readonly [string, string])[]).map(([key]) => `${key}=...`).join(',') || '-';

@@ -15,6 +15,7 @@ import { printConfig } from './print-config.ts';
 import { recordingOptions } from './recording.ts';
 import { defaultsOfSettings } from './setting-defaults.ts';
 import { longFlag, maxEdges } from './settings.ts';
+import { systemConfig } from './system-settings.ts';
 import { recyclingLimits, reloadOnChange } from './workers-lives.ts';
 import { bindsFrom, directoryOf } from './working-directory.ts';
 
@@ -51,8 +52,9 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
   if (commandLine.printConfig || gunicorn.printConfig) {
     return { type: 'print', text: printConfig({ app, given, configFile: file.shown, policy, warnings }) };
   }
+  const target = findApp(app, file.workerHooks, directory);
   const config: Config = {
-    app: findApp(app, file.workerHooks, directory),
+    app: target,
     workingDirectory: directory,
     environment: Object.fromEntries(given.env?.value ?? []),
     binds: bindsFrom(given, directory, workingDirectory),
@@ -68,6 +70,7 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
     watchPolicy: watchesPolicy(given),
     gracefulTimeoutMs: (given.gracefulTimeout?.value ?? defaultsOfSettings.gracefulTimeout) * 1000,
     rateLimitStore: given.rateLimitStore?.value ?? defaultsOfSettings.rateLimitStore,
+    ...systemConfig(given, target, directory),
     logLevel: given.logLevel?.value ?? defaultsOfSettings.logLevel,
     record: recordingOptions(given, directory),
     checkOnly: commandLine.checkOnly || gunicorn.checkOnly,

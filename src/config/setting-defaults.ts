@@ -3,7 +3,18 @@ import type { OverridingSetting } from './policy-overrides.ts';
 import { defaultRecordBytes } from './recording.ts';
 import type { SettingName, SettingValue } from './settings.ts';
 
-type WithoutDefault = 'config' | 'chdir' | 'policy' | 'rateLimitStore' | 'record';
+type WithoutDefault =
+  | 'config'
+  | 'chdir'
+  | 'name'
+  | 'pid'
+  | 'user'
+  | 'group'
+  | 'workerUser'
+  | 'umask'
+  | 'policy'
+  | 'rateLimitStore'
+  | 'record';
 
 /** What holds where nobody says anything; of settings that replace a value of the policy, the policy says it. */
 export const defaultsOfSettings: {
@@ -28,6 +39,14 @@ export const defaultsOfSettings: {
   reload: false,
   reloadEngine: 'auto',
   reloadExtraFiles: [],
+  name: null,
+  pid: null,
+  daemon: false,
+  user: null,
+  group: null,
+  initgroups: false,
+  workerUser: null,
+  umask: null,
   policy: null,
   watchPolicy: false,
   rateLimitStore: null,

@@ -7,6 +7,7 @@ import { parseStoreAddress } from './rate-limit-store.ts';
 import { parseContentBytes, parseMaskedNames, parseRecordBytes } from './recording.ts';
 import { parseReloadEngine } from './reload-engine.ts';
 import { parseScriptName } from './script-name.ts';
+import { parseName, parseUmask } from './system-settings.ts';
 
 /**
  * Every setting, once: its flag, what help says about it and how its text is read. The environment
@@ -18,7 +19,7 @@ export type Setting<Value> = {
    * the text `1`, and the environment variable takes 1 or 0.
    */
   readonly flags: string;
-  readonly group: 'Configuration' | 'Listening' | 'Processes' | 'Policy' | 'Limits and timeouts' | 'Logging';
+  readonly group: 'Configuration' | 'Listening' | 'Processes' | 'System' | 'Policy' | 'Limits and timeouts' | 'Logging';
   readonly about: string;
   /** Throws `ConfigError`, whose message is `origin` (where the text stands), a colon and the problem. */
   readonly parse: (text: string, origin: string) => Value;
@@ -165,6 +166,54 @@ export const settings = {
     parse: (text: string, origin: string): readonly string[] => [parsePath(text, origin)],
     repeatable: true,
   },
+  name: {
+    flags: '-n, --name <name>',
+    group: 'System',
+    about: "what the processes are called in ps (default: the application's file)",
+    parse: parseName,
+  },
+  pid: {
+    flags: '-p, --pid <file>',
+    group: 'System',
+    about: 'write the process id of the master to this file',
+    parse: parsePath,
+  },
+  daemon: {
+    flags: '-D, --daemon',
+    group: 'System',
+    about: 'run in the background; returns when the server serves, or says why it does not',
+    parse: parseSwitch,
+  },
+  user: {
+    flags: '-u, --user <user>',
+    group: 'System',
+    about: 'become this user, a name or a number, when the addresses are bound; needs root',
+    parse: parseAccount,
+  },
+  group: {
+    flags: '-g, --group <group>',
+    group: 'System',
+    about: "become a member of this group alone (default: the user's)",
+    parse: parseAccount,
+  },
+  initgroups: {
+    flags: '--initgroups',
+    group: 'System',
+    about: 'keep the further groups that the user is a member of',
+    parse: parseSwitch,
+  },
+  workerUser: {
+    flags: '--worker-user <user[:group]>',
+    group: 'System',
+    about: 'run the workers as another user than the edges; the master then stays root',
+    parse: parseAccount,
+  },
+  umask: {
+    flags: '-m, --umask <mask>',
+    group: 'System',
+    about: 'mode bits that a bound Unix socket does not get, as in 0007 (default: the umask of the shell)',
+    parse: parseUmask,
+  },
   policy: {
     flags: '-P, --policy <file>',
     group: 'Policy',
@@ -264,6 +313,12 @@ export function longFlag(name: SettingName): string {
 function parsePath(text: string, origin: string): string {
   if (text !== '' && !text.includes('\0')) return text;
   throw new ConfigError(`${origin}: ${JSON.stringify(text)} is no path.`);
+}
+
+/** Looked up when the whole configuration is known: a group decides with its user. */
+function parseAccount(text: string, origin: string): string {
+  if (/^[^\s\0]+$/.test(text)) return text;
+  throw new ConfigError(`${origin}: ${JSON.stringify(text)} is no name and no number.`);
 }
 
 /** One variable; a list, because the setting is repeatable. */

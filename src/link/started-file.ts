@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { previousRequestId } from './request-id.ts';
 
 /**
@@ -13,10 +13,12 @@ export class StartedFile {
     this.#descriptor = descriptor;
   }
 
-  /** The edge's side: a new file, readable by its owner alone, that says that nothing has begun. */
-  static create(path: string, firstId: number): StartedFile {
+  /** The edge's side: a new file that says that nothing has begun. `mode` says who may open it, whatever the umask is. */
+  static create(path: string, firstId: number, mode = 0o600): StartedFile {
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-    const file = new StartedFile(openSync(path, flags, 0o600));
+    const descriptor = openSync(path, flags, 0o600);
+    fchmodSync(descriptor, mode);
+    const file = new StartedFile(descriptor);
     file.publish(previousRequestId(firstId));
     return file;
   }

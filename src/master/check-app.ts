@@ -1,11 +1,26 @@
 import type { Config } from '../config/config.ts';
 import type { Log } from '../telemetry/error-log.ts';
 import { bootFailure, logFailure } from './child-end.ts';
-import { exitWorkerBoot } from './processes.ts';
+import { exitRunning, exitWorkerBoot } from './processes.ts';
 import { type Entries, ownEntries, workerStarter } from './start-child.ts';
+import { becomeUser, PlaceError } from './system-place.ts';
 
-/** `--check-config`: a worker loads the application and is thrown away with all that the loading did. */
-export function checkApp(config: Config, log: Log, entries: Entries = ownEntries): Promise<number> {
+/**
+ * `--check-config`: a worker loads the application and is thrown away with all that the loading did. It runs as the user that it
+ * would have; where we may not become that one, it still says whether the application loads.
+ */
+export async function checkApp(config: Config, log: Log, entries: Entries = ownEntries): Promise<number> {
+  try {
+    if (process.geteuid?.() === 0) becomeUser(config);
+  } catch (error) {
+    if (!(error instanceof PlaceError)) throw error;
+    log.error(error.message);
+    return exitRunning;
+  }
+  return loadOnce(config, log, entries);
+}
+
+function loadOnce(config: Config, log: Log, entries: Entries): Promise<number> {
   return new Promise((resolve) => {
     let hasLoaded = false;
     const worker = workerStarter(config, entries, () => config.policy)(1, 0, {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { Duplex } from 'node:stream';
 import { type ControlChannel, openControlChannel } from '../process/control-channel.ts';
 import type { ChildFailed, Ping, Pong } from '../process/control-messages.ts';
+import type { Identity } from '../process/identity.ts';
 import type { WatchedChild } from './heartbeat.ts';
 import { requestStack } from './stack-request.ts';
 
@@ -19,7 +20,12 @@ const transitions: Readonly<Record<ChildState, Readonly<Partial<Record<ChildInpu
 
 export type ChildCommand = {
   readonly entry: string;
-  readonly arguments: readonly string[];
+  /** What `ps` shows (`titleArgument`). */
+  readonly title: string;
+  /** Whom the child becomes before it does anything; null: it is as we are. */
+  readonly identity: Identity | null;
+  /** Removed by the child when the master was killed; null: it has no part in that. */
+  readonly privateDirectory: string | null;
   /** Flags of Node itself. */
   readonly nodeFlags: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
@@ -201,8 +207,10 @@ export class ChildHandle<In extends { readonly type: string }, Out extends { rea
 }
 
 function spawnChild(command: ChildCommand): ChildProcess {
-  const { entry, nodeFlags, environment, descriptors } = command;
-  return spawn(process.execPath, [...nodeFlags, entry, ...command.arguments], {
+  const { entry, nodeFlags, environment, descriptors, privateDirectory, identity } = command;
+  const orders = [privateDirectory ?? '', identity === null ? '' : JSON.stringify(identity)];
+  return spawn(process.execPath, [...nodeFlags, entry, ...orders], {
+    argv0: command.title,
     // 3: control channel, 4: lifeline, which only has to stay open for as long as we live.
     stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'pipe', ...descriptors],
     env: environment,

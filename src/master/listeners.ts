@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises';
-import { lstatSync, rmSync, unlinkSync } from 'node:fs';
+import { lchownSync, lstatSync, rmSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { BindAddress } from '../config/bind-address.ts';
@@ -47,15 +47,26 @@ const { _createServerHandle: createServerHandle } = net as unknown as {
   readonly _createServerHandle: CreateServerHandle;
 };
 
+/** Of Unix sockets: whose they become, and which mode bits they do not get; null: as whoever started us has it. */
+export type SocketAccess = {
+  readonly owner: { readonly uid: number; readonly gid: number } | null;
+  readonly umask: number | null;
+};
+const unchanged: SocketAccess = { owner: null, umask: null };
+
 /** Binds all or none. Throws `BindError`. */
-export function bindListeners(addresses: readonly BindAddress[]): Promise<readonly Listener[]> {
-  return rebindListeners([], addresses);
+export function bindListeners(
+  addresses: readonly BindAddress[],
+  access: SocketAccess = unchanged,
+): Promise<readonly Listener[]> {
+  return rebindListeners([], addresses, access);
 }
 
 /** Those of `current` that are asked for are taken as they are, the others left alone. Binds the rest or none. Throws `BindError`. */
 export async function rebindListeners(
   current: readonly Listener[],
   addresses: readonly BindAddress[],
+  access: SocketAccess,
 ): Promise<readonly Listener[]> {
   const left = [...current];
   const listeners: Listener[] = [];
@@ -65,7 +76,7 @@ export async function rebindListeners(
       const key = addressKey(address);
       const index = left.findIndex((listener) => listener.key === key);
       const [known] = index === -1 ? [] : left.splice(index, 1);
-      const listener = known ?? { ...(await bind(address)), key };
+      const listener = known ?? { ...(await bind(address, access)), key };
       if (known === undefined) bound.push(listener);
       listeners.push(listener);
     }
@@ -82,9 +93,9 @@ export function addressKey(address: BindAddress): string {
   return address.kind === 'unix' ? `unix ${address.path}` : `descriptor ${address.descriptor}`;
 }
 
-function bind(address: BindAddress): Promise<Bound> {
+function bind(address: BindAddress, access: SocketAccess): Promise<Bound> {
   if (address.kind === 'tcp') return bindTcp(address.host, address.port);
-  if (address.kind === 'unix') return bindUnix(address.path);
+  if (address.kind === 'unix') return bindUnix(address.path, access);
   return adopt(address.descriptor);
 }
 
@@ -146,17 +157,28 @@ function tcpProblem(shown: string, port: number, error: string): string {
 }
 
 /**
- * Bound with the umask of whoever started us. A file that a dead server left behind is replaced; one where somebody
- * answers, or that is no socket at all, never.
+ * A file that a dead server left behind is replaced; one where somebody answers, or that is no socket at all, never.
  */
-async function bindUnix(path: string): Promise<Bound> {
-  let handle = createServerHandle(path, -1, -1);
+async function bindUnix(path: string, access: SocketAccess): Promise<Bound> {
+  let handle = createUnixHandle(path, access.umask);
   if (typeof handle === 'number' && errorName(handle) === 'EADDRINUSE' && (await isStale(path))) {
     unlinkSync(path);
-    handle = createServerHandle(path, -1, -1);
+    handle = createUnixHandle(path, access.umask);
   }
   if (typeof handle === 'number') throw new BindError(unixProblem(path, errorName(handle)));
+  if (access.owner !== null) lchownSync(path, access.owner.uid, access.owner.gid);
   return unixListener(handle, `unix:${path}`);
+}
+
+/** The mode is there with the file: no moment in which a socket is open to more than it shall be. */
+function createUnixHandle(path: string, umask: number | null): SocketHandle | number {
+  if (umask === null) return createServerHandle(path, -1, -1);
+  const before = process.umask(umask);
+  try {
+    return createServerHandle(path, -1, -1);
+  } finally {
+    process.umask(before);
+  }
 }
 
 function isStale(path: string): Promise<boolean> {

@@ -1,3 +1,4 @@
+import type { BindAddress } from '../config/bind-address.ts';
 import type { Config } from '../config/config.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Log } from '../telemetry/error-log.ts';
@@ -6,44 +7,76 @@ import { ClientsOfEdges } from './clients-of-edges.ts';
 import type { EdgeHandle } from './edge-handle.ts';
 import { Jail } from './jail.ts';
 import { BindError, type Listener, rebindListeners } from './listeners.ts';
+import { PidFileError } from './pid-file.ts';
 import { PolicyOfEdges } from './policy-of-edges.ts';
 import { makePrivateDirectory } from './private-directory.ts';
 import { exitRunning, Processes } from './processes.ts';
 import { Reload, type Renewed, type Reread } from './reload.ts';
 import { ProcessRenewal } from './renewal.ts';
 import { type Urgency, watchSignals } from './signals.ts';
+import { takeActivatedSockets } from './socket-activation.ts';
 import { type Entries, ownEntries } from './start-child.ts';
+import { PlaceError, SystemPlace, socketAccess } from './system-place.ts';
 import { limitsOf, TokenAuthority } from './token-authority.ts';
 import { Predecessor, Successor } from './upgrade.ts';
 import { WorkerLives } from './worker-lives.ts';
 
-/** Serves until a signal ends it. Resolves to the exit status; by then no child is left. */
+/**
+ * Serves until a signal ends it. Resolves to the exit status; by then no child is left. `announceReady` is called when all of it
+ * serves.
+ */
 export async function runMaster(
   config: Config,
   log: Log,
   reread: Reread,
   entries: Entries = ownEntries,
+  announceReady: () => void = () => {},
 ): Promise<number> {
-  let listeners: readonly Listener[];
-  let predecessor: Predecessor | null = null;
+  let master: Master | undefined;
+  let place: SystemPlace | undefined;
   try {
-    predecessor = await Predecessor.find(process.env);
-    const inherited = predecessor?.listeners ?? [];
-    listeners = await rebindListeners(inherited, config.binds);
-    for (const listener of inherited) if (!listeners.includes(listener)) listener.leave();
+    const predecessor = await Predecessor.find(process.env);
+    place = new SystemPlace(config, log, predecessor, () => master?.isAlive === true, announceReady);
+    const given = givenSockets(predecessor, log);
+    const withGiven = (own: Config): Config => (given === null ? own : { ...own, binds: given });
+    const listeners = await listen(withGiven(config), predecessor);
+    place.becomeUser();
+    const directory = makePrivateDirectory(process.env, config);
+    const rereadWithGiven = async (): Promise<Config> => withGiven(await reread());
+    master = new Master(
+      withGiven(config),
+      log,
+      rereadWithGiven,
+      entries,
+      listeners,
+      directory.path,
+      place,
+      predecessor,
+    );
+    return await master.run().finally(directory.remove);
   } catch (error) {
-    if (!(error instanceof BindError)) throw error;
+    if (!(error instanceof BindError || error instanceof PidFileError || error instanceof PlaceError)) throw error;
     log.error(error.message);
     return exitRunning;
-  }
-  const directory = makePrivateDirectory(process.env);
-  const master = new Master(config, log, reread, entries, listeners, directory.path, predecessor);
-  try {
-    return await master.run();
   } finally {
-    master.closeListeners();
-    directory.remove();
+    master?.closeListeners();
+    await place?.leave();
   }
+}
+
+/** What a service manager has bound goes before all addresses of ours, in the programs too that take over from the first one. */
+function givenSockets(predecessor: Predecessor | null, log: Log): readonly BindAddress[] | null {
+  if (predecessor !== null) return predecessor.given;
+  const activated = takeActivatedSockets(process.env, process.pid);
+  if (activated !== null) log.info(`Sockets of the service manager: ${activated.length}; bind is not used`);
+  return activated;
+}
+
+async function listen(config: Config, predecessor: Predecessor | null): Promise<readonly Listener[]> {
+  const inherited = predecessor?.listeners ?? [];
+  const listeners = await rebindListeners(inherited, config.binds, socketAccess(config));
+  for (const listener of inherited) if (!listeners.includes(listener)) listener.leave();
+  return listeners;
 }
 
 /**
@@ -54,6 +87,7 @@ class Master {
   #config: Config;
   #listeners: readonly Listener[];
   readonly #log: Log;
+  readonly #place: SystemPlace;
   readonly #policy: PolicyOfEdges;
   readonly #jail: Jail;
   readonly #tokens: TokenAuthority;
@@ -76,8 +110,10 @@ class Master {
     entries: Entries,
     listeners: readonly Listener[],
     privateDirectory: string,
+    place: SystemPlace,
     predecessor: Predecessor | null,
   ) {
+    this.#place = place;
     this.#predecessor = predecessor;
     this.#successor = new Successor(log);
     this.#config = config;
@@ -91,6 +127,9 @@ class Master {
     this.#reload = new Reload(config, log, reread, {
       replacePolicy: (next) => this.#replacePolicy(next),
       renew: (before, after) => this.#renew(before, after),
+      movePidFile: (path) => this.#place.movePidFile(path),
+      reloading: () => this.#place.reloading(),
+      reloaded: () => this.#place.serving(this.#status),
     });
     this.#clients = new ClientsOfEdges(config.policy.connections.maxPerClient, () => this.#processes.edges.serving);
     this.#lives = new WorkerLives(
@@ -146,6 +185,16 @@ class Master {
     }
   }
 
+  /** What a watchdog wants to know: this process runs its event loop, and clients are accepted, by its edges or by another's. */
+  get isAlive(): boolean {
+    return this.#phase === 'ending' || this.#successor.serves || this.#processes.edges.serving.length > 0;
+  }
+
+  get #status(): string {
+    const workers = this.#processes.application.serving.length;
+    return `Serving with ${workers} workers at ${this.#listeners.map(({ url }) => url).join(' ')}`;
+  }
+
   get #runsInline(): boolean {
     return this.#config.workerClass === 'inline';
   }
@@ -168,6 +217,7 @@ class Master {
     this.#log.debug('Ready');
     if (this.#config.preload) this.#processes.workers.resize(this.#config.workers, this.#config.gracefulTimeoutMs);
     this.#predecessor?.weServe();
+    this.#place.serving(this.#status);
     this.#lives.start();
     this.#reload.begin();
   }
@@ -179,8 +229,9 @@ class Master {
 
   /** Edges first, as at the end; but nothing ends, and a reload brings all of them back. */
   async #retire(): Promise<void> {
-    if (!this.#successor.serves) return this.#log.debug('Signal winch: there is no new master that serves.');
+    if (!this.#successor.lives) return this.#log.debug('Signal winch: there is no new master.');
     this.#log.info('Handling signal: winch');
+    if (!(await this.#successor.served())) return;
     const setup = { config: this.#config, listeners: this.#listeners };
     const { gracefulTimeoutMs } = this.#config;
     const { edges } = this.#processes;
@@ -217,6 +268,8 @@ class Master {
 
   /** Edges first: what they have accepted still needs the workers. */
   #shutDown(urgency: Urgency): void {
+    // A service goes on where another program has taken over.
+    if (this.#phase !== 'ending' && !this.#successor.lives) this.#place.stopping();
     this.#phase = 'ending';
     this.#reload.end();
     this.#lives.end();

@@ -16,6 +16,10 @@ export interface ReloadOwner {
   replacePolicy(policy: Policy): Promise<number>;
   /** New processes take the place of those that the configuration, or the application, has made old. */
   renew(before: Config, after: Config): Promise<Renewed>;
+  movePidFile(path: string | null): void;
+  /** A reload that was asked for begins, and is over, well or not. */
+  reloading(): void;
+  reloaded(): void;
 }
 
 export type Renewed = {
@@ -94,12 +98,14 @@ export class Reload {
     const scope = this.#scope;
     this.#scope = 'policy';
     let problems: readonly string[];
+    if (askers.length > 0) this.#owner.reloading();
     try {
       const after = await this.#read();
       problems = this.#hasEnded ? ['the server ends'] : await this.#adopt(after, scope, askers.length > 0);
     } catch (error) {
       problems = [logFailure(this.#log, error)];
     }
+    if (askers.length > 0 && !this.#hasEnded) this.#owner.reloaded();
     for (const resolve of askers) resolve(problems);
   }
 
@@ -122,6 +128,7 @@ export class Reload {
     else if (isAskedFor) this.#log.info(`Policy unchanged: ${policy.name}`);
     if (this.#hasEnded) return ['the server ends'];
     if (scope === 'policy') return [];
+    if (after.pidFile !== before.pidFile) this.#owner.movePidFile(after.pidFile);
     const { config, problems } = await this.#owner.renew(before, { ...after, ...fixed });
     this.#config = config;
     return problems;
@@ -163,6 +170,13 @@ const settings: Readonly<Record<Exclude<keyof Config, BroughtAnyway>, readonly [
   recycling: ['max-requests, max-memory or worker-lifetime', 'new processes'],
   preload: ['preload', 'new processes'],
   reload: ['reload', 'another master'],
+  pidFile: ['pid', 'new processes'],
+  daemon: ['daemon', 'another master'],
+  processName: ['name', 'another master'],
+  user: ['user or group', 'another master'],
+  initGroups: ['initgroups', 'another master'],
+  workerUser: ['worker-user', 'another master'],
+  socketUmask: ['umask', 'new processes'],
   rateLimitStore: ['rate-limit-store', 'another master'],
   logLevel: ['log-level', 'new processes'],
   record: ['record', 'new processes'],

@@ -6,6 +6,7 @@ import type { Renewal } from './child-pool.ts';
 import { BindError, type Listener, rebindListeners } from './listeners.ts';
 import type { Processes, Setup } from './processes.ts';
 import type { Renewed } from './reload.ts';
+import { socketAccess } from './system-place.ts';
 
 /** What an edge is started with; the application where it runs inside. A policy is told to those that live. */
 const settingsOfEdges = ['binds', 'workerConnections', 'scriptName', 'backlog', 'logLevel', 'record'] as const;
@@ -45,7 +46,7 @@ export class ProcessRenewal {
   async #bind(): Promise<void> {
     const { config } = this.#after;
     try {
-      const listeners = await rebindListeners(this.#before.listeners, config.binds);
+      const listeners = await rebindListeners(this.#before.listeners, config.binds, socketAccess(config));
       this.#after = { config, listeners };
     } catch (error) {
       if (!(error instanceof BindError)) throw error;

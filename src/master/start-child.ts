@@ -4,8 +4,10 @@ import type { Config } from '../config/config.ts';
 import type { Policy } from '../policy/policy.ts';
 import { firstListenerDescriptor } from '../process/child.ts';
 import type { EdgeStart, ListenerDescription } from '../process/control-messages.ts';
+import { titleArgument } from '../process/title.ts';
 import { type EdgeEvents, EdgeHandle } from './edge-handle.ts';
 import type { Listener } from './listeners.ts';
+import { identityOf } from './system-place.ts';
 import { environmentOfChildren, type WorkerEvents, WorkerHandle } from './worker-handle.ts';
 
 /** The programs that the master starts. */
@@ -29,7 +31,9 @@ export function workerStarter(
 ): (id: number, maxRequests: number, events: WorkerEvents) => WorkerHandle {
   const command = {
     entry: entries.worker,
-    arguments: [],
+    title: titleArgument('worker', config.processName),
+    identity: identityOf('worker', config),
+    privateDirectory: null,
     nodeFlags: inheritedNodeFlags(),
     environment: { ...environmentOfChildren(process.env), ...config.environment },
     workingDirectory: config.workingDirectory,
@@ -57,7 +61,9 @@ export function edgeStarter(
   const hardening = inlineApp === null ? ['--disallow-code-generation-from-strings'] : [];
   const command = {
     entry: entries.edge,
-    arguments: [privateDirectory],
+    title: titleArgument('edge', config.processName),
+    identity: identityOf('edge', config),
+    privateDirectory,
     nodeFlags: [...inheritedNodeFlags(), ...hardening],
     // `--env` is for the application.
     environment: { ...environmentOfChildren(process.env), ...(inlineApp === null ? {} : config.environment) },
@@ -78,6 +84,7 @@ export function edgeStarter(
     backlog: config.backlog,
     logLevel: config.logLevel,
     privateDirectory,
+    sharesLinks: config.workerUser !== null,
     workerConnections: config.workerConnections,
     scriptName: config.scriptName,
     record: config.record,

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import { type BindAddress, parseBindAddress } from '../config/bind-address.ts';
 import type { Log } from '../telemetry/error-log.ts';
 import { inheritListener, type Listener } from './listeners.ts';
 
@@ -19,6 +20,8 @@ type Handover = {
   readonly pid: number;
   /** The keys of the listeners, in the order of their descriptors. */
   readonly keys: readonly string[];
+  /** They are all that there is to listen on: a service manager bound them for the first program. */
+  readonly areGiven: boolean;
 };
 
 /** A new master as the old one sees it. `serving`: its clients may be left to it. */
@@ -26,6 +29,8 @@ export class Successor {
   readonly #log: Log;
   #process: ChildProcess | undefined;
   #state: 'none' | 'booting' | 'serving' = 'none';
+  /** Whoever wants to know what becomes of it. */
+  #waiting: (() => void)[] = [];
 
   constructor(log: Log) {
     this.#log = log;
@@ -44,10 +49,18 @@ export class Successor {
     return this.#state === 'serving';
   }
 
+  /** Resolves when it serves, at once where it does already; false: it has ended before. */
+  async served(): Promise<boolean> {
+    if (this.#state === 'booting') await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return this.serves;
+  }
+
   /** The same command line in the same place, with the program and the configuration as they are now. */
   start(listeners: readonly Listener[]): void {
     if (this.lives) return this.#log.warning(`There is a new master already (pid:${this.pid}).`);
-    const handover: Handover = { pid: process.pid, keys: listeners.map(({ key }) => key) };
+    const keys = listeners.map(({ key }) => key);
+    const areGiven = keys.every((key) => key.startsWith('descriptor '));
+    const handover: Handover = { pid: process.pid, keys, areGiven };
     const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
       env: { ...process.env, [variable]: JSON.stringify(handover) },
       stdio: ['ignore', 'inherit', 'inherit', 'pipe', ...listeners.map(({ descriptor }) => descriptor)],
@@ -68,6 +81,7 @@ export class Successor {
   #serves(): void {
     if (this.#state !== 'booting') return;
     this.#state = 'serving';
+    this.#tell();
     this.#log.info(`New master serves (pid:${this.pid}): WINCH lets the processes of this one go, TERM ends it`);
   }
 
@@ -76,6 +90,11 @@ export class Successor {
     this.#state = 'none';
     this.#log.error(`New master (pid:${this.pid}) ${how}; this one goes on`);
     this.#process = undefined;
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }
 
@@ -84,6 +103,8 @@ export class Predecessor {
   readonly pid: number;
   /** Asked for by the old one's configuration; not all of them need be by ours. */
   readonly listeners: readonly Listener[];
+  /** The addresses that hold, whatever our configuration says; null: it decides. */
+  readonly given: readonly BindAddress[] | null;
   /** Resolves when it has ended. */
   readonly gone: Promise<void>;
   readonly #lifeline: Socket;
@@ -95,12 +116,13 @@ export class Predecessor {
     // One that leaked to another process means nothing there.
     if (handover === null || handover.pid !== process.ppid) return null;
     const listeners = handover.keys.map((key, index) => inheritListener(key, firstListenerDescriptor + index));
-    return new Predecessor(handover.pid, await Promise.all(listeners));
+    return new Predecessor(handover, await Promise.all(listeners));
   }
 
-  private constructor(pid: number, listeners: readonly Listener[]) {
+  private constructor({ pid, keys, areGiven }: Handover, listeners: readonly Listener[]) {
     this.pid = pid;
     this.listeners = listeners;
+    this.given = areGiven ? keys.map((key) => parseBindAddress(key.replace('descriptor ', 'fd://'), '')) : null;
     this.#lifeline = new Socket({ fd: lifelineDescriptor });
     this.#lifeline.on('error', () => {});
     this.gone = new Promise((resolve) => {
@@ -116,12 +138,17 @@ export class Predecessor {
   }
 }
 
+/** This program was started by another one that it takes over from. */
+export function isUpgrade(environment: NodeJS.ProcessEnv): boolean {
+  return parsedHandover(environment[variable])?.pid === process.ppid;
+}
+
 function parsedHandover(text: string | undefined): Handover | null {
   try {
     const value = JSON.parse(text ?? '') as Partial<Record<keyof Handover, unknown>> | null;
-    const { pid, keys } = value ?? {};
+    const { pid, keys, areGiven } = value ?? {};
     const isHandover = typeof pid === 'number' && Array.isArray(keys) && keys.every((key) => typeof key === 'string');
-    return isHandover ? { pid, keys } : null;
+    return isHandover ? { pid, keys, areGiven: areGiven === true } : null;
   } catch {
     return null;
   }

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { openControlChannel } from './control-channel.ts';
 import type { Ping, Pong } from './control-messages.ts';
+import { type Identity, takeIdentity } from './identity.ts';
 import { startWatchdog } from './watchdog.ts';
 
 /** Opened by the master in every child, before the lifeline; its listeners follow from 5 on. */
@@ -22,8 +23,11 @@ export function bootChild<In extends { readonly type: string }, Out extends { re
   // Without a handler, SIGUSR1 makes Node open its inspector: a debugger port on a public server.
   process.on('SIGUSR1', ignoreSignal);
   for (const signal of coordinatedByMaster) process.on(signal, ignoreSignal);
+  // What the master says with the start; an application that reads its arguments should not find it.
+  const [privateDirectory = '', identity = ''] = process.argv.splice(2);
+  if (identity !== '') becomeIdentity(identity);
   // A child that nobody watches could outlive its master: better none.
-  startWatchdog(endAtOnce);
+  startWatchdog(privateDirectory, endAtOnce);
   const channel = openControlChannel<In | Ping, Out | Pong>(new Socket({ fd: controlDescriptor }), (message) => {
     // In the main thread, like all that the application does: no answer means that it does nothing else either.
     if (isPing(message)) channel.send({ type: 'pong' });
@@ -41,6 +45,15 @@ function ignoreSignal(): void {}
 
 function isPing(message: { readonly type: string }): message is Ping {
   return message.type === 'ping';
+}
+
+/** Before there is a thread, a socket or a line of the application: nothing of root's is there to be kept. */
+function becomeIdentity(text: string): void {
+  try {
+    takeIdentity(JSON.parse(text) as Identity);
+  } catch (error) {
+    endAtOnce(error);
+  }
 }
 
 /** Not thrown: an application may have a handler for what nobody caught, and this is not its to survive. */

@@ -21,8 +21,10 @@ export type EdgeStart = {
   readonly backlog: number;
   readonly policy: Policy;
   readonly logLevel: LogLevel;
-  /** Where link sockets are made: 0700, owned by the master. */
+  /** Where link sockets are made: 0700, or with a worker user 2710 with the workers' group. */
   readonly privateDirectory: string;
+  /** The workers are another user: what they open of a link is for the group of the directory. */
+  readonly sharesLinks: boolean;
   /** Requests that may run in one worker at once. */
   readonly workerConnections: number;
   /** Where the application is mounted, in latin1; empty for all paths. */

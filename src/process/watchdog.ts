@@ -12,7 +12,7 @@ export const stackAnswerEnd = '\0';
  * so a thread of its own waits for that end. It waits in its event loop and not in a blocking read, because the exit of a
  * process joins its threads and would wait for that read for ever.
  *
- * A master that was killed leaves its private directory; an edge is told of it as its first argument and removes it.
+ * A master that was killed leaves its private directory; an edge is told of it and removes it.
  *
  * The one thing that the master writes to it is the question where the main thread is, before it ends a child that has fallen
  * silent. The thread then looks by the inspector's session between threads: V8 interrupts the main thread's JavaScript, no
@@ -30,7 +30,7 @@ let isAsked = false;
 
 const die = () => {
   try {
-    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+    if (directory !== '') rmSync(directory, { recursive: true, force: true });
   } finally {
     process.kill(process.pid, 'SIGKILL');
   }
@@ -73,11 +73,11 @@ function placeOf(url) {
 `;
 const watchdogLimits = { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1, codeRangeSizeMb: 8, stackSizeMb: 1 };
 
-/** `failed`: nobody watches any more. */
-export function startWatchdog(failed: (error: unknown) => void): void {
+/** `privateDirectory`: of a master that was killed, to be removed; empty: somebody else does. `failed`: nobody watches any more. */
+export function startWatchdog(privateDirectory: string, failed: (error: unknown) => void): void {
   const watchdog = new Worker(watchdogSource, {
     eval: true,
-    workerData: process.argv[2],
+    workerData: privateDirectory,
     execArgv: [],
     env: {},
     resourceLimits: watchdogLimits,

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { tokenBytes } from '../link/greeting.ts';
@@ -12,6 +13,8 @@ export type Invitation = { readonly path: string; readonly token: string; readon
 export type InvitationOptions = {
   /** 0700, and short: the path of a Unix socket has at most 107 bytes. */
   readonly privateDirectory: string;
+  /** Workers are another user: the group of the directory, theirs alone, may use what is made for them. */
+  readonly sharesLinks?: boolean;
   /** The first request id of new links; tests start near the wrap-around. */
   readonly firstId?: number;
 };
@@ -31,12 +34,14 @@ export class NodeInvitation {
   readonly helloMs: number;
   readonly #owner: InvitationOwner;
   readonly #server: Server;
+  readonly #mode: number;
   readonly #paths: { readonly socket: string; readonly started: string };
   readonly #deadline: NodeJS.Timeout;
   #state: 'listening' | 'connected' | 'over' = 'listening';
 
   constructor(worker: number, pid: number, helloMs: number, options: InvitationOptions, owner: InvitationOwner) {
-    const { privateDirectory, firstId = firstRequestId } = options;
+    const { privateDirectory, sharesLinks = false, firstId = firstRequestId } = options;
+    this.#mode = sharesLinks ? 0o660 : 0o600;
     this.helloMs = helloMs;
     const name = randomBytes(8).toString('hex');
     this.#owner = owner;
@@ -44,7 +49,7 @@ export class NodeInvitation {
       socket: join(privateDirectory, `link-${name}`),
       started: join(privateDirectory, `started-${name}`),
     };
-    const started = StartedFile.create(this.#paths.started, firstId);
+    const started = StartedFile.create(this.#paths.started, firstId, this.#mode);
     this.expected = { worker, pid, token: randomBytes(tokenBytes), started, firstId };
     this.#server = createServer((socket) => this.#accept(socket));
     this.#deadline = setTimeout(() => this.#owner.invitationExpired(this), helloMs);
@@ -58,6 +63,7 @@ export class NodeInvitation {
       });
       this.#server.listen(this.#paths.socket, () => {
         const { socket: path, started: startedPath } = this.#paths;
+        chmodSync(path, this.#mode);
         resolve({ path, token: Buffer.from(this.expected.token).toString('hex'), startedPath });
       });
     });

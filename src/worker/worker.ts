@@ -1,5 +1,6 @@
 import { bootChild } from '../process/child.ts';
 import type { MasterToWorker, WorkerToMaster } from '../process/control-messages.ts';
+import { showPhase } from '../process/title.ts';
 import { openErrorLog } from '../telemetry/error-log.ts';
 import { stackOf } from '../telemetry/stack.ts';
 import type { EnvironApp } from './app-interface.ts';
@@ -70,6 +71,7 @@ async function start(target: AppTarget): Promise<void> {
   }
   if (state !== 'loading') return;
   state = 'running';
+  showPhase('serving');
   master.send({ type: 'started' });
 }
 
@@ -106,6 +108,7 @@ function openLink(path: string, token: string, startedPath: string): void {
 
 function drain(): void {
   state = 'draining';
+  showPhase('draining');
   for (const link of links) link.drain();
   exitIfDrained();
 }

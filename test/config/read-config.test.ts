@@ -61,6 +61,13 @@ describe('configuration', () => {
       recycling: { maxRequests: 0, maxRequestsJitter: 0, maxMemoryBytes: 0, lifetimeMs: 0 },
       preload: false,
       reload: null,
+      pidFile: null,
+      daemon: false,
+      processName: 'app.js',
+      user: null,
+      initGroups: false,
+      workerUser: null,
+      socketUmask: null,
       checkOnly: false,
       warnings: [],
     });

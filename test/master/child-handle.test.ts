@@ -7,7 +7,9 @@ import { within } from '../support/deadline.ts';
 
 const command: ChildCommand = {
   entry: fileURLToPath(new URL('./fixtures/worker.ts', import.meta.url)),
-  arguments: [],
+  title: 'portcullis: worker [test] booting',
+  identity: null,
+  privateDirectory: null,
   nodeFlags: ['--import', import.meta.resolve('tsx')],
   environment: process.env,
   workingDirectory: process.cwd(),

@@ -39,6 +39,13 @@ const config = {
   rateLimitStore: null,
   logLevel: 'info',
   record: null,
+  pidFile: null,
+  daemon: false,
+  processName: 'stub',
+  user: null,
+  initGroups: false,
+  workerUser: null,
+  socketUmask: null,
   checkOnly: false,
   warnings: [],
 } as const satisfies Omit<Config, 'policy'> & { readonly policy: object };

@@ -92,6 +92,10 @@ export type ProgramOptions = {
   readonly nodeFlags?: readonly string[];
   /** Become descriptors 3, 4, ... of the program. */
   readonly descriptors?: readonly number[];
+  /** A line that a shell runs instead; it becomes the program by `exec "$0" "$@"`. */
+  readonly shell?: string;
+  /** Whom the program is started as; takes root. */
+  readonly user?: { readonly uid: number; readonly gid: number };
 };
 
 /** Starts `portcullis` with these arguments, in an environment without settings of the machine that runs the test. */
@@ -107,18 +111,21 @@ export function runProgram(args: readonly string[], options: ProgramOptions = {}
 
 export function startNode(args: readonly string[], options: ProgramOptions = {}): Program {
   const env = { ...cleanEnvironment(), ...options.env };
-  const { cwd = root, descriptors = [] } = options;
-  return new Program(spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe', ...descriptors] }));
+  const { cwd = root, descriptors = [], user, shell } = options;
+  const ids = user === undefined ? {} : { uid: user.uid, gid: user.gid };
+  const [command, words] =
+    shell === undefined ? [process.execPath, args] : ['/bin/sh', ['-c', shell, process.execPath, ...args]];
+  return new Program(spawn(command, words, { ...ids, cwd, env, stdio: ['ignore', 'pipe', 'pipe', ...descriptors] }));
 }
 
 function cleanEnvironment(): NodeJS.ProcessEnv {
   const settings =
-    /^(PORTCULLIS_|PORT$|WEB_CONCURRENCY$|SCRIPT_NAME$|GUNICORN_CMD_ARGS$|VIRTUAL_ENV$|NODE_OPTIONS$|NODE_TEST_CONTEXT$)/;
+    /^(PORTCULLIS_|PORT$|WEB_CONCURRENCY$|SCRIPT_NAME$|GUNICORN_CMD_ARGS$|VIRTUAL_ENV$|NODE_OPTIONS$|NODE_TEST_CONTEXT$|LISTEN_|NOTIFY_SOCKET$|WATCHDOG_)/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !settings.test(name)));
 }
 
 /** The built program; where it is older than its source, the source itself: a test never sees a stale build. */
-function programCommand(): readonly string[] {
+export function programCommand(): readonly string[] {
   const built = join(root, 'dist/cli.js');
   const builtAt = statSync(built, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' });
