@@ -3,6 +3,7 @@ import type { LogLevel } from '../telemetry/error-log.ts';
 import type { RecordingOptions } from '../telemetry/recorder.ts';
 import type { AppTarget } from '../worker/app-target.ts';
 import type { BindAddress } from './bind-address.ts';
+import type { ConfigHooks } from './hooks.ts';
 import type { StoreAddress } from './rate-limit-store.ts';
 
 /** What one start of the program was asked to do: complete, checked, frozen. */
@@ -36,6 +37,8 @@ export type Config = {
   readonly logLevel: LogLevel;
   /** Null: refused requests are not recorded. */
   readonly record: RecordingOptions | null;
+  /** Functions of the config file. */
+  readonly hooks: ConfigHooks;
   /** Load the policy and the application, then end. */
   readonly checkOnly: boolean;
   /** What the operator should hear at start although it is allowed. */

@@ -18,6 +18,7 @@ export const defaultsOfSettings: {
   workers: 1,
   workerClass: 'node',
   workerConnections: 1000,
+  threads: 1,
   edges: 1,
   gracefulTimeout: 30,
   policy: null,

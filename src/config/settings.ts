@@ -97,6 +97,12 @@ export const settings = {
     about: 'requests that may run in one worker at once (default 1000)',
     parse: wholeNumber(1, 65535),
   },
+  threads: {
+    flags: '--threads <number>',
+    group: 'Processes',
+    about: 'threads of a Python worker; a JavaScript application has one (default 1)',
+    parse: wholeNumber(1, 1024),
+  },
   edges: {
     flags: '--edges <number>',
     group: 'Processes',

@@ -104,8 +104,8 @@ export class Reload {
   }
 }
 
-/** A reload brings these; the last two are no settings. `edges` counts the workers with `inline`. */
-type Reloadable = 'policy' | 'policyFile' | 'workers' | 'checkOnly' | 'warnings';
+/** A reload brings these; `hooks` and the last two are no settings. `edges` counts the workers with `inline`. */
+type Reloadable = 'policy' | 'hooks' | 'policyFile' | 'workers' | 'checkOnly' | 'warnings';
 
 /** What takes a restart, by the names that people know. */
 const fixedSettings: Readonly<Record<Exclude<keyof Config, Reloadable>, string>> = {

@@ -302,15 +302,26 @@ const refusals: readonly Refusal[] = [
     behaviour: 'all mistakes of a module at once',
     files: {
       'portcullis.config.mjs':
-        'export default { workers: "x", wrokers: 1, bind: () => 1, when_ready() {}, preload_app: true };',
+        'export default { workers: "x", wrokers: 1, bind: () => 1, when_ready: 1, whenReady() {}, spew: true };',
     },
     messages: [
       /^portcullis\.config\.mjs: workers: "x" is not a whole number/m,
       /^portcullis\.config\.mjs: wrokers: expected the name of a setting, found "wrokers"; did you mean "workers"\?$/m,
       /^portcullis\.config\.mjs: bind: expected .*, found a function/m,
-      /^portcullis\.config\.mjs: when_ready: this hook runs in Gunicorn's master/m,
-      /^portcullis\.config\.mjs: preload_app: this has no meaning here: Node cannot fork/m,
+      /^portcullis\.config\.mjs: when_ready: expected a function, found 1$/m,
+      /^portcullis\.config\.mjs: whenReady: this is another name of when_ready$/m,
+      /^portcullis\.config\.mjs: spew: this is not in this version yet$/m,
     ],
+  },
+  {
+    behaviour: 'a hook in a file that can have no functions',
+    files: { 'portcullis.config.yaml': 'workers: 2\nwhen_ready: log\n' },
+    messages: [/^portcullis\.config\.yaml:2:1: \/when_ready: a hook is a function, and only .* is a module/],
+  },
+  {
+    behaviour: 'a misspelt hook',
+    files: { 'portcullis.config.mjs': 'export default { whenRaedy() {} };' },
+    messages: [/found "whenRaedy"; did you mean "whenReady"\?$/],
   },
   {
     behaviour: 'a wrong flag in GUNICORN_CMD_ARGS',

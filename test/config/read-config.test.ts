@@ -58,6 +58,7 @@ describe('configuration', () => {
       logLevel: 'info',
       rateLimitStore: null,
       record: null,
+      hooks: { module: null, master: {}, worker: {} },
       checkOnly: false,
       warnings: [],
     });

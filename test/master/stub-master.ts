@@ -35,6 +35,7 @@ const config = {
   rateLimitStore: null,
   logLevel: 'info',
   record: null,
+  hooks: { module: null, master: {}, worker: {} },
   checkOnly: false,
   warnings: [],
 } as const satisfies Omit<Config, 'policy'> & { readonly policy: object };
