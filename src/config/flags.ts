@@ -27,6 +27,7 @@ export type CommandLine =
 
 const otherCommands = `
 Instead of APP:
+  ctl status|reload|stop|...             asks a server that runs, or tells it what to do; portcullis ctl --help
   policy check|test|explain|diff|schema  questions to a policy; portcullis policy --help
   import FILE                            a Gunicorn config as a config and a policy; portcullis import --help`;
 

@@ -247,10 +247,13 @@ export const gunicornSettings = {
   dirty_post_fork: none(dirty, [], null),
   dirty_worker_init: none(dirty, [], null),
   dirty_worker_exit: none(dirty, [], null),
-  control_socket: none('signals control the server', ['--control-socket <path>'], null),
-  control_socket_mode: none('signals control the server', ['--control-socket-mode <mode>'], 0o600),
-  // Without a control socket to be switched off, switching it off is what we do anyway.
-  control_socket_disable: none('signals control the server', ['--no-control-socket'], true),
+  control_socket: ours('controlSocket'),
+  control_socket_mode: ignored(
+    'the control socket is always for its user alone (0600)',
+    ['--control-socket-mode <mode>'],
+    0o600,
+  ),
+  control_socket_disable: ours('controlSocketDisable'),
 } as const satisfies Record<string, GunicornSetting>;
 
 export type GunicornName = keyof typeof gunicornSettings;

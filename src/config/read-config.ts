@@ -5,6 +5,7 @@ import { withOverrides } from '../policy/override.ts';
 import { parseAppArgument } from './app-argument.ts';
 import { type Config, ConfigError } from './config.ts';
 import type { ConfigEntry } from './config-entry.ts';
+import { controlSocketFrom } from './control-socket.ts';
 import { type Environment, settingsFromEnvironment, settingsFromPlatform } from './environment.ts';
 import { parseCommandLine } from './flags.ts';
 import { gunicornCommandArguments } from './gunicorn-command-arguments.ts';
@@ -73,7 +74,9 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
     rateLimitStore: given.rateLimitStore?.value ?? defaultsOfSettings.rateLimitStore,
     logLevel: given.logLevel?.value ?? defaultsOfSettings.logLevel,
     record: recordingOptions(given, directory),
+    controlSocket: controlSocketFrom(given, directory),
     hooks: file.hooks,
+    version,
     checkOnly: commandLine.checkOnly || gunicorn.checkOnly,
     warnings,
   };

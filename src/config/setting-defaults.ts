@@ -3,7 +3,7 @@ import type { OverridingSetting } from './policy-overrides.ts';
 import { defaultRecordBytes } from './recording.ts';
 import type { SettingName, SettingValue } from './settings.ts';
 
-type WithoutDefault = 'config' | 'chdir' | 'policy' | 'rateLimitStore' | 'record';
+type WithoutDefault = 'config' | 'chdir' | 'controlSocket' | 'policy' | 'rateLimitStore' | 'record';
 
 /** What holds where nobody says anything; of settings that replace a value of the policy, the policy says it. */
 export const defaultsOfSettings: {
@@ -21,6 +21,8 @@ export const defaultsOfSettings: {
   threads: 1,
   edges: 1,
   gracefulTimeout: 30,
+  controlSocket: null,
+  controlSocketDisable: false,
   policy: null,
   watchPolicy: false,
   rateLimitStore: null,

@@ -115,6 +115,18 @@ export const settings = {
     about: 'how long requests may go on after a TERM signal (default 30)',
     parse: seconds,
   },
+  controlSocket: {
+    flags: '--control-socket <path>',
+    group: 'Processes',
+    about: 'where portcullis ctl reaches this server, or off (default: a directory that only this user may enter)',
+    parse: parsePath,
+  },
+  controlSocketDisable: {
+    flags: '--no-control-socket',
+    group: 'Processes',
+    about: 'the same as --control-socket off',
+    parse: parseSwitch,
+  },
   policy: {
     flags: '-P, --policy <file>',
     group: 'Policy',

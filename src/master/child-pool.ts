@@ -7,6 +7,8 @@ import { createRestartBackoff, defaultPace, type RestartBackoff, type RestartPac
 export interface PoolChild {
   readonly pid: number | undefined;
   readonly state: ChildState;
+  /** Since its start. */
+  readonly livedMs: number;
   drain(milliseconds: number): void;
   stop(): void;
   kill(reason: string): void;
@@ -66,12 +68,22 @@ export class ChildPool<Child extends PoolChild> {
 
   /** Children that are ready for work. */
   get serving(): readonly Child[] {
-    return this.#children().filter((child) => child.state === 'serving');
+    return this.children.filter((child) => child.state === 'serving');
   }
 
   /** Those too that boot: whoever is not on the way out. */
   get staying(): readonly Child[] {
-    return this.#children().filter(({ state }) => state === 'booting' || state === 'serving');
+    return this.children.filter(({ state }) => state === 'booting' || state === 'serving');
+  }
+
+  /** All that live, whatever they do. */
+  get children(): readonly Child[] {
+    return [...this.#slots].flatMap(({ child }) => (child === undefined ? [] : [child]));
+  }
+
+  /** So many are kept, with those that are about to be started. */
+  get size(): number {
+    return this.#kept.length;
   }
 
   start(size: number): void {
@@ -114,10 +126,6 @@ export class ChildPool<Child extends PoolChild> {
 
   get #kept(): readonly Slot<Child>[] {
     return [...this.#slots].filter(({ isLeaving }) => !isLeaving);
-  }
-
-  #children(): readonly Child[] {
-    return [...this.#slots].flatMap(({ child }) => (child === undefined ? [] : [child]));
   }
 
   #end(how: (child: Child) => void): void {

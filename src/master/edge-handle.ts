@@ -52,6 +52,10 @@ export class EdgeHandle implements PoolChild {
     return this.#child.state;
   }
 
+  get livedMs(): number {
+    return this.#child.livedMs;
+  }
+
   /** It answers with `linkReady`. */
   expectWorker(worker: WorkerHandle): void {
     if (worker.pid !== undefined) this.#child.send({ type: 'expect-worker', worker: worker.id, pid: worker.pid });

@@ -65,6 +65,24 @@ export class Jail {
     if (blocks.length > 0) this.#tellEdges(blocks);
   }
 
+  /** By an operator; the score of a client that is free again begins at nothing, as after any block. */
+  block(client: string, forMs: number): void {
+    this.release(client);
+    this.#blocks.add(client, new BlockEnd(this.#clock.now() + forMs));
+    this.#tellEdges([[client, forMs]]);
+  }
+
+  /** False: it was not blocked. */
+  release(client: string): boolean {
+    const score = this.#scores.get(client);
+    if (score !== undefined) this.#scores.delete(score);
+    const block = this.#blocks.get(client);
+    if (block === undefined) return false;
+    this.#blocks.delete(block);
+    this.#tellEdges([[client, 0]]);
+    return block.end > this.#clock.now();
+  }
+
   /** Scores stay as they are now and go back by the new numbers. Blocks stay as they were spoken, unless nobody is blocked any more. */
   adopt(rules: JailRules): void {
     const now = this.#clock.now();

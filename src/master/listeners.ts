@@ -128,7 +128,8 @@ async function bindUnix(path: string): Promise<Listener> {
   return unixListener(handle, `unix:${path}`);
 }
 
-function isStale(path: string): Promise<boolean> {
+/** Whether it is a socket where nobody answers. */
+export function isStale(path: string): Promise<boolean> {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return Promise.resolve(false);
   return new Promise((resolve) => {
     const probe = net.connect({ path });

@@ -1,9 +1,12 @@
+import { namedClient } from '../admit/named-client.ts';
 import type { Take } from '../admit/token-requests.ts';
 import type { Config } from '../config/config.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Log } from '../telemetry/error-log.ts';
 import { type BootFailure, logFailure } from './child-end.ts';
 import { ChildPool } from './child-pool.ts';
+import type { ControlledServer } from './control-commands.ts';
+import { ControlSocket } from './control-socket.ts';
 import type { EdgeHandle } from './edge-handle.ts';
 import { Jail } from './jail.ts';
 import { BindError, bindListeners, type Listener } from './listeners.ts';
@@ -11,6 +14,7 @@ import { PolicyOfEdges } from './policy-of-edges.ts';
 import { makePrivateDirectory } from './private-directory.ts';
 import { Reload, type Reread } from './reload.ts';
 import { defaultPace, type RestartPace } from './restart-backoff.ts';
+import { serverStatus } from './server-status.ts';
 import { type Urgency, watchSignals } from './signals.ts';
 import { type Entries, edgeStarter, ownEntries, workerStarter } from './start-child.ts';
 import { limitsOf, TokenAuthority } from './token-authority.ts';
@@ -143,7 +147,7 @@ class Master {
 
   async run(): Promise<number> {
     const { gracefulTimeoutMs, edges } = this.#config;
-    const application = this.#runsInline ? this.#edges : this.#workers;
+    const application = this.#application;
     const unwatchSignals = watchSignals({
       received: (name) => this.#log.info(`Handling signal: ${name}`),
       shutDown: (urgency) => this.#shutDown(urgency),
@@ -151,6 +155,8 @@ class Master {
       reload: () => this.#reload.request(),
       unsupported: (name) => this.#log.warning(`This version has nothing to do on signal ${name}.`),
     });
+    const control = new ControlSocket(this.#controlled(), this.#log);
+    await control.open(this.#config.controlSocket, process.env);
     this.#edges.start(edges);
     await this.#edges.ended;
     const remainingMs = this.#drainEndsAt - performance.now();
@@ -158,6 +164,7 @@ class Master {
     else this.#workers.stop();
     await this.#workers.ended;
     unwatchSignals();
+    control.close();
     this.#tokens.close();
     this.#log.info('Shutting down: Master');
     return this.#exitStatus;
@@ -165,6 +172,34 @@ class Master {
 
   get #runsInline(): boolean {
     return this.#config.workerClass === 'inline';
+  }
+
+  get #application(): ChildPool<EdgeHandle> | ChildPool<WorkerHandle> {
+    return this.#runsInline ? this.#edges : this.#workers;
+  }
+
+  /** This server as its control socket sees it. */
+  #controlled(): ControlledServer {
+    return {
+      status: () =>
+        serverStatus({
+          config: this.#config,
+          phase: this.#phase,
+          policy: this.#policy.policy.name,
+          listeners: this.#listeners,
+          edges: this.#edges.children,
+          workers: this.#workers.children,
+          blockedClients: this.#jail.blocked.length,
+        }),
+      size: () => this.#application.size,
+      blocked: () => this.#jail.blocked,
+      gracefulTimeoutMs: this.#config.gracefulTimeoutMs,
+      reload: () => this.#reload.ask(),
+      signal: (name) => void process.emit(name, name),
+      clientOf: (text) => namedClient(text, this.#policy.policy.proxies.ipv6Prefix),
+      block: (client, forMs) => this.#jail.block(client, forMs),
+      release: (client) => this.#jail.release(client),
+    };
   }
 
   #announce(child: EdgeHandle | WorkerHandle, runsApplication: boolean): void {

@@ -17,6 +17,9 @@ export interface ReloadOwner {
   resize(before: Config, after: Config): void;
 }
 
+/** What became of a reload, in words for whoever asked for it. */
+export type ReloadOutcome = { readonly succeeded: boolean; readonly message: string };
+
 /**
  * HUP, and a policy file that changes. The new policy is read, checked and compared aside; only then do the edges hear of it,
  * all at once. What is wrong with it goes to the log, and the old one stays.
@@ -31,6 +34,7 @@ export class Reload {
   readonly #watch = new FileWatch((files) => this.#filesChanged(files));
   /** Somebody wants to hear of the next run, also where nothing has changed. */
   #isAskedFor = false;
+  readonly #waiting: ((outcome: ReloadOutcome) => void)[] = [];
   #hasEnded = false;
 
   constructor(config: Config, log: Log, reread: Reread, owner: ReloadOwner) {
@@ -46,6 +50,15 @@ export class Reload {
     this.#runs.request();
   }
 
+  /** The same; resolves to the outcome of a run that began after the call. */
+  ask(): Promise<ReloadOutcome> {
+    return new Promise((resolve) => {
+      if (this.#hasEnded) return resolve(serverEnds);
+      this.#waiting.push(resolve);
+      this.request();
+    });
+  }
+
   /** The server has booted. */
   begin(): void {
     // Files are watched from their next reading on; what has changed since the first one is found by it.
@@ -57,6 +70,7 @@ export class Reload {
     this.#hasEnded = true;
     this.#runs.end();
     this.#watch.stop();
+    for (const resolve of this.#waiting.splice(0)) resolve(serverEnds);
   }
 
   #filesChanged(files: readonly string[]): void {
@@ -67,11 +81,18 @@ export class Reload {
   async #run(): Promise<void> {
     const isAskedFor = this.#isAskedFor;
     this.#isAskedFor = false;
+    const waiting = this.#waiting.splice(0);
+    const outcome = await this.#outcome(isAskedFor);
+    for (const resolve of waiting) resolve(outcome);
+  }
+
+  async #outcome(isAskedFor: boolean): Promise<ReloadOutcome> {
     try {
       const after = await this.#read();
-      if (!this.#hasEnded) await this.#adopt(after, isAskedFor);
+      if (this.#hasEnded) return serverEnds;
+      return { succeeded: true, message: await this.#adopt(after, isAskedFor) };
     } catch (error) {
-      logFailure(this.#log, error);
+      return { succeeded: false, message: logFailure(this.#log, error) };
     }
   }
 
@@ -82,7 +103,8 @@ export class Reload {
     return this.#reread();
   }
 
-  async #adopt(after: Config, isAskedFor: boolean): Promise<void> {
+  /** What has become of it, as the log has it. */
+  async #adopt(after: Config, isAskedFor: boolean): Promise<string> {
     const before = this.#config;
     const { policy, policyFile, workers, edges } = after;
     const inVain = unreloadable(before, after);
@@ -91,21 +113,26 @@ export class Reload {
     this.#config = { ...before, policy, policyFile, ...processes };
     // As at the start: another file is watched from its next reading on.
     if (before.watchPolicy && policyFile !== before.policyFile) this.#runs.request();
-    if (!isDeepStrictEqual(policy, before.policy)) await this.#replace(after);
-    else if (isAskedFor) this.#log.info(`Policy unchanged: ${policy.name}`);
+    let message = `Policy unchanged: ${policy.name}`;
+    if (!isDeepStrictEqual(policy, before.policy)) message = await this.#replace(after);
+    else if (isAskedFor) this.#log.info(message);
     if (!this.#hasEnded) this.#owner.resize(before, this.#config);
+    return inVain.length === 0 ? message : `${message}. Needs a restart: ${inVain.join(', ')}`;
   }
 
-  async #replace({ policy, warnings }: Config): Promise<void> {
+  async #replace({ policy, warnings }: Config): Promise<string> {
     for (const warning of warnings) this.#log.warning(warning);
     const edges = await this.#owner.replacePolicy(policy);
-    if (this.#hasEnded) return;
-    this.#log.info(`Policy reloaded: ${policy.name} (in force in ${edges} ${edges === 1 ? 'edge' : 'edges'})`);
+    const message = `Policy reloaded: ${policy.name} (in force in ${edges} ${edges === 1 ? 'edge' : 'edges'})`;
+    if (!this.#hasEnded) this.#log.info(message);
+    return message;
   }
 }
 
-/** A reload brings these; `hooks` and the last two are no settings. `edges` counts the workers with `inline`. */
-type Reloadable = 'policy' | 'hooks' | 'policyFile' | 'workers' | 'checkOnly' | 'warnings';
+const serverEnds: ReloadOutcome = { succeeded: false, message: 'the server ends' };
+
+/** A reload brings these, or they are no settings. `edges` counts the workers with `inline`. */
+type Reloadable = 'version' | 'policy' | 'hooks' | 'policyFile' | 'workers' | 'checkOnly' | 'warnings';
 
 /** What takes a restart, by the names that people know. */
 const fixedSettings: Readonly<Record<Exclude<keyof Config, Reloadable>, string>> = {
@@ -115,6 +142,7 @@ const fixedSettings: Readonly<Record<Exclude<keyof Config, Reloadable>, string>>
   binds: 'bind',
   workerClass: 'worker-class',
   edges: 'edges',
+  controlSocket: 'control-socket',
   workerConnections: 'worker-connections',
   scriptName: 'script-name',
   backlog: 'backlog',
@@ -135,9 +163,10 @@ function unreloadable(before: Config, after: Config): readonly string[] {
 }
 
 /** A mistake of the operator is told as at start; anything else is ours, and no reason to end a server that runs. */
-function logFailure(log: Log, error: unknown): void {
+function logFailure(log: Log, error: unknown): string {
   const isMistake = error instanceof ConfigError || error instanceof PolicyError;
   const text = isMistake ? error.message : stackOf(error);
   const [problem = '', ...rest] = text.split('\n');
   log.error(`Policy not reloaded, the old one stays: ${problem}`, rest.length === 0 ? undefined : rest.join('\n'));
+  return `Policy not reloaded, the old one stays: ${isMistake ? text : problem}`;
 }

@@ -58,7 +58,9 @@ describe('configuration', () => {
       logLevel: 'info',
       rateLimitStore: null,
       record: null,
+      controlSocket: 'default',
       hooks: { module: null, master: {}, worker: {} },
+      version: '0',
       checkOnly: false,
       warnings: [],
     });

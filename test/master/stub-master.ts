@@ -35,7 +35,9 @@ const config = {
   rateLimitStore: null,
   logLevel: 'info',
   record: null,
+  controlSocket: 'off',
   hooks: { module: null, master: {}, worker: {} },
+  version: '0',
   checkOnly: false,
   warnings: [],
 } as const satisfies Omit<Config, 'policy'> & { readonly policy: object };
