@@ -24,11 +24,13 @@ export class ControlSocket {
   readonly #server: Server;
   readonly #controlled: ControlledServer;
   readonly #log: Log;
+  readonly #patienceMs: number;
   readonly #connections = new Set<Socket>();
   #path: string | null = null;
 
-  constructor(controlled: ControlledServer, log: Log) {
+  constructor(controlled: ControlledServer, log: Log, milliseconds = patienceMs) {
     this.#controlled = controlled;
+    this.#patienceMs = milliseconds;
     this.#log = log;
     // A half-closed client (`echo ... | nc -U`) still gets its reply.
     this.#server = createServer({ allowHalfOpen: true }, (connection) => this.#accept(connection));
@@ -95,11 +97,11 @@ export class ControlSocket {
     connection.on('close', () => this.#connections.delete(connection));
     this.#connections.add(connection);
     // Nothing waits for ever; a deadline after the reply is set anew.
-    const deadline = setTimeout(() => connection.destroy(), patienceMs);
+    const deadline = setTimeout(() => connection.destroy(), this.#patienceMs);
     connection.on('close', () => clearTimeout(deadline));
     if (this.#connections.size > maxConnections) {
       connection.resume();
-      finish(connection, { type: 'failed', message: `more than ${maxConnections} control connections at once` });
+      this.#finish(connection, { type: 'failed', message: `more than ${maxConnections} control connections at once` });
       return;
     }
     let line = '';
@@ -134,21 +136,21 @@ export class ControlSocket {
       this.#log.error('a control command failed', stackOf(error));
       reply = { type: 'failed', message: 'the command failed, and the log of the server says why' };
     }
-    finish(connection, reply);
+    this.#finish(connection, reply);
   }
-}
 
-/** A client that does not read has a deadline too; one that waits for our end, only its own. */
-function finish(connection: Socket, reply: ControlReply): void {
-  if (connection.destroyed) return;
-  const text = `${JSON.stringify(reply)}\n`;
-  if (reply.type === 'stopping') {
-    connection.write(text);
-    return;
+  /** A client that does not read has a deadline too; one that waits for our end, only its own. */
+  #finish(connection: Socket, reply: ControlReply): void {
+    if (connection.destroyed) return;
+    const text = `${JSON.stringify(reply)}\n`;
+    if (reply.type === 'stopping') {
+      connection.write(text);
+      return;
+    }
+    const deadline = setTimeout(() => connection.destroy(), this.#patienceMs);
+    connection.on('close', () => clearTimeout(deadline));
+    connection.end(text);
   }
-  const deadline = setTimeout(() => connection.destroy(), patienceMs);
-  connection.on('close', () => clearTimeout(deadline));
-  connection.end(text);
 }
 
 /** Sockets of servers that were killed: nobody answers there. */
