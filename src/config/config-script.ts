@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import { excerpt } from '../policy/excerpt.ts';
+import type { Hook } from '../worker/run-hook.ts';
 import { ConfigError } from './config.ts';
 import {
   type ConfigEntry,
@@ -14,7 +15,7 @@ import {
 } from './config-entry.ts';
 import { evaluationDeadlineMs } from './evaluation-deadline.ts';
 import type { GunicornName } from './gunicorn-settings.ts';
-import { configHooks, type GivenHook, type HookFunction } from './hooks.ts';
+import { configHooks, type GivenHook } from './hooks.ts';
 import { valueInWords } from './value-in-words.ts';
 
 /**
@@ -51,9 +52,7 @@ function notFunctions(hooks: readonly HookEntry[]): readonly EntryMistake[] {
 }
 
 function functionsOf(hooks: readonly HookEntry[]): ReadonlyMap<GunicornName, GivenHook> {
-  return new Map(
-    hooks.map(({ entry, hook }) => [hook, { written: entry.name, run: entry.value as HookFunction }] as const),
-  );
+  return new Map(hooks.map(({ entry, hook }) => [hook, { written: entry.name, run: entry.value as Hook }] as const));
 }
 
 function entriesOf(exported: unknown, shown: string): readonly ConfigEntry[] {

@@ -1,3 +1,5 @@
+import type { WorkerHookName } from '../worker/hooks.ts';
+import type { Hook } from '../worker/run-hook.ts';
 import { type GunicornName, gunicornNames, gunicornSettings } from './gunicorn-settings.ts';
 
 /**
@@ -7,12 +9,10 @@ import { type GunicornName, gunicornNames, gunicornSettings } from './gunicorn-s
 export type ConfigHooks = {
   /** The module, absolute; null: there are no hooks. */
   readonly module: string | null;
-  readonly master: Readonly<Partial<Record<MasterHookName, HookFunction>>>;
+  readonly master: Readonly<Partial<Record<MasterHookName, Hook>>>;
   /** The names under which the module exports them, by Gunicorn's names: `{ post_fork: 'postFork' }`. */
   readonly worker: Readonly<Partial<Record<WorkerHookName, string>>>;
 };
-
-export type HookFunction = (...given: readonly unknown[]) => unknown;
 
 export type MasterHookName =
   | 'on_starting'
@@ -24,19 +24,10 @@ export type MasterHookName =
   | 'pre_exec'
   | 'on_exit';
 
-export type WorkerHookName =
-  | 'post_fork'
-  | 'post_worker_init'
-  | 'worker_int'
-  | 'worker_abort'
-  | 'pre_request'
-  | 'post_request'
-  | 'worker_exit';
-
 export const noHooks: ConfigHooks = { module: null, master: {}, worker: {} };
 
 /** A hook as a config file gives it: its name there is `written`. */
-export type GivenHook = { readonly written: string; readonly run: HookFunction };
+export type GivenHook = { readonly written: string; readonly run: Hook };
 
 const hookNames = gunicornNames.filter((name) => gunicornSettings[name].fate.type === 'hook');
 

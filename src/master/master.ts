@@ -3,11 +3,13 @@ import type { Take } from '../admit/token-requests.ts';
 import type { Config } from '../config/config.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Log } from '../telemetry/error-log.ts';
+import { appName } from '../worker/load-app.ts';
 import { type BootFailure, logFailure } from './child-end.ts';
 import { ChildPool } from './child-pool.ts';
 import type { ControlledServer } from './control-commands.ts';
 import { ControlSocket } from './control-socket.ts';
 import type { EdgeHandle } from './edge-handle.ts';
+import { MasterHooks } from './hooks.ts';
 import { Jail } from './jail.ts';
 import { BindError, bindListeners, type Listener } from './listeners.ts';
 import { PolicyOfEdges } from './policy-of-edges.ts';
@@ -60,11 +62,13 @@ class Master {
   readonly #jail: Jail;
   readonly #tokens: TokenAuthority;
   readonly #reload: Reload;
+  readonly #hooks: MasterHooks;
   readonly #listeners: readonly Listener[];
   readonly #edges: ChildPool<EdgeHandle>;
   readonly #workers: ChildPool<WorkerHandle>;
   #phase: 'booting' | 'serving' | 'ending' = 'booting';
   #exitStatus = 0;
+  /** Processes that run the application. */
   #workersStarted = 0;
   /** Set with the first signal that ends the server: when what still runs must be over. */
   #drainEndsAt = 0;
@@ -85,13 +89,18 @@ class Master {
       for (const edge of this.#edges.serving) edge.block(clients);
     });
     this.#tokens = new TokenAuthority(limitsOf(config.policy), config.rateLimitStore, log);
+    const addresses = listeners.map(({ url }) => url);
+    this.#hooks = new MasterHooks(config.hooks, { name: appName(config.app), addresses }, log);
     this.#reload = new Reload(config, log, reread, {
       replacePolicy: (next) => this.#replacePolicy(next),
+      reloading: (hooks) => this.#hooks.onReload(hooks),
       resize: (before, after) => this.#resize(before, after),
     });
     const policy = () => this.#policy.policy;
-    const startWorker = workerStarter(config, entries, policy);
-    const startEdge = edgeStarter(config, entries, listeners, privateDirectory, policy);
+    const startWorker = workerStarter(config, entries, policy, (age) => this.#hooks.order(age));
+    const startEdge = edgeStarter(config, entries, listeners, privateDirectory, policy, (age) =>
+      this.#hooks.order(age),
+    );
     this.#edges = new ChildPool(
       {
         name: 'Edge',
@@ -99,7 +108,8 @@ class Master {
         pace: edgePace,
         log,
         start: (events) => {
-          const edge = startEdge({
+          const age = this.#runsInline ? this.#nextWorker() : 0;
+          const edge = startEdge(age, {
             ...events,
             linkReady: (id, link) => this.#workers.serving.find((worker) => worker.id === id)?.connect(link),
             policyInForce: (version) => this.#policy.adopted(edge, version),
@@ -107,6 +117,7 @@ class Master {
             takeTokens: (batch, takes) => void this.#grantTokens(edge, batch, takes),
             gone: (exit) => {
               this.#policy.gone(edge);
+              if (this.#runsInline) this.#hooks.childExit(edge.pid, age);
               events.gone(exit);
             },
           });
@@ -129,8 +140,14 @@ class Master {
         bootExitCode: exitWorkerBoot,
         log,
         start: (events) => {
-          this.#workersStarted += 1;
-          const worker = startWorker(this.#workersStarted, events);
+          const age = this.#nextWorker();
+          const worker = startWorker(age, {
+            ...events,
+            gone: (exit) => {
+              this.#hooks.childExit(worker.pid, age);
+              events.gone(exit);
+            },
+          });
           this.#announce(worker, true);
           return worker;
         },
@@ -151,13 +168,19 @@ class Master {
     const unwatchSignals = watchSignals({
       received: (name) => this.#log.info(`Handling signal: ${name}`),
       shutDown: (urgency) => this.#shutDown(urgency),
-      resize: (change) => (change === 1 ? application.grow() : application.shrink(gracefulTimeoutMs)),
+      resize: (change) => {
+        if (change === 1) application.grow();
+        else application.shrink(gracefulTimeoutMs);
+        this.#hooks.workersKept(application.size);
+      },
       reload: () => this.#reload.request(),
       unsupported: (name) => this.#log.warning(`This version has nothing to do on signal ${name}.`),
     });
     const control = new ControlSocket(this.#controlled(), this.#log);
     await control.open(this.#config.controlSocket, process.env);
+    await this.#hooks.onStarting();
     this.#edges.start(edges);
+    this.#hooks.workersKept(this.#runsInline ? edges : this.#config.workers);
     await this.#edges.ended;
     const remainingMs = this.#drainEndsAt - performance.now();
     if (remainingMs > 0) this.#workers.drain(remainingMs);
@@ -166,6 +189,7 @@ class Master {
     unwatchSignals();
     control.close();
     this.#tokens.close();
+    await this.#hooks.onExit();
     this.#log.info('Shutting down: Master');
     return this.#exitStatus;
   }
@@ -202,6 +226,13 @@ class Master {
     };
   }
 
+  /** Its number; `pre_fork` has run when this returns. */
+  #nextWorker(): number {
+    this.#workersStarted += 1;
+    this.#hooks.preFork(this.#workersStarted);
+    return this.#workersStarted;
+  }
+
   #announce(child: EdgeHandle | WorkerHandle, runsApplication: boolean): void {
     if (child.pid === undefined) return;
     if (runsApplication) this.#log.info(`Booting worker with pid: ${child.pid}`);
@@ -224,6 +255,7 @@ class Master {
   #booted(): void {
     this.#phase = 'serving';
     this.#log.debug('Ready');
+    this.#hooks.whenReady();
     this.#reload.begin();
   }
 
@@ -243,6 +275,7 @@ class Master {
     const { gracefulTimeoutMs } = before;
     if (after.workers !== before.workers) this.#workers.resize(after.workers, gracefulTimeoutMs);
     if (after.edges !== before.edges) this.#edges.resize(after.edges, gracefulTimeoutMs);
+    this.#hooks.workersKept(this.#application.size);
   }
 
   #bootFailed(failure: BootFailure): void {

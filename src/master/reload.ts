@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Config, ConfigError } from '../config/config.ts';
+import type { ConfigHooks } from '../config/hooks.ts';
 import { policyFiles } from '../policy/load.ts';
 import { PolicyError } from '../policy/mistake.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -14,6 +15,8 @@ export type Reread = () => Promise<Config>;
 export interface ReloadOwner {
   /** Resolves to the number of edges that have it, when none has another. */
   replacePolicy(policy: Policy): Promise<number>;
+  /** A reload that somebody asked for has a configuration that holds. */
+  reloading(hooks: ConfigHooks): void;
   resize(before: Config, after: Config): void;
 }
 
@@ -113,6 +116,7 @@ export class Reload {
     this.#config = { ...before, policy, policyFile, ...processes };
     // As at the start: another file is watched from its next reading on.
     if (before.watchPolicy && policyFile !== before.policyFile) this.#runs.request();
+    if (isAskedFor) this.#owner.reloading(after.hooks);
     let message = `Policy unchanged: ${policy.name}`;
     if (!isDeepStrictEqual(policy, before.policy)) message = await this.#replace(after);
     else if (isAskedFor) this.#log.info(message);

@@ -1,6 +1,7 @@
 import type { MasterToWorker, WorkerToMaster } from '../process/control-messages.ts';
 import type { LogLevel } from '../telemetry/error-log.ts';
 import type { AppTarget } from '../worker/app-target.ts';
+import type { HooksOrder } from '../worker/hooks.ts';
 import { type ChildCommand, ChildHandle, type ChildState } from './child-handle.ts';
 import type { PoolChild, PoolChildEvents } from './child-pool.ts';
 
@@ -13,13 +14,20 @@ export class WorkerHandle implements PoolChild {
   readonly id: number;
   readonly #child: ChildHandle<WorkerToMaster, MasterToWorker>;
 
-  constructor(id: number, command: ChildCommand, app: AppTarget, logLevel: LogLevel, events: PoolChildEvents) {
+  constructor(
+    id: number,
+    command: ChildCommand,
+    app: AppTarget,
+    logLevel: LogLevel,
+    hooks: HooksOrder | null,
+    events: PoolChildEvents,
+  ) {
     this.id = id;
     this.#child = new ChildHandle<WorkerToMaster, MasterToWorker>(command, {
       ...events,
       received: ({ type }) => this.#child.kill(`sent the master an unknown message (${type})`),
     });
-    this.#child.send({ type: 'start', app, logLevel });
+    this.#child.send({ type: 'start', app, logLevel, hooks });
   }
 
   get pid(): number | undefined {

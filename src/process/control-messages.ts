@@ -4,6 +4,7 @@ import type { Policy } from '../policy/policy.ts';
 import type { LogLevel } from '../telemetry/error-log.ts';
 import type { RecordingOptions } from '../telemetry/recorder.ts';
 import type { AppTarget } from '../worker/app-target.ts';
+import type { HooksOrder } from '../worker/hooks.ts';
 
 /**
  * What master and children say to each other: one JSON object a line over the socket pair at descriptor 3.
@@ -25,6 +26,8 @@ export type EdgeStart = {
   readonly record: RecordingOptions | null;
   /** Present where the app runs inside the edge (`-k inline`). */
   readonly inlineApp: AppTarget | null;
+  /** Of an edge that runs the application. */
+  readonly hooks: HooksOrder | null;
 };
 
 /** A bound socket that an edge listens on. `serverName` and `serverPort` become SERVER_NAME and SERVER_PORT. */
@@ -71,7 +74,12 @@ export type EdgeToMaster =
   | ChildFailed;
 
 export type MasterToWorker =
-  | { readonly type: 'start'; readonly app: AppTarget; readonly logLevel: LogLevel }
+  | {
+      readonly type: 'start';
+      readonly app: AppTarget;
+      readonly logLevel: LogLevel;
+      readonly hooks: HooksOrder | null;
+    }
   /** Connect to an edge's link socket and say hello with this token. */
   | { readonly type: 'connect'; readonly path: string; readonly token: string; readonly startedPath: string }
   | { readonly type: 'drain' }

@@ -4,6 +4,7 @@ import { openErrorLog } from '../telemetry/error-log.ts';
 import { stackOf } from '../telemetry/stack.ts';
 import type { EnvironApp } from './app-interface.ts';
 import type { AppTarget } from './app-target.ts';
+import { type HooksOrder, loadHooks, type WorkerHooks } from './hooks.ts';
 import { AppLoadError, appName, loadApp } from './load-app.ts';
 import { WorkerLink } from './worker-link.ts';
 
@@ -18,6 +19,7 @@ const crashMs = 5_000;
 let state: 'waiting' | 'loading' | 'running' | 'draining' = 'waiting';
 let exitStatus = 0;
 let log = openErrorLog({ level: 'info' });
+let hooks: WorkerHooks | undefined;
 let running: { readonly app: EnvironApp; readonly name: string } | undefined;
 const links = new Set<WorkerLink>();
 
@@ -25,7 +27,7 @@ const master = bootChild<MasterToWorker, WorkerToMaster>((message) => {
   switch (message.type) {
     case 'start':
       log = openErrorLog({ level: message.logLevel });
-      void start(message.app);
+      void start(message.app, message.hooks);
       break;
     case 'connect':
       openLink(message.path, message.token, message.startedPath);
@@ -34,6 +36,7 @@ const master = bootChild<MasterToWorker, WorkerToMaster>((message) => {
       drain();
       break;
     case 'stop':
+      hooks?.workerInt();
       process.exit(0);
       break;
   }
@@ -54,10 +57,13 @@ process.on('uncaughtException', (error) => {
   giveUp();
 });
 
-async function start(target: AppTarget): Promise<void> {
+async function start(target: AppTarget, order: HooksOrder | null): Promise<void> {
   state = 'loading';
   try {
+    hooks = await loadHooks(order, log);
+    hooks.postFork();
     running = { app: await loadApp(target), name: appName(target) };
+    await hooks.postWorkerInit();
   } catch (error) {
     fail(error);
     return;
@@ -86,9 +92,21 @@ function openLink(path: string, token: string, startedPath: string): void {
     giveUp();
   };
   const { app, name } = running;
+  const requestHooks = hooks?.requests ?? null;
   let link: WorkerLink;
   try {
-    link = new WorkerLink({ path, token, startedPath, welcomeMs, app, appName: name, log, onFault, onClosed });
+    link = new WorkerLink({
+      path,
+      token,
+      startedPath,
+      welcomeMs,
+      app,
+      appName: name,
+      requestHooks,
+      log,
+      onFault,
+      onClosed,
+    });
   } catch (error) {
     log.error('cannot open a link to an edge', stackOf(error));
     return;
