@@ -83,14 +83,18 @@ export class Jail {
     return block.end > this.#clock.now();
   }
 
-  /** Scores stay as they are now and go back by the new numbers. Blocks stay as they were spoken, unless nobody is blocked any more. */
+  /**
+   * Scores stay as they are now and go back by the new numbers. Blocks stay as they were spoken, unless the jail is switched
+   * off now; where it was off before, they are an operator's.
+   */
   adopt(rules: JailRules): void {
     const now = this.#clock.now();
     for (const score of this.#scores.values()) this.#decay(score, now);
+    const wasOff = this.#rules.jail.maxScore === 0;
     this.#rules = rules;
     this.#scores.bound(rules.rateLimitStore.maxKeys);
     this.#blocks.bound(blocksOf(rules));
-    if (rules.jail.maxScore > 0) return;
+    if (rules.jail.maxScore > 0 || wasOff) return;
     const freed = this.blocked.map(([client]): Block => [client, 0]);
     this.#scores.clear();
     this.#blocks.clear();

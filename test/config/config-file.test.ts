@@ -16,6 +16,37 @@ type Reading = {
 
 const readings: readonly Reading[] = [
   {
+    behaviour: 'reads hooks of a module under both kinds of names, the settings beside them',
+    files: {
+      'portcullis.config.mjs':
+        'export default { workers: 2, when_ready() {}, onExit: async () => {}, postFork() {}, pre_request() {} };',
+    },
+    value: ({ workers, hooks: { module, master, worker } }) => [
+      workers,
+      module?.split('/').at(-1),
+      Object.keys(master),
+      worker,
+    ],
+    expected: [
+      2,
+      'portcullis.config.mjs',
+      ['when_ready', 'on_exit'],
+      { post_fork: 'postFork', pre_request: 'pre_request' },
+    ],
+  },
+  {
+    behaviour: 'has a control socket where it is told',
+    files: { 'portcullis.config.yaml': 'controlSocket: /run/a.ctl\n' },
+    value: ({ controlSocket }) => controlSocket,
+    expected: { path: '/run/a.ctl' },
+  },
+  {
+    behaviour: 'has no control socket where it is told so, in our words and in those of Gunicorn',
+    files: { 'portcullis.config.yaml': 'control_socket_disable: true\n' },
+    value: ({ controlSocket }) => controlSocket,
+    expected: 'off',
+  },
+  {
     behaviour: 'reads YAML of the working directory',
     files: { 'portcullis.config.yaml': 'workers: 3\nbind: [":1", "[::1]:2"]\n' },
     value: ({ workers, binds }) => [workers, binds.length],
