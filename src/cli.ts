@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type Config, ConfigError } from './config/config.ts';
 import { runImport } from './config/import-command.ts';
 import { readConfig, type Surroundings } from './config/read-config.ts';
+import { runControlCommand } from './control/run-control-command.ts';
 import { runPolicyCommand } from './explain/run-policy-command.ts';
 import { checkApp } from './master/check-app.ts';
 import { daemonOf, startDaemon } from './master/daemon.ts';
@@ -17,6 +18,7 @@ const { stdin, stdout, stderr, env: environment } = process;
 
 /** By their name as first argument; whatever else stands there is a flag or the application. */
 const subcommands = new Map<string, typeof serve>([
+  ['ctl', (argv) => runControlCommand(argv, { stdout, stderr, environment })],
   ['import', importGunicorn],
   ['policy', (argv) => runPolicyCommand(argv, { stdin, stdout, stderr, environment })],
 ]);

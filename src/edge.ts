@@ -32,6 +32,7 @@ import { EnvironEncoder, longestEnviron } from './upstream/environ.ts';
 import { InlineDispatcher } from './upstream/inline.ts';
 import { mountAt } from './upstream/mount.ts';
 import { NodeDispatcher } from './upstream/node.ts';
+import { loadHooks, type WorkerHooks } from './worker/hooks.ts';
 import { AppLoadError, appName, loadApp } from './worker/load-app.ts';
 
 /** One edge process, composed. It runs no application code unless it was asked to (`-k inline`). */
@@ -44,6 +45,8 @@ type OwnEdge = Edge & { readonly dispatcher: OwnDispatcher };
 
 let listener: Listener | undefined;
 let edge: OwnEdge | undefined;
+/** Where the application runs in this edge. */
+let hooks: WorkerHooks | undefined;
 /** Came before there was an edge that could adopt it. */
 let policyAtStart: PolicyOrder | undefined;
 const master = bootChild<MasterToEdge, EdgeToMaster>(receive);
@@ -77,6 +80,7 @@ function receive(message: MasterToEdge): void {
       drain();
       return;
     case 'stop':
+      hooks?.workerInt();
       end();
   }
 }
@@ -124,8 +128,13 @@ async function createDispatcher(order: EdgeStart, policy: PolicyInForce, log: Lo
   const bounds = boundsOf(policy);
   if (order.inlineApp !== null) {
     survive(log);
+    hooks = await loadHooks(order.hooks, log);
+    hooks.postFork();
     const app = await loadApp(order.inlineApp);
-    return new InlineDispatcher({ app, appName: appName(order.inlineApp), log, multiprocess: false, ...bounds });
+    await hooks.postWorkerInit();
+    const requestHooks = hooks.requests;
+    const name = appName(order.inlineApp);
+    return new InlineDispatcher({ app, appName: name, requestHooks, log, multiprocess: false, ...bounds });
   }
   return new NodeDispatcher({
     ...bounds,

@@ -42,13 +42,15 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   policy: ['admit', 'http1', 'inspect', 'rejection', 'suggestion'],
   // The parts of the server that judge a request, put together without a connection.
   explain: ['command-line', 'http1', 'inspect', 'policy', 'rejection', 'upstream'],
+  // What operators ask a server that runs, and how both sides say it.
+  control: ['command-line', 'explain', 'policy'],
   // What stands on command lines and may be quoted.
   'command-line': ['policy'],
   process: ['admit', 'policy', 'telemetry', 'worker'],
   worker: ['link', 'process', 'suggestion', 'telemetry'],
   config: ['command-line', 'explain', 'policy', 'suggestion', 'telemetry', 'upstream', 'worker'],
-  master: ['admit', 'config', 'policy', 'process', 'telemetry', 'worker'],
-  'cli.ts': ['config', 'explain', 'master', 'policy', 'telemetry'],
+  master: ['admit', 'config', 'control', 'policy', 'process', 'telemetry', 'worker'],
+  'cli.ts': ['config', 'control', 'explain', 'master', 'policy', 'telemetry'],
 };
 const sansIo = ['rejection', 'http1', 'inspect'];
 

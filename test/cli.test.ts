@@ -51,9 +51,9 @@ const cases: readonly {
   },
   {
     behaviour: 'flags that only Gunicorn has',
-    args: ['--threads', '4', '--no-sendfile', 'examples/hello.js'],
+    args: ['--spew', '--paste', 'x', 'examples/hello.js'],
     code: 2,
-    said: /^portcullis: flag --threads: .* --workers .*\nflag --no-sendfile: this has no meaning here/,
+    said: /^portcullis: flag --spew: this is not in this version yet\.\nflag --paste: this has no meaning here/,
   },
   { behaviour: 'an import of nothing', args: ['import'], code: 2, said: /missing required argument 'file'/ },
   {

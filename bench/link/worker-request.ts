@@ -39,7 +39,7 @@ const environ = browserEnviron();
 const decoder = new EnvironDecoder(environConstants(true));
 const log = openErrorLog({ level: 'warning' });
 const windows = { contentWindowBytes: 65_536, responseWindowBytes: 1_048_576 };
-const context = { app, appName: 'hello.js:app', log, decoder, maxHeadBytes: 65_536, ...windows };
+const context = { app, appName: 'hello.js:app', requestHooks: null, log, decoder, maxHeadBytes: 65_536, ...windows };
 let bytesWritten = 0;
 const socket = {
   writableLength: 0,
@@ -67,6 +67,7 @@ measure(`mark as begun, in ${tmpdir()}`, (index) => started.publish(index));
 const inline = new InlineDispatcher({
   app,
   appName: 'hello.js:app',
+  requestHooks: null,
   log,
   multiprocess: false,
   maxResponseHeadBytes: 65_536,

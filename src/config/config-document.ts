@@ -5,6 +5,9 @@ import { readPolicyFile } from '../policy/read.ts';
 import { repeatedKeys } from '../policy/repeated-key.ts';
 import { parseDocument } from '../policy/source-document.ts';
 import { type ConfigEntry, type ConfigFile, type EntryMistake, readEntries, unknownName } from './config-entry.ts';
+import { noHooks } from './hooks.ts';
+
+const noFunctions = 'a hook is a function, and only a config file that is a module can have one (docs/hooks.md)';
 
 /**
  * Reads a config file in JSON or YAML. Its format, its bounds and the way its mistakes are shown are those of policy files,
@@ -20,19 +23,22 @@ export function readConfigDocument(file: string): ConfigFile {
       { text },
     );
   }
-  const { mistakes, unknown, ...config } = readEntries(root.members.map((member) => entryOf(member, file, text)));
+  const { mistakes, unknown, hooks, ...config } = readEntries(
+    root.members.map((member) => entryOf(member, file, text)),
+  );
   const found = [
     ...[...repeatedKeys(root)].map(({ pointer, again }) => ({
       position: positionAt(text, again),
       pointer,
       problem: 'expected each key once, found this one again',
     })),
+    ...hooks.map(({ entry }) => asMistake({ entry, at: 'name', problem: noFunctions })),
     ...unknown.map((entry) => asMistake({ entry, at: 'name', problem: unknownName(entry) })),
     // A repeated key is reported as such.
     ...mistakes.filter(({ problem, entry }) => problem !== `this is another name of ${entry.name}`).map(asMistake),
   ].sort((left, right) => order(left) - order(right));
   if (found.length > 0) throw new PolicyError(file, found, { text });
-  return config;
+  return { ...config, hooks: noHooks, workerHooks: [] };
 }
 
 function entryOf({ name, nameStart, node }: SourceMember, file: string, text: string): ConfigEntry {

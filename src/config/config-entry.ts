@@ -2,7 +2,15 @@ import { excerpt } from '../policy/excerpt.ts';
 import type { Position } from '../policy/mistake.ts';
 import { nearestNames } from '../suggestion/nearest-name.ts';
 import { ConfigError } from './config.ts';
-import { gunicornNames, gunicornSetting, isGunicornDefault, problemOf } from './gunicorn-settings.ts';
+import {
+  type GunicornName,
+  gunicornNames,
+  gunicornSetting,
+  isGunicornDefault,
+  problemOf,
+  warningOf,
+} from './gunicorn-settings.ts';
+import { type ConfigHooks, camelCase, hookName } from './hooks.ts';
 import { type GivenTexts, readSetting, type SettingsLayer } from './precedence.ts';
 import { isSwitch, type SettingName, settingNames, settingOf } from './settings.ts';
 
@@ -25,11 +33,18 @@ export type ConfigFile = {
   readonly settings: SettingsLayer;
   /** The application. */
   readonly app: GivenTexts | null;
+  readonly hooks: ConfigHooks;
   /** Functions that would run in Python workers. */
   readonly workerHooks: readonly ConfigEntry[];
+  /** What is accepted and should be heard of. */
+  readonly warnings: readonly string[];
 };
 
-export type ReadEntries = ConfigFile & {
+export type HookEntry = { readonly entry: ConfigEntry; readonly hook: GunicornName };
+
+export type ReadEntries = Pick<ConfigFile, 'settings' | 'app' | 'warnings'> & {
+  /** Who can have hooks, and in which language, is said by the format of the file. */
+  readonly hooks: readonly HookEntry[];
   readonly mistakes: readonly EntryMistake[];
   /** Names that are no setting of anybody. */
   readonly unknown: readonly ConfigEntry[];
@@ -37,13 +52,18 @@ export type ReadEntries = ConfigFile & {
 
 /** The keys of a config file: our names and Gunicorn's. */
 const ownKeys: readonly string[] = [...settingNames.filter((name) => name !== 'config'), 'app'];
-const configKeys: readonly string[] = [...new Set([...ownKeys, ...gunicornNames])];
+const configKeys: readonly string[] = [...new Set([...ownKeys, ...gunicornNames, ...hookKeys()])];
+
+function hookKeys(): readonly string[] {
+  return gunicornNames.filter((name) => hookName(name) !== undefined).map(camelCase);
+}
 
 /** Sorts the entries of one file into settings and mistakes; all of them, so that the operator sees every mistake at once. */
 export function readEntries(entries: readonly ConfigEntry[]): ReadEntries {
   const settings = new Map<SettingName, GivenTexts>();
   const givenBy = new Map<string, string>();
-  const workerHooks: ConfigEntry[] = [];
+  const hooks: HookEntry[] = [];
+  const warnings: string[] = [];
   const mistakes: EntryMistake[] = [];
   const unknown: ConfigEntry[] = [];
   let app: GivenTexts | null = null;
@@ -51,10 +71,15 @@ export function readEntries(entries: readonly ConfigEntry[]): ReadEntries {
     const target = targetOf(entry);
     if (target === 'unknown') {
       unknown.push(entry);
-    } else if (target === 'worker-hook') {
-      workerHooks.push(entry);
     } else if (target === 'nothing') {
       // Gunicorn's default, which is what happens anyway.
+    } else if ('warning' in target) {
+      warnings.push(`${entry.origin}: ${entry.name}: ${target.warning}.`);
+    } else if ('hook' in target) {
+      const other = givenBy.get(target.hook);
+      givenBy.set(target.hook, entry.name);
+      if (other === undefined) hooks.push({ entry, hook: target.hook });
+      else mistakes.push({ entry, at: 'name', problem: `this is another name of ${other}` });
     } else if ('refused' in target) {
       mistakes.push({ entry, at: 'name', problem: target.refused });
     } else {
@@ -68,19 +93,22 @@ export function readEntries(entries: readonly ConfigEntry[]): ReadEntries {
       else settings.set(name, outcome);
     }
   }
-  return { settings, app, workerHooks, mistakes, unknown };
+  return { settings, app, hooks, warnings, mistakes, unknown };
 }
 
 /** What an entry is about, by its name and, where Gunicorn's default asks for nothing, by its value. */
 type Target =
   | 'unknown'
   | 'nothing'
-  | 'worker-hook'
   | { readonly name: SettingName | 'app' }
+  | { readonly hook: GunicornName }
+  | { readonly warning: string }
   | { readonly refused: string };
 
 function targetOf(entry: ConfigEntry): Target {
   const { name, value } = entry;
+  const hook = hookName(name);
+  if (hook !== undefined) return { hook };
   const setting = gunicornSetting(name);
   if (setting === undefined) return ownKeys.includes(name) ? { name: name as SettingName | 'app' } : 'unknown';
   const { fate } = setting;
@@ -89,8 +117,9 @@ function targetOf(entry: ConfigEntry): Target {
     return asksForNothing ? 'nothing' : { name: fate.name };
   }
   if (fate.type === 'app') return { name: 'app' };
-  if (fate.type === 'hook' && fate.of === 'worker') return 'worker-hook';
-  return isGunicornDefault(setting, value) ? 'nothing' : { refused: problemOf(fate) ?? '' };
+  if (isGunicornDefault(setting, value)) return 'nothing';
+  const warning = warningOf(fate);
+  return warning === undefined ? { refused: problemOf(fate) ?? '' } : { warning };
 }
 
 function textsOf(entry: ConfigEntry, name: SettingName | 'app'): GivenTexts | { readonly problem: string } {

@@ -2,22 +2,21 @@ import { nearestNames } from '../suggestion/nearest-name.ts';
 import { ConfigError } from './config.ts';
 import { type ConfigEntry, type ConfigFile, type ReadEntries, readEntries } from './config-entry.ts';
 import { gunicornNames } from './gunicorn-settings.ts';
+import { isWorkerHook, noHooks } from './hooks.ts';
 import { type PythonCode, type PythonSurroundings, runPythonConfig } from './run-python-config.ts';
 import { valueInWords } from './value-in-words.ts';
 
-export type PythonConfig = ConfigFile & { readonly warnings: readonly string[] };
-
-export type PythonConfigExamined = Omit<ReadEntries, 'unknown'> & { readonly warnings: readonly string[] };
+export type PythonConfigExamined = ConfigFile & Pick<ReadEntries, 'mistakes'>;
 
 /** Reads a config file of Gunicorn's. Throws `ConfigError` with all that is wrong with it. */
-export async function readPythonConfig(code: PythonCode, surroundings: PythonSurroundings): Promise<PythonConfig> {
-  const { mistakes, warnings, ...config } = await examinePythonConfig(code, surroundings);
+export async function readPythonConfig(code: PythonCode, surroundings: PythonSurroundings): Promise<ConfigFile> {
+  const { mistakes, ...config } = await examinePythonConfig(code, surroundings);
   if (mistakes.length > 0) {
     throw new ConfigError(
       mistakes.map(({ entry, problem }) => `${entry.origin}: ${entry.name}: ${problem}`).join('\n'),
     );
   }
-  return { ...config, warnings };
+  return config;
 }
 
 /** The same with its mistakes as values. Throws `ConfigError` where Python itself fails. */
@@ -34,8 +33,19 @@ export async function examinePythonConfig(
     return { name, value: asValue, shown, origin: line === null ? code.shown : `${code.shown}:${line}` };
   });
   // A name is a setting of Gunicorn's or it is not among the entries.
-  const { unknown, ...read } = readEntries(entries);
-  return { ...read, warnings: unknownNames(code.shown, answer.others) };
+  const { unknown, hooks, warnings, ...read } = readEntries(entries);
+  const ofMaster = hooks.filter(({ hook }) => !isWorkerHook(hook)).map(({ entry }) => entry);
+  return {
+    ...read,
+    hooks: noHooks,
+    workerHooks: hooks.filter(({ hook }) => isWorkerHook(hook)).map(({ entry }) => entry),
+    warnings: [...warnings, ...ofMaster.map(masterHookWarning), ...unknownNames(code.shown, answer.others)],
+  };
+}
+
+/** Ordinary tutorials have `def when_ready(server): ...`, mostly for a line in the log: no reason to serve nobody. */
+function masterHookWarning({ origin, name }: ConfigEntry): string {
+  return `${origin}: ${name}: this hook does not run, because no Python runs in the master; a function of that name in a portcullis.config.mjs does (docs/hooks.md).`;
 }
 
 /** Gunicorn says nothing of names that it does not know, which are helper variables or slips: one line tells of them. */

@@ -2,9 +2,20 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import { excerpt } from '../policy/excerpt.ts';
+import type { Hook } from '../worker/run-hook.ts';
 import { ConfigError } from './config.ts';
-import { type ConfigEntry, type ConfigFile, type ReadEntries, readEntries, unknownName } from './config-entry.ts';
+import {
+  type ConfigEntry,
+  type ConfigFile,
+  type EntryMistake,
+  type HookEntry,
+  type ReadEntries,
+  readEntries,
+  unknownName,
+} from './config-entry.ts';
 import { evaluationDeadlineMs } from './evaluation-deadline.ts';
+import type { GunicornName } from './gunicorn-settings.ts';
+import { configHooks, type GivenHook } from './hooks.ts';
 import { valueInWords } from './value-in-words.ts';
 
 /**
@@ -25,13 +36,23 @@ export async function readConfigScript(
     if (error instanceof ConfigError) throw error;
     throw new ConfigError(`${shown}: this config file cannot be loaded: ${reason(error)}`);
   }
-  const { mistakes, unknown, ...config } = read;
+  const { mistakes, unknown, hooks, ...config } = read;
   const lines = [
     ...unknown.map((entry) => `${shown}: ${excerpt(entry.name)}: ${unknownName(entry)}`),
-    ...mistakes.map(({ entry, problem }) => `${shown}: ${entry.name}: ${problem}`),
+    ...[...mistakes, ...notFunctions(hooks)].map(({ entry, problem }) => `${shown}: ${entry.name}: ${problem}`),
   ];
   if (lines.length > 0) throw new ConfigError(lines.join('\n'));
-  return config;
+  return { ...config, hooks: configHooks(path, functionsOf(hooks)), workerHooks: [] };
+}
+
+function notFunctions(hooks: readonly HookEntry[]): readonly EntryMistake[] {
+  return hooks
+    .filter(({ entry }) => typeof entry.value !== 'function')
+    .map(({ entry }) => ({ entry, at: 'value', problem: `expected a function, found ${entry.shown}` }));
+}
+
+function functionsOf(hooks: readonly HookEntry[]): ReadonlyMap<GunicornName, GivenHook> {
+  return new Map(hooks.map(({ entry, hook }) => [hook, { written: entry.name, run: entry.value as Hook }] as const));
 }
 
 function entriesOf(exported: unknown, shown: string): readonly ConfigEntry[] {

@@ -3,6 +3,8 @@ import type { LogLevel } from '../telemetry/error-log.ts';
 import type { RecordingOptions } from '../telemetry/recorder.ts';
 import type { AppTarget } from '../worker/app-target.ts';
 import type { BindAddress } from './bind-address.ts';
+import type { ControlSocketPlace } from './control-socket.ts';
+import type { ConfigHooks } from './hooks.ts';
 import type { StoreAddress } from './rate-limit-store.ts';
 import type { SystemConfig } from './system-settings.ts';
 
@@ -43,8 +45,14 @@ export type Config = SystemConfig & {
   readonly logLevel: LogLevel;
   /** Null: refused requests are not recorded. */
   readonly record: RecordingOptions | null;
+  /** Where `portcullis ctl` reaches this server. */
+  readonly controlSocket: ControlSocketPlace;
+  /** Functions of the config file. */
+  readonly hooks: ConfigHooks;
   /** Load the policy and the application, then end. */
   readonly checkOnly: boolean;
+  /** Of this program. */
+  readonly version: string;
   /** What the operator should hear at start although it is allowed. */
   readonly warnings: readonly string[];
 };

@@ -7,6 +7,7 @@ import {
   gunicornSettings,
   isGunicornDefault,
   problemOf,
+  warningOf,
 } from './gunicorn-settings.ts';
 import type { GivenTexts, SettingsLayer } from './precedence.ts';
 import { isSwitch, longFlag, type SettingName, settingNames, settingOf } from './settings.ts';
@@ -20,10 +21,13 @@ export type CommandLine =
       readonly given: SettingsLayer;
       readonly checkOnly: boolean;
       readonly printConfig: boolean;
+      /** Of flags that are accepted and have no effect. */
+      readonly warnings: readonly string[];
     };
 
 const otherCommands = `
 Instead of APP:
+  ctl status|reload|stop|...             asks a server that runs, or tells it what to do; portcullis ctl --help
   policy check|test|explain|diff|schema  questions to a policy; portcullis policy --help
   import FILE                            a Gunicorn config as a config and a policy; portcullis import --help`;
 
@@ -34,6 +38,7 @@ Instead of APP:
 export function parseCommandLine(argv: readonly string[], version: string): CommandLine {
   const given = new Map<SettingName, GivenTexts>();
   const refused: string[] = [];
+  const warnings: string[] = [];
   const quiet = new QuietCommand('portcullis');
   const command = quiet.command
     .usage('[flags] APP')
@@ -42,7 +47,7 @@ export function parseCommandLine(argv: readonly string[], version: string): Comm
     .addHelpText('after', otherCommands)
     .configureHelp({ helpWidth: 110, showGlobalOptions: false, visibleArguments: () => [] });
   for (const name of settingNames) declare(command, name, given);
-  for (const name of gunicornNames) declareRefused(command, gunicornSettings[name], refused);
+  for (const name of gunicornNames) declareGunicorns(command, gunicornSettings[name], refused, warnings);
   command.optionsGroup('Other:');
   command.option('--check-config', 'load the policy and the application, then exit');
   command.option('--print-config', 'print every setting with its value and where it came from, then exit');
@@ -59,6 +64,7 @@ export function parseCommandLine(argv: readonly string[], version: string): Comm
     given,
     checkOnly: checkConfig === true,
     printConfig: printConfig === true,
+    warnings: [...new Set(warnings)],
   };
 }
 
@@ -78,13 +84,15 @@ function declare(command: Command, name: SettingName, given: Map<SettingName, Gi
 }
 
 /** Flags of Gunicorn that are none of ours: known, so that they take their value with them and get an answer. */
-function declareRefused(command: Command, setting: GunicornSetting, refused: string[]): void {
+function declareGunicorns(command: Command, setting: GunicornSetting, refused: string[], warnings: string[]): void {
   for (const flags of setting.flags) {
     const option = new Option(flags).hideHelp();
     command.addOption(option);
     command.on(`option:${option.name()}`, (text: string | null) => {
       if (isGunicornDefault(setting, text ?? true)) return;
-      refused.push(`flag ${option.long ?? flags}: ${problemOf(setting.fate)}.`);
+      const warning = warningOf(setting.fate);
+      if (warning === undefined) refused.push(`flag ${option.long ?? flags}: ${problemOf(setting.fate)}.`);
+      else warnings.push(`flag ${option.long ?? flags}: ${warning}.`);
     });
   }
 }

@@ -11,17 +11,19 @@ export type CommandArguments = {
   readonly given: SettingsLayer;
   readonly checkOnly: boolean;
   readonly printConfig: boolean;
+  readonly warnings: readonly string[];
 };
 
 /** Gunicorn's variable with flags in it. As in Gunicorn they go before a config file, and an application in it does not count. */
 export function gunicornCommandArguments(environment: Environment, version: string): CommandArguments {
   const commandLine = parse(shellWords(environment[variable] ?? '', origin), version);
   // Help and version are for whoever sits before a terminal.
-  if (commandLine.type === 'print') return { given: new Map(), checkOnly: false, printConfig: false };
+  if (commandLine.type === 'print') return { given: new Map(), checkOnly: false, printConfig: false, warnings: [] };
   const given = [...commandLine.given].map(
     ([name, texts]) => [name, { texts: texts.texts, origin, label: `${origin}: ${texts.label}` }] as const,
   );
-  return { ...commandLine, given: new Map(given) };
+  const warnings = commandLine.warnings.map((warning) => `${origin}: ${warning}`);
+  return { ...commandLine, given: new Map(given), warnings };
 }
 
 function parse(words: readonly string[], version: string): ReturnType<typeof parseCommandLine> {

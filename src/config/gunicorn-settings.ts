@@ -9,7 +9,9 @@ export type Fate =
   | { readonly type: 'later'; readonly hint: string }
   /** It has no meaning here. `instead` says what to use, or why nothing is needed. */
   | { readonly type: 'none'; readonly instead: string }
-  /** A function that Gunicorn calls in its master, or in its workers. */
+  /** It has no meaning here either, and ordinary tutorials write it: accepted, with one warning that says why. */
+  | { readonly type: 'ignored'; readonly why: string }
+  /** A function that is called in the master, or in the workers: ours in a config file that is a module (`hooks.ts`). */
   | { readonly type: 'hook'; readonly of: 'master' | 'worker' };
 
 export type GunicornSetting = {
@@ -31,6 +33,11 @@ const none = (instead: string, flags: readonly string[], inactive: unknown): Gun
   flags,
   default: inactive,
 });
+const ignored = (why: string, flags: readonly string[], inactive: unknown): GunicornSetting => ({
+  fate: { type: 'ignored', why },
+  flags,
+  default: inactive,
+});
 const hook = (of: 'master' | 'worker'): GunicornSetting => ({ fate: { type: 'hook', of }, flags: [] });
 
 const onCommandLine = 'it is asked for on the command line alone';
@@ -40,7 +47,6 @@ const http2 = 'HTTP/1.1 is served';
 const logging = 'the error log goes to standard error, and whoever starts Portcullis decides where that leads';
 const asgi = 'ASGI applications are not run; environ applications are';
 const dirty = 'there are no dirty workers; long tasks belong in a job queue';
-const ownParser = 'there is one parser, the strict one';
 const uwsgiListener = 'the edge speaks HTTP alone';
 
 /** Every setting of Gunicorn 26, under the name that its config files use. Source: gunicorn/config.py. */
@@ -51,7 +57,7 @@ export const gunicornSettings = {
   backlog: ours('backlog'),
   workers: ours('workers'),
   worker_class: ours('workerClass'),
-  threads: later('--workers is how to run more at once', ['--threads <number>'], 1),
+  threads: ours('threads'),
   worker_connections: ours('workerConnections'),
   max_requests: ours('maxRequests'),
   max_requests_jitter: ours('maxRequestsJitter'),
@@ -68,12 +74,12 @@ export const gunicornSettings = {
   check_config: none(onCommandLine, [], false),
   print_config: none(onCommandLine, [], false),
   preload_app: ours('preloadApp'),
-  sendfile: none(
+  sendfile: ignored(
     'responses pass the edge, which checks their length; no file is sent around it',
     ['--no-sendfile'],
     null,
   ),
-  reuse_port: none(
+  reuse_port: ignored(
     'all edges accept from one listener, so that a restart drops nobody; --edges says how many',
     ['--reuse-port'],
     false,
@@ -82,7 +88,7 @@ export const gunicornSettings = {
   daemon: ours('daemon'),
   raw_env: { ...ours('env'), default: [] },
   pidfile: { ...ours('pid'), default: null },
-  worker_tmp_dir: none(
+  worker_tmp_dir: ignored(
     'workers send no heartbeat through files; the private directory is in XDG_RUNTIME_DIR or TMPDIR',
     ['--worker-tmp-dir <directory>'],
     null,
@@ -97,8 +103,8 @@ export const gunicornSettings = {
     [],
     { 'X-FORWARDED-PROTOCOL': 'ssl', 'X-FORWARDED-PROTO': 'https', 'X-FORWARDED-SSL': 'on' },
   ),
-  forwarded_allow_ips: none(
-    'the policy names trusted proxies, /clients/trustedProxies; from others forwarding fields are removed',
+  forwarded_allow_ips: ignored(
+    'nobody is trusted by it, and forwarding fields are removed; the policy names trusted proxies, /clients/trustedProxies',
     ['--forwarded-allow-ips <addresses>'],
     '127.0.0.1,::1',
   ),
@@ -115,7 +121,7 @@ export const gunicornSettings = {
   ),
   errorlog: later(logging, ['--error-logfile <file>', '--log-file <file>'], '-'),
   loglevel: ours('logLevel'),
-  capture_output: none(
+  capture_output: ignored(
     'what the application writes to its standard output and error already goes to those of Portcullis',
     ['--capture-output'],
     false,
@@ -132,7 +138,7 @@ export const gunicornSettings = {
   syslog: later(logging, ['--log-syslog'], false),
   syslog_prefix: later(logging, ['--log-syslog-prefix <prefix>'], null),
   syslog_facility: later(logging, ['--log-syslog-facility <facility>'], 'user'),
-  enable_stdio_inheritance: none(
+  enable_stdio_inheritance: ignored(
     'children always inherit standard output and error',
     ['-R, --enable-stdio-inheritance'],
     false,
@@ -174,8 +180,8 @@ export const gunicornSettings = {
   on_exit: hook('master'),
   ssl_context: later(tls, [], null),
   proxy_protocol: none('the policy says which version, /clients/proxyProtocol', ['--proxy-protocol [mode]'], 'off'),
-  proxy_allow_ips: none(
-    'the policy names trusted proxies, /clients/trustedProxies',
+  proxy_allow_ips: ignored(
+    'nobody is trusted by it; the policy names trusted proxies, /clients/trustedProxies',
     ['--proxy-allow-from <addresses>'],
     '127.0.0.1,::1',
   ),
@@ -186,12 +192,12 @@ export const gunicornSettings = {
   ssl_version: none('only TLS 1.2 and newer will be spoken', ['--ssl-version <version>'], 2),
   cert_reqs: later(tls, ['--cert-reqs <number>'], 0),
   ca_certs: later(tls, ['--ca-certs <file>'], null),
-  suppress_ragged_eofs: none(
+  suppress_ragged_eofs: ignored(
     'a connection that ends without notice is always taken as ended',
     ['--suppress-ragged-eofs'],
     true,
   ),
-  do_handshake_on_connect: none('handshakes never hold up others', ['--do-handshake-on-connect'], false),
+  do_handshake_on_connect: ignored('handshakes never hold up others', ['--do-handshake-on-connect'], false),
   ciphers: later(tls, ['--ciphers <list>'], null),
   http_protocols: later(http2, ['--http-protocols <list>'], 'h1'),
   http2_cleartext: later(http2, ['--http2-cleartext <mode>'], 'off'),
@@ -226,21 +232,24 @@ export const gunicornSettings = {
   asgi_loop: none(asgi, ['--asgi-loop <loop>'], 'auto'),
   asgi_lifespan: none(asgi, ['--asgi-lifespan <mode>'], 'auto'),
   asgi_disconnect_grace_period: none(asgi, ['--asgi-disconnect-grace-period <seconds>'], 3),
-  http_parser: none(ownParser, ['--http-parser <parser>'], 'auto'),
+  http_parser: ignored('there is one parser, the strict one', ['--http-parser <parser>'], 'auto'),
   root_path: none('--script-name says where the application is mounted', ['--root-path <path>'], ''),
   dirty_apps: none(dirty, ['--dirty-app <app>'], []),
   dirty_workers: none(dirty, ['--dirty-workers <number>'], 0),
   dirty_timeout: none(dirty, ['--dirty-timeout <seconds>'], 300),
   dirty_threads: none(dirty, ['--dirty-threads <number>'], 1),
   dirty_graceful_timeout: none(dirty, ['--dirty-graceful-timeout <seconds>'], 30),
-  on_dirty_starting: hook('master'),
-  dirty_post_fork: hook('master'),
-  dirty_worker_init: hook('master'),
-  dirty_worker_exit: hook('master'),
-  control_socket: none('signals control the server', ['--control-socket <path>'], null),
-  control_socket_mode: none('signals control the server', ['--control-socket-mode <mode>'], 0o600),
-  // Without a control socket to be switched off, switching it off is what we do anyway.
-  control_socket_disable: none('signals control the server', ['--no-control-socket'], true),
+  on_dirty_starting: none(dirty, [], null),
+  dirty_post_fork: none(dirty, [], null),
+  dirty_worker_init: none(dirty, [], null),
+  dirty_worker_exit: none(dirty, [], null),
+  control_socket: ours('controlSocket'),
+  control_socket_mode: ignored(
+    'the control socket is always for its user alone (0600)',
+    ['--control-socket-mode <mode>'],
+    0o600,
+  ),
+  control_socket_disable: ours('controlSocketDisable'),
 } as const satisfies Record<string, GunicornSetting>;
 
 export type GunicornName = keyof typeof gunicornSettings;
@@ -251,21 +260,24 @@ export function gunicornSetting(name: string): GunicornSetting | undefined {
   return Object.hasOwn(gunicornSettings, name) ? gunicornSettings[name as GunicornName] : undefined;
 }
 
-/** Why a setting is refused, to stand behind its place; undefined where it is one that we have. */
+/** Why a setting is refused, to stand behind its place; undefined where it is accepted. */
 export function problemOf(fate: Fate): string | undefined {
   switch (fate.type) {
     case 'ours':
     case 'app':
+    case 'ignored':
+    case 'hook':
       return undefined;
     case 'later':
       return fate.hint === '' ? 'this is not in this version yet' : `this is not in this version yet; ${fate.hint}`;
     case 'none':
       return `this has no meaning here: ${fate.instead}`;
-    case 'hook':
-      return fate.of === 'master'
-        ? "this hook runs in Gunicorn's master; here no code of yours runs in the master, so what it does belongs in the service manager or the application"
-        : 'this hook runs in Python workers, and those are for Python applications';
   }
+}
+
+/** What somebody should hear who has set it, to stand behind its place. */
+export function warningOf(fate: Fate): string | undefined {
+  return fate.type === 'ignored' ? `accepted, has no effect here: ${fate.why}` : undefined;
 }
 
 /** Whether a value is what happens anyway. Flags and files may write a number as text. */

@@ -36,7 +36,7 @@ export function importGunicorn(shown: string, file: PythonConfigExamined, policy
     lost: [
       ...file.mistakes.map(({ entry, problem }) => lostLine(entry, problem)),
       ...file.workerHooks.map((entry) =>
-        lostLine(entry, 'this hook is Python, and a config file of ours has no hooks'),
+        lostLine(entry, 'this hook is Python, and hooks of ours are functions of a module (docs/hooks.md)'),
       ),
       ...file.warnings,
     ],

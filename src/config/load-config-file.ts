@@ -7,14 +7,21 @@ import { readPythonConfig } from './config-python.ts';
 import { readConfigScript } from './config-script.ts';
 import type { Environment } from './environment.ts';
 import { type ConfigSource, configSource, findConfigFile } from './find-config-file.ts';
+import { noHooks } from './hooks.ts';
 
 export type LoadedConfigFile = ConfigFile & {
   /** Null: there is none. */
   readonly shown: string | null;
-  readonly warnings: readonly string[];
 };
 
-const noFile: LoadedConfigFile = { shown: null, settings: new Map(), app: null, workerHooks: [], warnings: [] };
+const noFile: LoadedConfigFile = {
+  shown: null,
+  settings: new Map(),
+  app: null,
+  hooks: noHooks,
+  workerHooks: [],
+  warnings: [],
+};
 
 /**
  * The config file that a flag names, or the one of the working directory. Throws `ConfigError`, and `PolicyError` for mistakes
@@ -40,12 +47,12 @@ export async function loadConfigFile(
 async function read(
   source: ConfigSource,
   surroundings: { readonly environment: Environment; readonly workingDirectory: string },
-): Promise<ConfigFile & { readonly warnings: readonly string[] }> {
+): Promise<ConfigFile> {
   switch (source.kind) {
     case 'document':
-      return { ...readConfigDocument(pathIn(surroundings.workingDirectory, source.shown)), warnings: [] };
+      return readConfigDocument(pathIn(surroundings.workingDirectory, source.shown));
     case 'script':
-      return { ...(await readConfigScript(source.path, source.shown)), warnings: [] };
+      return readConfigScript(source.path, source.shown);
     case 'python-file':
     case 'python-module':
       return readPythonConfig(source, surroundings);

@@ -5,6 +5,7 @@ import { withOverrides } from '../policy/override.ts';
 import { parseAppArgument } from './app-argument.ts';
 import { type Config, ConfigError } from './config.ts';
 import type { ConfigEntry } from './config-entry.ts';
+import { controlSocketFrom } from './control-socket.ts';
 import { type Environment, settingsFromEnvironment, settingsFromPlatform } from './environment.ts';
 import { parseCommandLine } from './flags.ts';
 import { gunicornCommandArguments } from './gunicorn-command-arguments.ts';
@@ -48,7 +49,14 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
   const policyFile = given.policy === undefined ? null : pathIn(directory, given.policy.value);
   const trusted = loadTrustedPolicy(given.policy?.value ?? null, directory);
   const { policy, warnings: ofOverrides } = withOverrides(trusted.policy, policyOverrides(given));
-  const warnings = [...file.warnings, ...trusted.doubts.map(doubtText), ...ofOverrides];
+  const warnings = [
+    ...commandLine.warnings,
+    ...gunicorn.warnings,
+    ...file.warnings,
+    ...threadsWarning(given),
+    ...trusted.doubts.map(doubtText),
+    ...ofOverrides,
+  ];
   if (commandLine.printConfig || gunicorn.printConfig) {
     return { type: 'print', text: printConfig({ app, given, configFile: file.shown, policy, warnings }) };
   }
@@ -73,6 +81,9 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
     ...systemConfig(given, target, directory),
     logLevel: given.logLevel?.value ?? defaultsOfSettings.logLevel,
     record: recordingOptions(given, directory),
+    controlSocket: controlSocketFrom(given, directory),
+    hooks: file.hooks,
+    version,
     checkOnly: commandLine.checkOnly || gunicorn.checkOnly,
     warnings,
   };
@@ -97,6 +108,14 @@ function findApp(app: GivenTexts | null, workerHooks: readonly ConfigEntry[], di
       `${origin}: ${name}: this hook is for Python workers, and ${text} is a JavaScript application, which runs in Node`,
   );
   throw new ConfigError(lines.join('\n'));
+}
+
+/** Nothing in Node is made parallel by it; whoever moves over from Gunicorn has it in a Dockerfile. */
+function threadsWarning({ threads }: GivenSettings): readonly string[] {
+  if (threads === undefined || threads.value === 1) return [];
+  return [
+    `${threads.origin}: a JavaScript application has one thread in each worker; --workers is how to run more at once.`,
+  ];
 }
 
 /** With `inline` the edges run the application, so they are what `--workers` counts. */

@@ -12,6 +12,7 @@ type WithoutDefault =
   | 'group'
   | 'workerUser'
   | 'umask'
+  | 'controlSocket'
   | 'policy'
   | 'rateLimitStore'
   | 'record';
@@ -29,6 +30,7 @@ export const defaultsOfSettings: {
   workers: 1,
   workerClass: 'node',
   workerConnections: 1000,
+  threads: 1,
   edges: 1,
   gracefulTimeout: 30,
   maxRequests: 0,
@@ -47,6 +49,8 @@ export const defaultsOfSettings: {
   initgroups: false,
   workerUser: null,
   umask: null,
+  controlSocket: null,
+  controlSocketDisable: false,
   policy: null,
   watchPolicy: false,
   rateLimitStore: null,

@@ -105,6 +105,12 @@ export const settings = {
     about: 'requests that may run in one worker at once (default 1000)',
     parse: wholeNumber(1, 65535),
   },
+  threads: {
+    flags: '--threads <number>',
+    group: 'Processes',
+    about: 'threads of a Python worker; a JavaScript application has one (default 1)',
+    parse: wholeNumber(1, 1024),
+  },
   edges: {
     flags: '--edges <number>',
     group: 'Processes',
@@ -213,6 +219,18 @@ export const settings = {
     group: 'System',
     about: 'mode bits that a bound Unix socket does not get, as in 0007 (default: the umask of the shell)',
     parse: parseUmask,
+  },
+  controlSocket: {
+    flags: '--control-socket <path>',
+    group: 'Processes',
+    about: 'where portcullis ctl reaches this server, or off (default: a directory that only this user may enter)',
+    parse: parsePath,
+  },
+  controlSocketDisable: {
+    flags: '--no-control-socket',
+    group: 'Processes',
+    about: 'the same as --control-socket off',
+    parse: parseSwitch,
   },
   policy: {
     flags: '-P, --policy <file>',

@@ -118,6 +118,11 @@ export class ChildHandle<In extends { readonly type: string }, Out extends { rea
     return this.#state;
   }
 
+  /** Since its start. */
+  get livedMs(): number {
+    return performance.now() - this.#bornAt;
+  }
+
   send(message: Out): void {
     this.#channel?.send(message);
   }
@@ -201,7 +206,7 @@ export class ChildHandle<In extends { readonly type: string }, Out extends { rea
       failure: this.#failure,
       killedBecause: this.#killedBecause ?? failedToStart,
       stateBefore,
-      livedMs: performance.now() - this.#bornAt,
+      livedMs: this.livedMs,
     });
   }
 }

@@ -7,6 +7,8 @@ import { createRestartBackoff, defaultPace, type RestartBackoff, type RestartPac
 export interface PoolChild {
   readonly pid: number | undefined;
   readonly state: ChildState;
+  /** Since its start. */
+  readonly livedMs: number;
   drain(milliseconds: number): void;
   stop(): void;
   kill(reason: string): void;

@@ -68,6 +68,10 @@ export class EdgeHandle implements PoolChild {
     return this.#child;
   }
 
+  get livedMs(): number {
+    return this.#child.livedMs;
+  }
+
   /** Resolves once the edge knows that this worker is about to be killed; never where it does not answer. */
   noteSilence(worker: WorkerHandle): Promise<void> {
     this.#child.send({ type: 'worker-silent', worker: worker.id });

@@ -65,14 +65,36 @@ export class Jail {
     if (blocks.length > 0) this.#tellEdges(blocks);
   }
 
-  /** Scores stay as they are now and go back by the new numbers. Blocks stay as they were spoken, unless nobody is blocked any more. */
+  /** By an operator; the score of a client that is free again begins at nothing, as after any block. */
+  block(client: string, forMs: number): void {
+    this.release(client);
+    this.#blocks.add(client, new BlockEnd(this.#clock.now() + forMs));
+    this.#tellEdges([[client, forMs]]);
+  }
+
+  /** False: it was not blocked. */
+  release(client: string): boolean {
+    const score = this.#scores.get(client);
+    if (score !== undefined) this.#scores.delete(score);
+    const block = this.#blocks.get(client);
+    if (block === undefined) return false;
+    this.#blocks.delete(block);
+    this.#tellEdges([[client, 0]]);
+    return block.end > this.#clock.now();
+  }
+
+  /**
+   * Scores stay as they are now and go back by the new numbers. Blocks stay as they were spoken, unless the jail is switched
+   * off now; where it was off before, they are an operator's.
+   */
   adopt(rules: JailRules): void {
     const now = this.#clock.now();
     for (const score of this.#scores.values()) this.#decay(score, now);
+    const wasOff = this.#rules.jail.maxScore === 0;
     this.#rules = rules;
     this.#scores.bound(rules.rateLimitStore.maxKeys);
     this.#blocks.bound(blocksOf(rules));
-    if (rules.jail.maxScore > 0) return;
+    if (rules.jail.maxScore > 0 || wasOff) return;
     const freed = this.blocked.map(([client]): Block => [client, 0]);
     this.#scores.clear();
     this.#blocks.clear();

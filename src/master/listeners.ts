@@ -181,7 +181,8 @@ function createUnixHandle(path: string, umask: number | null): SocketHandle | nu
   }
 }
 
-function isStale(path: string): Promise<boolean> {
+/** Whether it is a socket where nobody answers. */
+export function isStale(path: string): Promise<boolean> {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return Promise.resolve(false);
   return new Promise((resolve) => {
     const probe = net.connect({ path });

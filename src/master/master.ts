@@ -1,10 +1,14 @@
+import { namedClient } from '../admit/named-client.ts';
 import type { BindAddress } from '../config/bind-address.ts';
 import type { Config } from '../config/config.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Log } from '../telemetry/error-log.ts';
 import { type BootFailure, logFailure } from './child-end.ts';
 import { ClientsOfEdges } from './clients-of-edges.ts';
+import type { ControlledServer } from './control-commands.ts';
+import { ControlSocket } from './control-socket.ts';
 import type { EdgeHandle } from './edge-handle.ts';
+import { MasterHooks } from './hooks.ts';
 import { Jail } from './jail.ts';
 import { BindError, type Listener, rebindListeners } from './listeners.ts';
 import { PidFileError } from './pid-file.ts';
@@ -13,6 +17,7 @@ import { makePrivateDirectory } from './private-directory.ts';
 import { exitRunning, Processes } from './processes.ts';
 import { Reload, type Renewed, type Reread } from './reload.ts';
 import { ProcessRenewal } from './renewal.ts';
+import { serverStatus } from './server-status.ts';
 import { type Urgency, watchSignals } from './signals.ts';
 import { takeActivatedSockets } from './socket-activation.ts';
 import { type Entries, ownEntries } from './start-child.ts';
@@ -93,6 +98,7 @@ class Master {
   readonly #tokens: TokenAuthority;
   readonly #clients: ClientsOfEdges<EdgeHandle>;
   readonly #lives: WorkerLives;
+  readonly #hooks: MasterHooks;
   readonly #reload: Reload;
   readonly #processes: Processes;
   /** Null where this master was not started by another one that it takes over from. */
@@ -127,6 +133,7 @@ class Master {
     this.#reload = new Reload(config, log, reread, {
       replacePolicy: (next) => this.#replacePolicy(next),
       renew: (before, after) => this.#renew(before, after),
+      reads: (hooks) => this.#hooks.onReload(hooks),
       movePidFile: (path) => this.#place.movePidFile(path),
       reloading: () => this.#place.reloading(),
       reloaded: () => this.#place.serving(this.#status),
@@ -139,12 +146,15 @@ class Master {
       this.#policy,
       () => void this.#reload.request('all'),
     );
+    const facts = { name: config.processName, addresses: listeners.map(({ url }) => url) };
+    this.#hooks = new MasterHooks(config.hooks, facts, log);
     const services = {
       policy: this.#policy,
       jail: this.#jail,
       tokens: this.#tokens,
       clients: this.#clients,
       lives: this.#lives,
+      hooks: this.#hooks,
     };
     this.#processes = new Processes({ config, listeners }, log, entries, privateDirectory, services, {
       edgesBooted: () => this.#edgesBooted(),
@@ -158,12 +168,20 @@ class Master {
     const unwatchSignals = watchSignals({
       received: (name) => this.#log.info(`Handling signal: ${name}`),
       shutDown: (urgency) => this.#shutDown(urgency),
-      resize: (change) => (change === 1 ? application.grow() : application.shrink(this.#config.gracefulTimeoutMs)),
+      resize: (change) => {
+        if (change === 1) application.grow();
+        else application.shrink(this.#config.gracefulTimeoutMs);
+        this.#hooks.workersKept(application.size);
+      },
       reload: () => void this.#reload.request('all'),
       upgrade: () => this.#upgrade(),
       retire: () => void this.#retire(),
       unsupported: (name) => this.#log.warning(`This version has nothing to do on signal ${name}.`),
     });
+    const control = new ControlSocket(this.#controlled(), this.#log);
+    await control.open(this.#config.controlSocket, process.env);
+    await this.#hooks.onStarting();
+    this.#hooks.workersKept(this.#runsInline ? this.#config.edges : this.#config.workers);
     edges.start(this.#config.edges);
     await edges.ended;
     const remainingMs = this.#drainEndsAt - performance.now();
@@ -172,7 +190,9 @@ class Master {
     await workers.ended;
     unwatchSignals();
     this.#lives.over();
+    control.close();
     this.#tokens.close();
+    await this.#hooks.onExit();
     this.#log.info('Shutting down: Master');
     return this.#exitStatus;
   }
@@ -218,13 +238,15 @@ class Master {
     if (this.#config.preload) this.#processes.workers.resize(this.#config.workers, this.#config.gracefulTimeoutMs);
     this.#predecessor?.weServe();
     this.#place.serving(this.#status);
+    this.#hooks.whenReady();
     this.#lives.start();
     this.#reload.begin();
   }
 
   #upgrade(): void {
-    if (this.#phase === 'serving') this.#successor.start(this.#listeners);
-    else this.#log.warning('There is no upgrade while the server boots or ends.');
+    if (this.#phase !== 'serving') return this.#log.warning('There is no upgrade while the server boots or ends.');
+    if (!this.#successor.lives) this.#hooks.preExec();
+    this.#successor.start(this.#listeners);
   }
 
   /** Edges first, as at the end; but nothing ends, and a reload brings all of them back. */
@@ -238,6 +260,34 @@ class Master {
     await this.#processes.renewEdges(0, setup, gracefulTimeoutMs);
     await edges.emptied();
     if (edges.size === 0) await this.#processes.renewWorkers(0, setup, gracefulTimeoutMs);
+  }
+
+  /** This server as its control socket sees it. */
+  #controlled(): ControlledServer {
+    const { edges, workers, application } = this.#processes;
+    const gracefulTimeoutMs = () => this.#config.gracefulTimeoutMs;
+    return {
+      status: () =>
+        serverStatus({
+          config: this.#config,
+          phase: this.#phase,
+          policy: this.#policy.policy.name,
+          listeners: this.#listeners,
+          edges: edges.all,
+          workers: workers.all,
+          blockedClients: this.#jail.blocked.length,
+        }),
+      size: () => application.size,
+      blocked: () => this.#jail.blocked,
+      get gracefulTimeoutMs() {
+        return gracefulTimeoutMs();
+      },
+      reload: () => this.#reload.request('all'),
+      signal: (name) => void process.emit(name, name),
+      clientOf: (text) => namedClient(text, this.#policy.policy.proxies.ipv6Prefix),
+      block: (client, forMs) => this.#jail.block(client, forMs),
+      release: (client) => this.#jail.release(client),
+    };
   }
 
   /** The new limits first: an edge that has the new policy may ask for them at once. */
@@ -254,6 +304,7 @@ class Master {
     const renewed = await new ProcessRenewal(this.#processes, this.#log, setup, after).run();
     this.#listeners = renewed.listeners;
     this.#config = renewed.config;
+    this.#hooks.workersKept(this.#processes.application.size);
     // They were closed with the others otherwise.
     if (this.#phase === 'ending') this.closeListeners();
     return renewed;

@@ -5,6 +5,7 @@ import type { BootFailure } from './child-end.ts';
 import { ChildPool, type PoolChildEvents, type Renewal, type StartChild } from './child-pool.ts';
 import type { ClientsOfEdges } from './clients-of-edges.ts';
 import type { EdgeHandle } from './edge-handle.ts';
+import type { MasterHooks } from './hooks.ts';
 import type { Jail } from './jail.ts';
 import type { Listener } from './listeners.ts';
 import type { PolicyOfEdges } from './policy-of-edges.ts';
@@ -26,6 +27,7 @@ export type Services = {
   readonly tokens: TokenAuthority;
   readonly clients: ClientsOfEdges<EdgeHandle>;
   readonly lives: WorkerLives;
+  readonly hooks: MasterHooks;
 };
 
 export type ProcessEvents = {
@@ -109,10 +111,18 @@ export class Processes {
   }
 
   #edgeStarter({ config, listeners }: Setup): StartChild<EdgeHandle> {
-    const { policy, jail, clients } = this.#services;
-    const start = edgeStarter(config, this.#entries, listeners, this.#privateDirectory, () => policy.policy);
+    const { policy, jail, clients, hooks } = this.#services;
+    const start = edgeStarter(
+      config,
+      this.#entries,
+      listeners,
+      this.#privateDirectory,
+      () => policy.policy,
+      (age) => hooks.order(age),
+    );
     return (events: PoolChildEvents) => {
-      const edge = start({
+      const age = this.#runsInline ? this.#nextWorker() : 0;
+      const edge = start(age, {
         ...events,
         linkReady: (id, link) => this.workers.serving.find((worker) => worker.id === id)?.connect(link),
         policyInForce: (version) => policy.adopted(edge, version),
@@ -122,6 +132,7 @@ export class Processes {
         gone: (exit) => {
           policy.gone(edge);
           clients.gone(edge);
+          if (this.#runsInline) hooks.childExit(edge.pid, age);
           events.gone(exit);
         },
       });
@@ -132,22 +143,36 @@ export class Processes {
   }
 
   #workerStarter({ config }: Setup): StartChild<WorkerHandle> {
-    const start = workerStarter(config, this.#entries, () => this.#services.policy.policy);
+    const { policy, hooks } = this.#services;
+    const start = workerStarter(
+      config,
+      this.#entries,
+      () => policy.policy,
+      (age) => hooks.order(age),
+    );
     return (events: PoolChildEvents) => {
       const { lives } = this.#services;
-      this.#workersStarted += 1;
-      const worker = start(this.#workersStarted, lives.drawMaxRequests(), {
+      const age = this.#nextWorker();
+      const worker = start(age, lives.drawMaxRequests(), {
         ...events,
         loadedFiles: (files) => lives.loadedFiles(files),
         maxRequestsReached: () => lives.maxRequestsReached(worker),
         gone: (exit) => {
           lives.gone(worker);
+          hooks.childExit(worker.pid, age);
           events.gone(exit);
         },
       });
       this.announce(worker, true);
       return worker;
     };
+  }
+
+  /** Its number; `pre_fork` has run when this returns. */
+  #nextWorker(): number {
+    this.#workersStarted += 1;
+    this.#services.hooks.preFork(this.#workersStarted);
+    return this.#workersStarted;
   }
 
   #edgeServes(edge: EdgeHandle): void {

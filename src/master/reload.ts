@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Config, ConfigError } from '../config/config.ts';
+import type { ConfigHooks } from '../config/hooks.ts';
 import { policyFiles } from '../policy/load.ts';
 import { PolicyError } from '../policy/mistake.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -16,16 +17,22 @@ export interface ReloadOwner {
   replacePolicy(policy: Policy): Promise<number>;
   /** New processes take the place of those that the configuration, or the application, has made old. */
   renew(before: Config, after: Config): Promise<Renewed>;
+  /** A reload of everything has a configuration that holds. */
+  reads(hooks: ConfigHooks): void;
   movePidFile(path: string | null): void;
   /** A reload that was asked for begins, and is over, well or not. */
   reloading(): void;
   reloaded(): void;
 }
 
+/** What became of a reload, in words for whoever asked for it; the log has them too. */
+export type ReloadOutcome = { readonly succeeded: boolean; readonly message: string };
+
 export type Renewed = {
   /** What is in force now: of parts that could not be renewed, the old values. */
   readonly config: Config;
-  /** Why they could not; each has been logged. */
+  /** What was renewed, and why the rest could not be; each has been logged. */
+  readonly news: readonly string[];
   readonly problems: readonly string[];
 };
 
@@ -47,7 +54,7 @@ export class Reload {
   /** Of the next run. */
   #scope: ReloadScope = 'policy';
   /** Those want to hear of the next run, also where nothing has changed. */
-  #askers: ((problems: readonly string[]) => void)[] = [];
+  #askers: ((outcome: ReloadOutcome) => void)[] = [];
   #hasEnded = false;
 
   constructor(config: Config, log: Log, reread: Reread, owner: ReloadOwner) {
@@ -57,15 +64,12 @@ export class Reload {
     this.#owner = owner;
   }
 
-  /**
-   * Runs once `begin` was called, and once more for all that ask while it runs. Resolves to what went wrong; all of it has been
-   * logged.
-   */
-  request(scope: ReloadScope): Promise<readonly string[]> {
+  /** Runs once `begin` was called, and once more for all that ask while it runs. */
+  request(scope: ReloadScope): Promise<ReloadOutcome> {
     if (scope === 'all') this.#scope = 'all';
     return new Promise((resolve) => {
       this.#askers.push(resolve);
-      if (this.#hasEnded) this.#answer(['the server ends']);
+      if (this.#hasEnded) this.#answer(serverEnds);
       else this.#runs.request();
     });
   }
@@ -81,11 +85,11 @@ export class Reload {
     this.#hasEnded = true;
     this.#runs.end();
     this.#watch.stop();
-    this.#answer(['the server ends']);
+    this.#answer(serverEnds);
   }
 
-  #answer(problems: readonly string[]): void {
-    for (const resolve of this.#askers.splice(0)) resolve(problems);
+  #answer(outcome: ReloadOutcome): void {
+    for (const resolve of this.#askers.splice(0)) resolve(outcome);
   }
 
   #filesChanged(files: readonly string[]): void {
@@ -97,16 +101,16 @@ export class Reload {
     const askers = this.#askers.splice(0);
     const scope = this.#scope;
     this.#scope = 'policy';
-    let problems: readonly string[];
+    let outcome: ReloadOutcome;
     if (askers.length > 0) this.#owner.reloading();
     try {
       const after = await this.#read();
-      problems = this.#hasEnded ? ['the server ends'] : await this.#adopt(after, scope, askers.length > 0);
+      outcome = this.#hasEnded ? serverEnds : await this.#adopt(after, scope, askers.length > 0);
     } catch (error) {
-      problems = [logFailure(this.#log, error)];
+      outcome = { succeeded: false, message: logFailure(this.#log, error) };
     }
     if (askers.length > 0 && !this.#hasEnded) this.#owner.reloaded();
-    for (const resolve of askers) resolve(problems);
+    for (const resolve of askers) resolve(outcome);
   }
 
   /** Marks of the files are taken first, so that a change while they are read is one that the watch sees. */
@@ -116,43 +120,50 @@ export class Reload {
     return this.#reread();
   }
 
-  async #adopt(after: Config, scope: ReloadScope, isAskedFor: boolean): Promise<readonly string[]> {
+  async #adopt(after: Config, scope: ReloadScope, isAskedFor: boolean): Promise<ReloadOutcome> {
     const before = this.#config;
     const { policy, policyFile } = after;
     const fixed = unreloadable(before, after, scope);
-    this.#warnOf(fixed, scope);
+    const warnings = this.#warnOf(fixed, scope);
+    if (scope === 'all') this.#owner.reads(after.hooks);
     this.#config = { ...before, policy, policyFile };
     // As at the start: another file is watched from its next reading on.
     if (before.watchPolicy && policyFile !== before.policyFile) this.#runs.request();
-    if (!isDeepStrictEqual(policy, before.policy)) await this.#replace(after);
-    else if (isAskedFor) this.#log.info(`Policy unchanged: ${policy.name}`);
-    if (this.#hasEnded) return ['the server ends'];
-    if (scope === 'policy') return [];
+    let message = `Policy unchanged: ${policy.name}`;
+    if (!isDeepStrictEqual(policy, before.policy)) message = await this.#replace(after);
+    else if (isAskedFor) this.#log.info(message);
+    if (this.#hasEnded) return serverEnds;
+    if (scope === 'policy') return { succeeded: true, message: [message, ...warnings].join('\n') };
     if (after.pidFile !== before.pidFile) this.#owner.movePidFile(after.pidFile);
-    const { config, problems } = await this.#owner.renew(before, { ...after, ...fixed });
+    const { config, news, problems } = await this.#owner.renew(before, { ...after, ...fixed });
     this.#config = config;
-    return problems;
+    return { succeeded: problems.length === 0, message: [message, ...news, ...problems, ...warnings].join('\n') };
   }
 
-  #warnOf(fixed: Partial<Config>, scope: ReloadScope): void {
+  #warnOf(fixed: Partial<Config>, scope: ReloadScope): readonly string[] {
     const names = settingNames.filter((name) => name in fixed).map((name) => settings[name][0]);
-    if (names.length === 0) return;
+    if (names.length === 0) return [];
     const how = scope === 'policy' ? 'needs HUP' : 'needs a restart or USR2';
-    this.#log.warning(`Not changed by a reload, ${how}: ${names.join(', ')}`);
+    const warning = `Not changed by a reload, ${how}: ${names.join(', ')}`;
+    this.#log.warning(warning);
+    return [warning];
   }
 
-  async #replace({ policy, warnings }: Config): Promise<void> {
+  async #replace({ policy, warnings }: Config): Promise<string> {
     for (const warning of warnings) this.#log.warning(warning);
     const edges = await this.#owner.replacePolicy(policy);
-    if (this.#hasEnded) return;
-    this.#log.info(`Policy reloaded: ${policy.name} (in force in ${edges} ${edges === 1 ? 'edge' : 'edges'})`);
+    const message = `Policy reloaded: ${policy.name} (in force in ${edges} ${edges === 1 ? 'edge' : 'edges'})`;
+    if (!this.#hasEnded) this.#log.info(message);
+    return message;
   }
 }
 
+const serverEnds: ReloadOutcome = { succeeded: false, message: 'the server ends' };
+
 /** What brings a changed setting. */
 type Bringer = 'new processes' | 'another master';
-/** A reload of any scope brings these; the last two are no settings. */
-type BroughtAnyway = 'policy' | 'policyFile' | 'checkOnly' | 'warnings';
+/** A reload of any scope brings these, or they are no settings; hooks come with everything. */
+type BroughtAnyway = 'policy' | 'policyFile' | 'hooks' | 'version' | 'checkOnly' | 'warnings';
 
 /** By the names that people know. */
 const settings: Readonly<Record<Exclude<keyof Config, BroughtAnyway>, readonly [name: string, by: Bringer]>> = {
@@ -170,6 +181,7 @@ const settings: Readonly<Record<Exclude<keyof Config, BroughtAnyway>, readonly [
   recycling: ['max-requests, max-memory or worker-lifetime', 'new processes'],
   preload: ['preload', 'new processes'],
   reload: ['reload', 'another master'],
+  controlSocket: ['control-socket', 'another master'],
   pidFile: ['pid', 'new processes'],
   daemon: ['daemon', 'another master'],
   processName: ['name', 'another master'],

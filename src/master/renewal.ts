@@ -19,6 +19,7 @@ const settingsOfEdges = ['binds', 'workerConnections', 'scriptName', 'backlog', 
 export class ProcessRenewal {
   readonly #processes: Processes;
   readonly #log: Log;
+  readonly #news: string[] = [];
   readonly #problems: string[] = [];
   #before: Setup;
   #after: Setup;
@@ -40,7 +41,7 @@ export class ProcessRenewal {
       if (this.#edgesDiffer() || this.#processes.edges.size === 0) await this.#renewEdges('Edges');
       else this.#resizeEdges();
     }
-    return { ...this.#after, problems: this.#problems };
+    return { ...this.#after, news: this.#news, problems: this.#problems };
   }
 
   async #bind(): Promise<void> {
@@ -106,11 +107,14 @@ export class ProcessRenewal {
   #succeeded(name: string, renewal: Renewal, count: number, child: string): boolean {
     if (renewal === 'none') return true;
     if (renewal === 'done') {
-      this.#log.info(`${name} reloaded: ${count} new ${child}${count === 1 ? '' : 's'}`);
+      const message = `${name} reloaded: ${count} new ${child}${count === 1 ? '' : 's'}`;
+      this.#log.info(message);
+      this.#news.push(message);
       return true;
     }
-    logFailure(this.#log, { ...renewal, message: `${name} not reloaded, the old one stays: ${renewal.message}` });
-    this.#problems.push(renewal.message);
+    const message = `${name} not reloaded, the old one stays: ${renewal.message}`;
+    logFailure(this.#log, { ...renewal, message });
+    this.#problems.push(message);
     return false;
   }
 }

@@ -5,6 +5,7 @@ import type { Policy } from '../policy/policy.ts';
 import { firstListenerDescriptor } from '../process/child.ts';
 import type { EdgeStart, ListenerDescription } from '../process/control-messages.ts';
 import { titleArgument } from '../process/title.ts';
+import type { HooksOrder } from '../worker/hooks.ts';
 import { type EdgeEvents, EdgeHandle } from './edge-handle.ts';
 import type { Listener } from './listeners.ts';
 import { identityOf } from './system-place.ts';
@@ -23,11 +24,15 @@ export const ownEntries: Entries = {
 /** The least time that a child has to boot; a longer `--timeout` is taken as a wish for patience with the worker. */
 const leastBootMs = 30_000;
 
+/** What a process that runs the application is told of its hooks, by its number. */
+type HooksOf = (age: number) => HooksOrder | null;
+
 /** `policy` is the one in force when a worker is started. */
 export function workerStarter(
   config: Config,
   entries: Entries,
   policy: () => Policy,
+  hooks: HooksOf = () => null,
 ): (id: number, maxRequests: number, events: WorkerEvents) => WorkerHandle {
   const command = {
     entry: entries.worker,
@@ -43,7 +48,8 @@ export function workerStarter(
     const { workerMs } = policy().timeouts;
     const bootMs = workerMs === 0 ? 0 : Math.max(workerMs, leastBootMs);
     const { app, logLevel, reload } = config;
-    const start = { type: 'start', app, logLevel, maxRequests, tellsFiles: reload !== null } as const;
+    const tellsFiles = reload !== null;
+    const start = { type: 'start', app, logLevel, maxRequests, tellsFiles, hooks: hooks(id) } as const;
     return new WorkerHandle(id, { ...command, bootMs }, start, events);
   };
 }
@@ -55,7 +61,8 @@ export function edgeStarter(
   listeners: readonly Listener[],
   privateDirectory: string,
   policy: () => Policy,
-): (events: EdgeEvents) => EdgeHandle {
+  hooks: HooksOf,
+): (age: number, events: EdgeEvents) => EdgeHandle {
   const inlineApp = config.workerClass === 'inline' ? config.app : null;
   // No edge makes code from strings; an application may have to (template engines do).
   const hardening = inlineApp === null ? ['--disallow-code-generation-from-strings'] : [];
@@ -71,7 +78,7 @@ export function edgeStarter(
     descriptors: listeners.map(({ descriptor }) => descriptor),
     bootMs: leastBootMs,
   };
-  const start: Omit<EdgeStart, 'policy'> = {
+  const start: Omit<EdgeStart, 'policy' | 'hooks'> = {
     type: 'start',
     listeners: listeners.map(
       ({ url, serverName, serverPort }, index): ListenerDescription => ({
@@ -90,7 +97,10 @@ export function edgeStarter(
     record: config.record,
     inlineApp,
   };
-  return (events) => new EdgeHandle(command, { ...start, policy: policy() }, events);
+  return (age, events) => {
+    const ofApplication = inlineApp === null ? null : hooks(age);
+    return new EdgeHandle(command, { ...start, policy: policy(), hooks: ofApplication }, events);
+  };
 }
 
 /** The flags that our own Node was started with are meant for all of us, except a debugger's port. */

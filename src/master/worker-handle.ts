@@ -45,6 +45,10 @@ export class WorkerHandle implements PoolChild {
     return this.#child.state;
   }
 
+  get livedMs(): number {
+    return this.#child.livedMs;
+  }
+
   connect(link: Link): void {
     this.#child.send({ type: 'connect', ...link });
   }

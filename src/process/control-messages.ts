@@ -5,6 +5,7 @@ import type { Policy } from '../policy/policy.ts';
 import type { LogLevel } from '../telemetry/error-log.ts';
 import type { RecordingOptions } from '../telemetry/recorder.ts';
 import type { AppTarget } from '../worker/app-target.ts';
+import type { HooksOrder } from '../worker/hooks.ts';
 
 /**
  * What master and children say to each other: one JSON object a line over the socket pair at descriptor 3.
@@ -33,6 +34,8 @@ export type EdgeStart = {
   readonly record: RecordingOptions | null;
   /** Present where the app runs inside the edge (`-k inline`). */
   readonly inlineApp: AppTarget | null;
+  /** Of an edge that runs the application. */
+  readonly hooks: HooksOrder | null;
 };
 
 /** A bound socket that an edge listens on. `serverName` and `serverPort` become SERVER_NAME and SERVER_PORT. */
@@ -105,6 +108,7 @@ export type WorkerStart = {
   readonly maxRequests: number;
   /** Tell the master which files the application has loaded. */
   readonly tellsFiles: boolean;
+  readonly hooks: HooksOrder | null;
 };
 
 export type WorkerToMaster =

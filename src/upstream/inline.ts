@@ -4,6 +4,7 @@ import type { Log } from '../telemetry/error-log.ts';
 import type { EnvironApp } from '../worker/app-interface.ts';
 import { EnvironDecoder } from '../worker/decode-environ.ts';
 import { type AppContext, EnvironExchange, environConstants } from '../worker/environ-app.ts';
+import type { RequestHooks } from '../worker/request-hooks.ts';
 import type { ResponseChannel } from '../worker/response-output.ts';
 import type { DispatchBounds, DispatchedRequest, Dispatcher, RequestPhase, ResponseSink } from './dispatch.ts';
 import { subjectText } from './request-subject.ts';
@@ -12,6 +13,7 @@ export type InlineDispatcherOptions = InlineBounds & {
   readonly app: EnvironApp;
   /** For log lines. */
   readonly appName: string;
+  readonly requestHooks?: RequestHooks | null;
   readonly log: Log;
   /** Other edges run the same application. */
   readonly multiprocess: boolean;
@@ -34,9 +36,9 @@ export class InlineDispatcher implements Dispatcher {
   #context: AppContext;
 
   constructor(options: InlineDispatcherOptions) {
-    const { app, appName, log, multiprocess } = options;
+    const { app, appName, requestHooks = null, log, multiprocess } = options;
     const decoder = new EnvironDecoder(environConstants(multiprocess));
-    this.#context = { app, appName, log, decoder, ...appWindows(options) };
+    this.#context = { app, appName, requestHooks, log, decoder, ...appWindows(options) };
   }
 
   /** Holds for the requests dispatched from now on. */

@@ -6,6 +6,7 @@ import type { Environ, EnvironApp, Write } from './app-interface.ts';
 import type { EnvironDecoder } from './decode-environ.ts';
 import { ErrorStream } from './error-stream.ts';
 import { RequestContent } from './request-content.ts';
+import type { HookRequest, RequestHooks } from './request-hooks.ts';
 import { type ResponseChannel, ResponseOutput } from './response-output.ts';
 import { encodeResponseHead } from './start-response.ts';
 
@@ -14,6 +15,8 @@ export type AppContext = {
   readonly app: EnvironApp;
   /** For log lines. */
   readonly appName: string;
+  /** Null: nobody wants to hear of requests. */
+  readonly requestHooks: RequestHooks | null;
   readonly log: Log;
   /** Adds `environConstants`. */
   readonly decoder: EnvironDecoder;
@@ -55,6 +58,9 @@ export class EnvironExchange {
   #state: 'running' | 'finishing' | 'over' = 'running';
   readonly #isHead: boolean;
   readonly #requestId: unknown;
+  /** Between `pre_request` and `post_request`. */
+  #hookRequest: HookRequest | null = null;
+  #hasFailed = false;
   /** What the application answered, where it has to be told of the end. */
   #result: unknown = undefined;
   #pieces: readonly unknown[] | null = null;
@@ -88,7 +94,8 @@ export class EnvironExchange {
 
   /** Calls the application. */
   run(): void {
-    const { app } = this.#context;
+    const { app, requestHooks } = this.#context;
+    if (requestHooks !== null) this.#hookRequest = requestHooks.begin(this.#environ);
     try {
       const result = app(this.#environ, (status, headers, excInfo) => this.#startResponse(status, headers, excInfo));
       if (Array.isArray(result) || !isThenable(result)) this.#take(result);
@@ -318,6 +325,7 @@ export class EnvironExchange {
   #fail(what: string, stack?: string): void {
     if (this.#state === 'over') return;
     this.#state = 'over';
+    this.#hasFailed = true;
     this.#log(what, stack);
     const output = this.#output;
     output.discard();
@@ -341,8 +349,17 @@ export class EnvironExchange {
     if (waiters !== null) for (const wake of waiters) wake();
   }
 
+  /** Once, while the output still knows what was sent. */
+  #tellHooks(request: HookRequest): void {
+    this.#hookRequest = null;
+    const { head, isHeadSent } = this.#output;
+    const said = head === null ? null : Number(head.encoded.slice(0, 3));
+    this.#context.requestHooks?.end(request, this.#environ, this.#hasFailed && !isHeadSent ? 500 : said);
+  }
+
   /** The exchange is over: releases all that waits, and tells the answer so, once. */
   #close(): void {
+    if (this.#hookRequest !== null) this.#tellHooks(this.#hookRequest);
     this.#output.discard();
     this.#input.finish();
     this.#errors.flush();

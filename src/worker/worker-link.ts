@@ -15,6 +15,7 @@ import type { Log } from '../telemetry/error-log.ts';
 import type { EnvironApp } from './app-interface.ts';
 import { EnvironDecoder } from './decode-environ.ts';
 import { type AppContext, environConstants } from './environ-app.ts';
+import type { RequestHooks } from './request-hooks.ts';
 import { WorkerRequest, type WorkerRequestOwner } from './worker-request.ts';
 
 export type WorkerLinkOptions = {
@@ -26,6 +27,7 @@ export type WorkerLinkOptions = {
   readonly welcomeMs: number;
   readonly app: EnvironApp;
   readonly appName: string;
+  readonly requestHooks?: RequestHooks | null;
   readonly log: Log;
   /** Before the application is called for one. */
   readonly onBegin: () => void;
@@ -164,9 +166,9 @@ export class WorkerLink implements FrameReceiver, WorkerRequestOwner {
     return null;
   }
 
-  #firstContext(): Pick<AppContext, 'app' | 'appName' | 'log' | 'decoder'> {
-    const { app, appName, log } = this.#options;
-    return { app, appName, log, decoder: new EnvironDecoder(environConstants(true)) };
+  #firstContext(): Pick<AppContext, 'app' | 'appName' | 'requestHooks' | 'log' | 'decoder'> {
+    const { app, appName, requestHooks = null, log } = this.#options;
+    return { app, appName, requestHooks, log, decoder: new EnvironDecoder(environConstants(true)) };
   }
 
   #receiveRequest(

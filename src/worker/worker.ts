@@ -5,6 +5,7 @@ import { openErrorLog } from '../telemetry/error-log.ts';
 import { stackOf } from '../telemetry/stack.ts';
 import type { EnvironApp } from './app-interface.ts';
 import type { AppTarget } from './app-target.ts';
+import { type HooksOrder, loadHooks, type WorkerHooks } from './hooks.ts';
 import { AppLoadError, appName, loadApp } from './load-app.ts';
 import { watchLoadedFiles } from './loaded-files.ts';
 import { RequestQuota } from './request-quota.ts';
@@ -21,6 +22,7 @@ const crashMs = 5_000;
 let state: 'waiting' | 'loading' | 'running' | 'draining' = 'waiting';
 let exitStatus = 0;
 let log = openErrorLog({ level: 'info' });
+let hooks: WorkerHooks | undefined;
 let running: { readonly app: EnvironApp; readonly name: string } | undefined;
 let quota = new RequestQuota(0, () => {});
 let tellFiles = (): void => {};
@@ -32,7 +34,7 @@ const master = bootChild<MasterToWorker, WorkerToMaster>((message) => {
       log = openErrorLog({ level: message.logLevel });
       quota = new RequestQuota(message.maxRequests, () => master.send({ type: 'max-requests' }));
       if (message.tellsFiles) tellFiles = watchLoadedFiles((files) => master.send({ type: 'loaded-files', files }));
-      void start(message.app);
+      void start(message.app, message.hooks);
       break;
     case 'connect':
       openLink(message.path, message.token, message.startedPath);
@@ -41,6 +43,7 @@ const master = bootChild<MasterToWorker, WorkerToMaster>((message) => {
       drain();
       break;
     case 'stop':
+      hooks?.workerInt();
       process.exit(0);
       break;
   }
@@ -61,10 +64,13 @@ process.on('uncaughtException', (error) => {
   giveUp();
 });
 
-async function start(target: AppTarget): Promise<void> {
+async function start(target: AppTarget, order: HooksOrder | null): Promise<void> {
   state = 'loading';
   try {
+    hooks = await loadHooks(order, log);
+    hooks.postFork();
     running = { app: await loadApp(target), name: appName(target) };
+    await hooks.postWorkerInit();
   } catch (error) {
     fail(error);
     return;
@@ -96,9 +102,22 @@ function openLink(path: string, token: string, startedPath: string): void {
   };
   const { app, name } = running;
   const onBegin = (): void => quota.take();
+  const requestHooks = hooks?.requests ?? null;
   let link: WorkerLink;
   try {
-    link = new WorkerLink({ path, token, startedPath, welcomeMs, app, appName: name, log, onBegin, onFault, onClosed });
+    link = new WorkerLink({
+      path,
+      token,
+      startedPath,
+      welcomeMs,
+      app,
+      appName: name,
+      requestHooks,
+      log,
+      onBegin,
+      onFault,
+      onClosed,
+    });
   } catch (error) {
     log.error('cannot open a link to an edge', stackOf(error));
     return;

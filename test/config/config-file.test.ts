@@ -16,6 +16,37 @@ type Reading = {
 
 const readings: readonly Reading[] = [
   {
+    behaviour: 'reads hooks of a module under both kinds of names, the settings beside them',
+    files: {
+      'portcullis.config.mjs':
+        'export default { workers: 2, when_ready() {}, onExit: async () => {}, postFork() {}, pre_request() {} };',
+    },
+    value: ({ workers, hooks: { module, master, worker } }) => [
+      workers,
+      module?.split('/').at(-1),
+      Object.keys(master),
+      worker,
+    ],
+    expected: [
+      2,
+      'portcullis.config.mjs',
+      ['when_ready', 'on_exit'],
+      { post_fork: 'postFork', pre_request: 'pre_request' },
+    ],
+  },
+  {
+    behaviour: 'has a control socket where it is told',
+    files: { 'portcullis.config.yaml': 'controlSocket: /run/a.ctl\n' },
+    value: ({ controlSocket }) => controlSocket,
+    expected: { path: '/run/a.ctl' },
+  },
+  {
+    behaviour: 'has no control socket where it is told so, in our words and in those of Gunicorn',
+    files: { 'portcullis.config.yaml': 'control_socket_disable: true\n' },
+    value: ({ controlSocket }) => controlSocket,
+    expected: 'off',
+  },
+  {
     behaviour: 'reads YAML of the working directory',
     files: { 'portcullis.config.yaml': 'workers: 3\nbind: [":1", "[::1]:2"]\n' },
     value: ({ workers, binds }) => [workers, binds.length],
@@ -302,16 +333,27 @@ const refusals: readonly Refusal[] = [
     behaviour: 'all mistakes of a module at once',
     files: {
       'portcullis.config.mjs':
-        'export default { workers: "x", wrokers: 1, bind: () => 1, when_ready() {}, preload_app: 2, spew: true };',
+        'export default { workers: "x", wrokers: 1, bind: () => 1, when_ready: 1, whenReady() {}, preload_app: 2, spew: true };',
     },
     messages: [
       /^portcullis\.config\.mjs: workers: "x" is not a whole number/m,
       /^portcullis\.config\.mjs: wrokers: expected the name of a setting, found "wrokers"; did you mean "workers"\?$/m,
       /^portcullis\.config\.mjs: bind: expected .*, found a function/m,
-      /^portcullis\.config\.mjs: when_ready: this hook runs in Gunicorn's master/m,
+      /^portcullis\.config\.mjs: when_ready: expected a function, found 1$/m,
+      /^portcullis\.config\.mjs: whenReady: this is another name of when_ready$/m,
       /^portcullis\.config\.mjs: preload_app: "2" is not 1 or 0/m,
-      /^portcullis\.config\.mjs: spew: this is not in this version yet/m,
+      /^portcullis\.config\.mjs: spew: this is not in this version yet$/m,
     ],
+  },
+  {
+    behaviour: 'a hook in a file that can have no functions',
+    files: { 'portcullis.config.yaml': 'workers: 2\nwhen_ready: log\n' },
+    messages: [/^portcullis\.config\.yaml:2:1: \/when_ready: a hook is a function, and only .* is a module/],
+  },
+  {
+    behaviour: 'a misspelt hook',
+    files: { 'portcullis.config.mjs': 'export default { whenRaedy() {} };' },
+    messages: [/found "whenRaedy"; did you mean "whenReady"\?$/],
   },
   {
     behaviour: 'a wrong flag in GUNICORN_CMD_ARGS',

@@ -81,6 +81,35 @@ const readings: readonly {
     expected: 2,
   },
   {
+    source: 'reuse_port = True\nforwarded_allow_ips = "*"\nworker_tmp_dir = "/dev/shm"\nworkers = 2',
+    value: ({ workers, warnings }) => [workers, warnings],
+    expected: [
+      2,
+      [
+        'gunicorn.conf.py:1: reuse_port: accepted, has no effect here: all edges accept from one listener, so that a restart drops nobody; --edges says how many.',
+        'gunicorn.conf.py:2: forwarded_allow_ips: accepted, has no effect here: nobody is trusted by it, and forwarding fields are removed; the policy names trusted proxies, /clients/trustedProxies.',
+        'gunicorn.conf.py:3: worker_tmp_dir: accepted, has no effect here: workers send no heartbeat through files; the private directory is in XDG_RUNTIME_DIR or TMPDIR.',
+      ],
+    ],
+  },
+  {
+    source: '\ndef when_ready(server):\n    server.log.info("ready")\n',
+    value: ({ warnings, hooks }) => [warnings, hooks.module],
+    expected: [
+      [
+        'gunicorn.conf.py:2: when_ready: this hook does not run, because no Python runs in the master; a function of that name in a portcullis.config.mjs does (docs/hooks.md).',
+      ],
+      null,
+    ],
+  },
+  {
+    source: 'threads = 4',
+    value: ({ warnings }) => warnings,
+    expected: [
+      'gunicorn.conf.py:1: a JavaScript application has one thread in each worker; --workers is how to run more at once.',
+    ],
+  },
+  {
     source:
       'debug = True\nenv = 1\nmax_request = 5\n_private = 1\nCONSTANT = 2\nimport os\ndef helper(): pass\nclass thing: pass\n',
     value: ({ warnings }) => warnings,
@@ -118,13 +147,12 @@ const refusals: readonly { readonly source: string; readonly messages: readonly 
     ],
   },
   {
-    source:
-      'def when_ready(server):\n    pass\n\nlogger_class = type("Logger", (), {})\naccesslog = "-"\nreuse_port = True',
+    source: 'logger_class = type("Logger", (), {})\nspew = True\nheader_map = "dangerous"\nkeyfile = "k"',
     messages: [
-      /^gunicorn\.conf\.py:1: when_ready: this hook runs in Gunicorn's master/m,
-      /^gunicorn\.conf\.py:4: logger_class: this has no meaning here/m,
-      /^gunicorn\.conf\.py:5: accesslog: this is not in this version yet$/m,
-      /^gunicorn\.conf\.py:6: reuse_port: this has no meaning here: all edges accept/m,
+      /^gunicorn\.conf\.py:1: logger_class: this has no meaning here/m,
+      /^gunicorn\.conf\.py:2: spew: this is not in this version yet$/m,
+      /^gunicorn\.conf\.py:3: header_map: this has no meaning here: the policy says/m,
+      /^gunicorn\.conf\.py:4: keyfile: this is not in this version yet; until then/m,
     ],
   },
   {

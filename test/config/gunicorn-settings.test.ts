@@ -9,6 +9,7 @@ import {
   gunicornNames,
   gunicornSettings,
   problemOf,
+  warningOf,
 } from '../../src/config/gunicorn-settings.ts';
 import { longFlag, settings } from '../../src/config/settings.ts';
 
@@ -23,41 +24,63 @@ function refusal(argv: readonly string[]): string {
 }
 
 const table: Readonly<Record<string, GunicornSetting>> = gunicornSettings;
-const refused = Object.values(table).flatMap(({ flags, fate, default: inactive }) =>
+const flagsWithFate = Object.values(table).flatMap(({ flags, fate, default: inactive }) =>
   // What asks for nothing more than happens anyway is accepted.
   inactive === true ? [] : flags.map((flag) => ({ flag, fate })),
 );
+const refused = flagsWithFate.filter(({ fate }) => warningOf(fate) === undefined);
+const ignored = flagsWithFate.filter(({ fate }) => warningOf(fate) !== undefined);
+
+/** The flag as people write it: with a value where it takes one. */
+function spellings(flag: string): readonly (readonly string[])[] {
+  const [names = '', value] = flag.split(/ (?=[<[])/);
+  return names.split(', ').flatMap((name) => {
+    if (value?.startsWith('<') !== true) return [[name]];
+    return [[name, 'x'], name.startsWith('--') ? [`${name}=x`] : [`${name}x`]];
+  });
+}
 
 describe("Gunicorn's flags", () => {
   for (const { flag, fate } of refused) {
-    const [names = '', value] = flag.split(/ (?=[<[])/);
-    for (const name of names.split(', ')) {
-      const given =
-        value?.startsWith('<') === true
-          ? [[name, 'x'], name.startsWith('--') ? [`${name}=x`] : [`${name}x`]]
-          : [[name]];
-      for (const words of given) {
-        it(`say what to do instead of ${words.join(' ')}`, () => {
-          const message = refusal([...words, 'app.js']);
-          assert.ok(message.endsWith(`: ${problemOf(fate)}.`), message);
-          assert.doesNotMatch(message, /unknown option/);
-        });
-      }
+    for (const words of spellings(flag)) {
+      it(`say what to do instead of ${words.join(' ')}`, () => {
+        const message = refusal([...words, 'app.js']);
+        assert.ok(message.endsWith(`: ${problemOf(fate)}.`), message);
+        assert.doesNotMatch(message, /unknown option/);
+      });
     }
   }
 
+  for (const { flag, fate } of ignored) {
+    for (const words of spellings(flag)) {
+      it(`are accepted with one warning where they have no effect: ${words.join(' ')}`, () => {
+        const read = parseCommandLine([...words, ...words, 'app.js'], '0');
+        assert.ok(read.type === 'run');
+        assert.equal(read.app, 'app.js');
+        const name = /--[a-z-]+/.exec(flag)?.[0];
+        assert.deepEqual(read.warnings, [`flag ${name}: ${warningOf(fate)}.`]);
+      });
+    }
+  }
+
+  it('with the value that Gunicorn has anyway need no warning', () => {
+    const words = ['--forwarded-allow-ips', '127.0.0.1,::1', '--http-parser=auto', '--suppress-ragged-eofs'];
+    const read = parseCommandLine([...words, 'app.js'], '0');
+    assert.deepEqual(read.type === 'run' && read.warnings, []);
+  });
+
   it('are all answered at once', () => {
-    const lines = refusal(['--spew', '--threads', '4', '--certfile', 'x', 'app.js']).split('\n');
+    const lines = refusal(['--spew', '--keyfile', 'x', '--paste', 'y', '--dirty-app', 'z', 'app.js']).split('\n');
     assert.deepEqual(
       lines.map((line) => line.split(':')[0]),
-      ['flag --spew', 'flag --threads', 'flag --certfile'],
+      ['flag --spew', 'flag --keyfile', 'flag --paste', 'flag --dirty-app'],
     );
   });
 
   it('are not listed by --help, and are no suggestions', () => {
     const help = parseCommandLine(['--help'], '0');
-    assert.ok(help.type === 'print' && !help.text.includes('--threads'));
-    assert.doesNotMatch(refusal(['--thread', '4']), /--threads/);
+    assert.ok(help.type === 'print' && !help.text.includes('--spew'));
+    assert.doesNotMatch(refusal(['--spe', '4']), /--spew/);
   });
 });
 
@@ -79,5 +102,6 @@ describe("Gunicorn's settings", () => {
 function inDocs(fate: Fate): string {
   if (fate.type === 'ours') return `\`${fate.name}\`, \`${longFlag(fate.name)}\``;
   if (fate.type === 'app') return '`app`, the argument APP';
-  return problemOf(fate) ?? '';
+  if (fate.type === 'hook') return 'a function of a config file that is a module: [hooks.md](hooks.md)';
+  return problemOf(fate) ?? warningOf(fate) ?? '';
 }

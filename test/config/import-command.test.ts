@@ -54,10 +54,9 @@ describe('portcullis import', () => {
       [
         'Not carried over:',
         'gunicorn.conf.py:5 worker_class',
-        'gunicorn.conf.py:6 threads',
         'gunicorn.conf.py:13 accesslog',
-        'gunicorn.conf.py:18 on_starting',
         'gunicorn.conf.py:21 post_fork',
+        'gunicorn.conf.py:18 on_starting',
         'gunicorn.conf.py sets what is no setting of Gunicorn and has no effect debug',
       ],
     );

@@ -68,6 +68,9 @@ describe('configuration', () => {
       initGroups: false,
       workerUser: null,
       socketUmask: null,
+      controlSocket: 'default',
+      hooks: { module: null, master: {}, worker: {} },
+      version: '0',
       checkOnly: false,
       warnings: [],
     });

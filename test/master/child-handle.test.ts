@@ -36,6 +36,7 @@ function lifeOf(behaviour: string, changes: Partial<ChildCommand> = {}, act = (_
       logLevel: 'info',
       maxRequests: 0,
       tellsFiles: false,
+      hooks: null,
     });
   });
   return within(30_000, life, () => `the ${behaviour} child is still there`);

@@ -7,6 +7,7 @@ import { LogLines } from '../support/log-lines.ts';
 /** A child that does what the test says, and keeps what its pool says. */
 class StubChild implements PoolChild {
   readonly pid: number;
+  readonly livedMs = 0;
   state: ChildState = 'booting';
   readonly told: string[] = [];
   readonly #events: PoolChildEvents;

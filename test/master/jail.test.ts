@@ -176,3 +176,38 @@ describe('a reload', () => {
     assert.equal(told.length, 2);
   });
 });
+
+describe('an operator', () => {
+  it('blocks a client for a time, whatever the policy says of jails', () => {
+    start(changed({ maxScore: 0 }));
+    jail.block('192.0.2.7', 5_000);
+    assert.deepEqual(told, [[['192.0.2.7', 5_000]]]);
+    assert.deepEqual(jail.blocked, [['192.0.2.7', 5_000]]);
+    clock.pass(5_000);
+    assert.deepEqual(jail.blocked, []);
+    assert.equal(jail.release('192.0.2.7'), false);
+  });
+
+  it('keeps blocking through reloads of a policy without a jail', () => {
+    start(changed({ maxScore: 0 }));
+    jail.block('192.0.2.7', 5_000);
+    jail.adopt(changed({ maxScore: 0 }));
+    assert.deepEqual(jail.blocked, [['192.0.2.7', 5_000]]);
+  });
+
+  it('blocks for another time who is blocked already', () => {
+    jail.block('192.0.2.7', 5_000);
+    jail.block('192.0.2.7', 60_000);
+    assert.deepEqual(jail.blocked, [['192.0.2.7', 60_000]]);
+    assert.deepEqual(told.at(-1), [['192.0.2.7', 60_000]]);
+  });
+
+  it('lets a client in again, whose score begins at nothing', () => {
+    jail.note([['192.0.2.7', 100]]);
+    assert.equal(jail.release('192.0.2.7'), true);
+    assert.deepEqual(told.at(-1), [['192.0.2.7', 0]]);
+    jail.note([['192.0.2.7', 99]]);
+    assert.deepEqual(jail.blocked, []);
+    assert.equal(jail.release('198.51.100.1'), false);
+  });
+});

@@ -46,6 +46,9 @@ const config = {
   initGroups: false,
   workerUser: null,
   socketUmask: null,
+  controlSocket: 'off',
+  hooks: { module: null, master: {}, worker: {} },
+  version: '0',
   checkOnly: false,
   warnings: [],
 } as const satisfies Omit<Config, 'policy'> & { readonly policy: object };

@@ -52,7 +52,14 @@ export class WorkerProcess {
       else if (message.type === 'failed') this.failure = message;
       this.#change();
     });
-    this.send({ type: 'start', app: { path, name }, logLevel: 'debug', maxRequests: 0, tellsFiles: false });
+    this.send({
+      type: 'start',
+      app: { path, name },
+      logLevel: 'debug',
+      maxRequests: 0,
+      tellsFiles: false,
+      hooks: null,
+    });
   }
 
   get pid(): number {

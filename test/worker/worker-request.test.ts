@@ -20,6 +20,7 @@ const responseWindowBytes = 1024 * 1024;
 const context = {
   app: () => [],
   appName: 'app',
+  requestHooks: null,
   log: { debug() {}, info() {}, warning() {}, error() {}, critical() {}, limited() {} },
   decoder: new EnvironDecoder(environConstants(true)),
   contentWindowBytes: 65536,
