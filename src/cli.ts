@@ -5,7 +5,9 @@ import { runImport } from './config/import-command.ts';
 import { readConfig, type Surroundings } from './config/read-config.ts';
 import { runPolicyCommand } from './explain/run-policy-command.ts';
 import { checkApp } from './master/check-app.ts';
+import { openErrorOutput } from './master/error-output.ts';
 import { runMaster } from './master/master.ts';
+import { ownEntries } from './master/start-child.ts';
 import { PolicyError } from './policy/mistake.ts';
 import { openErrorLog } from './telemetry/error-log.ts';
 
@@ -38,9 +40,17 @@ async function serve(argv: readonly string[], surroundings: Surroundings): Promi
     return 0;
   }
   const { config } = command;
-  const log = openErrorLog({ level: config.logLevel });
+  const output = config.checkOnly ? null : openErrorOutput(config.errorLog);
+  const log = openErrorLog({
+    level: config.logLevel,
+    format: config.errorLog.format,
+    ...(output === null ? {} : { write: (lines: string) => output.write(lines) }),
+  });
   for (const warning of config.warnings) log.warning(warning);
-  return config.checkOnly ? checkApp(config, log) : runMaster(config, log, () => rereadConfig(argv, surroundings));
+  if (config.checkOnly) return checkApp(config, log);
+  const status = await runMaster(config, log, () => rereadConfig(argv, surroundings), ownEntries, output);
+  await output?.settled();
+  return status;
 }
 
 /** The same arguments ask for the same kind of command. */

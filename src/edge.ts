@@ -23,6 +23,7 @@ import type { Policy } from './policy/policy.ts';
 import { type PolicyInForce, putInForce } from './policy/policy-in-force.ts';
 import { bootChild } from './process/child.ts';
 import type { EdgeStart, EdgeToMaster, MasterToEdge, PolicyOrder } from './process/control-messages.ts';
+import { openAccessLog } from './telemetry/access-log.ts';
 import { type Log, openErrorLog } from './telemetry/error-log.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { stackOf } from './telemetry/stack.ts';
@@ -43,6 +44,7 @@ type OwnEdge = Edge & { readonly dispatcher: OwnDispatcher };
 
 let listener: Listener | undefined;
 let edge: OwnEdge | undefined;
+let accessLog: ReturnType<typeof openAccessLog> | null = null;
 /** Came before there was an edge that could adopt it. */
 let policyAtStart: PolicyOrder | undefined;
 const master = bootChild<MasterToEdge, EdgeToMaster>(receive);
@@ -65,6 +67,9 @@ function receive(message: MasterToEdge): void {
     case 'blocked':
       edge?.blocked.apply(message.clients);
       return;
+    case 'reopen-logs':
+      accessLog?.destinations.reopen();
+      return;
     case 'drain':
       drain();
       return;
@@ -74,7 +79,7 @@ function receive(message: MasterToEdge): void {
 }
 
 async function start(order: EdgeStart): Promise<void> {
-  const log = openErrorLog({ level: order.logLevel });
+  const log = openErrorLog({ level: order.logLevel, format: order.errorLogFormat });
   const llhttp = instantiateLlhttp(compileLlhttp());
   const survivor = survivingCanary(llhttp);
   if (survivor !== undefined) throw new Error(`The parser that was loaded is not safe: ${survivor}`);
@@ -145,6 +150,7 @@ function createEdge(
   log: Log,
 ): OwnEdge {
   const requestIds = new RequestIds();
+  accessLog = order.accessLog === null ? null : openAccessLog(order.accessLog, requestIds.prefix, log);
   const mount = mountAt(order.scriptName);
   return {
     policy,
@@ -168,7 +174,7 @@ function createEdge(
     sendQueues: new SendQueues(),
     log,
     observations: new Observations(),
-    accessLog: null,
+    accessLog: accessLog?.logger ?? null,
     meter: null,
     recorder: order.record === null ? null : new Recorder(order.record, log),
     dateLine: createDateLine(Date.now),
@@ -200,7 +206,7 @@ function drain(): void {
 async function end(): Promise<void> {
   const observed = edge?.observations.summary();
   if (observed !== undefined) edge?.log.warning(`Would have refused since start: ${observed}`);
-  await edge?.recorder?.settled();
+  await Promise.all([edge?.recorder?.settled(), accessLog?.destinations.settled()]);
   process.exit();
 }
 

@@ -1,5 +1,6 @@
 import type { Policy } from '../policy/policy.ts';
 import type { LogLevel } from '../telemetry/error-log.ts';
+import type { AccessLogConfig, ErrorLogConfig } from '../telemetry/log-destinations.ts';
 import type { RecordingOptions } from '../telemetry/recorder.ts';
 import type { AppTarget } from '../worker/app-target.ts';
 import type { BindAddress } from './bind-address.ts';
@@ -34,6 +35,9 @@ export type Config = {
   /** Null: rate limits are those of this server alone. */
   readonly rateLimitStore: StoreAddress | null;
   readonly logLevel: LogLevel;
+  /** Null: there is none. */
+  readonly accessLog: AccessLogConfig | null;
+  readonly errorLog: ErrorLogConfig;
   /** Null: refused requests are not recorded. */
   readonly record: RecordingOptions | null;
   /** Load the policy and the application, then end. */

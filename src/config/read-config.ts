@@ -9,6 +9,7 @@ import { type Environment, settingsFromEnvironment, settingsFromPlatform } from 
 import { parseCommandLine } from './flags.ts';
 import { gunicornCommandArguments } from './gunicorn-command-arguments.ts';
 import { loadConfigFile } from './load-config-file.ts';
+import { accessLogConfig, errorLogConfig } from './logging.ts';
 import { policyOverrides } from './policy-overrides.ts';
 import { type GivenSettings, type GivenTexts, mergeSettings } from './precedence.ts';
 import { printConfig } from './print-config.ts';
@@ -50,8 +51,9 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
   if (commandLine.printConfig || gunicorn.printConfig) {
     return { type: 'print', text: printConfig({ app, given, configFile: file.shown, policy, warnings }) };
   }
+  const target = findApp(app, file.workerHooks, directory);
   const config: Config = {
-    app: findApp(app, file.workerHooks, directory),
+    app: target,
     workingDirectory: directory,
     environment: Object.fromEntries(given.env?.value ?? []),
     binds: bindsFrom(given, directory, workingDirectory),
@@ -65,6 +67,8 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
     gracefulTimeoutMs: (given.gracefulTimeout?.value ?? defaultsOfSettings.gracefulTimeout) * 1000,
     rateLimitStore: given.rateLimitStore?.value ?? defaultsOfSettings.rateLimitStore,
     logLevel: given.logLevel?.value ?? defaultsOfSettings.logLevel,
+    accessLog: accessLogConfig(given, target, directory),
+    errorLog: errorLogConfig(given, target, directory),
     record: recordingOptions(given, directory),
     checkOnly: commandLine.checkOnly || gunicorn.checkOnly,
     warnings,

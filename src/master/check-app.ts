@@ -12,6 +12,7 @@ export function checkApp(config: Config, log: Log, entries: Entries = ownEntries
       config,
       entries,
       () => config.policy,
+      null,
     )(1, {
       serving: () => {
         hasLoaded = true;

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { Duplex } from 'node:stream';
 import { type ControlChannel, openControlChannel } from '../process/control-channel.ts';
 import type { ChildFailed } from '../process/control-messages.ts';
+import type { ErrorOutput } from './error-output.ts';
 
 /** A child as its master sees it. */
 export type ChildState = 'booting' | 'serving' | 'draining' | 'stopping' | 'gone';
@@ -25,6 +26,8 @@ export type ChildCommand = {
   readonly workingDirectory: string;
   /** Become descriptors 5, 6, ... of the child. */
   readonly descriptors: readonly number[];
+  /** Where its standard error goes; absent: to ours. */
+  readonly errorOutput?: ErrorOutput | null;
   /** From its start to `started`; 0: no deadline. */
   readonly bootMs: number;
 };
@@ -78,6 +81,7 @@ export class ChildHandle<In extends { readonly type: string }, Out extends { rea
     child.on('error', (error) => {
       if (child.pid === undefined) this.#gone(null, null, `could not be started: ${error.message}`);
     });
+    if (child.stderr !== null && child.pid !== undefined) command.errorOutput?.relay(child.pid, child.stderr);
     const [, , , control, lifeline] = child.stdio ?? [];
     if (!(control instanceof Duplex && lifeline instanceof Duplex)) return;
     lifeline.on('error', () => {});
@@ -177,7 +181,7 @@ function spawnChild(command: ChildCommand): ChildProcess {
   const { entry, nodeFlags, environment, descriptors } = command;
   return spawn(process.execPath, [...nodeFlags, entry, ...command.arguments], {
     // 3: control channel, 4: lifeline, which only has to stay open for as long as we live.
-    stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'pipe', ...descriptors],
+    stdio: ['ignore', 'inherit', command.errorOutput == null ? 'inherit' : 'pipe', 'pipe', 'pipe', ...descriptors],
     env: environment,
     cwd: command.workingDirectory,
   });

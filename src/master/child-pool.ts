@@ -74,6 +74,11 @@ export class ChildPool<Child extends PoolChild> {
     return this.#children().filter(({ state }) => state === 'booting' || state === 'serving');
   }
 
+  /** Those on the way out too. */
+  get living(): readonly Child[] {
+    return this.#children();
+  }
+
   start(size: number): void {
     while (this.#slots.size < size && this.#phase === 'booting') this.#addSlot();
   }

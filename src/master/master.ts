@@ -5,8 +5,10 @@ import type { Log } from '../telemetry/error-log.ts';
 import { type BootFailure, logFailure } from './child-end.ts';
 import { ChildPool } from './child-pool.ts';
 import type { EdgeHandle } from './edge-handle.ts';
+import type { ErrorOutput } from './error-output.ts';
 import { Jail } from './jail.ts';
 import { BindError, bindListeners, type Listener } from './listeners.ts';
+import { prepareLogFiles } from './log-files.ts';
 import { PolicyOfEdges } from './policy-of-edges.ts';
 import { makePrivateDirectory } from './private-directory.ts';
 import { Reload, type Reread } from './reload.ts';
@@ -27,7 +29,11 @@ export async function runMaster(
   log: Log,
   reread: Reread,
   entries: Entries = ownEntries,
+  errorOutput: ErrorOutput | null = null,
 ): Promise<number> {
+  const problems = prepareLogFiles(config);
+  for (const problem of problems) log.error(problem);
+  if (problems.length > 0) return exitRunning;
   let listeners: readonly Listener[];
   try {
     listeners = await bindListeners(config.binds);
@@ -38,7 +44,7 @@ export async function runMaster(
   }
   const directory = makePrivateDirectory(process.env);
   try {
-    return await new Master(config, log, reread, entries, listeners, directory.path).run();
+    return await new Master(config, log, reread, entries, listeners, directory.path, errorOutput).run();
   } finally {
     for (const listener of listeners) listener.close();
     directory.remove();
@@ -52,6 +58,8 @@ export async function runMaster(
 class Master {
   readonly #config: Config;
   readonly #log: Log;
+  /** Null: standard error, as it is. */
+  readonly #errorOutput: ErrorOutput | null;
   readonly #policy: PolicyOfEdges;
   readonly #jail: Jail;
   readonly #tokens: TokenAuthority;
@@ -72,7 +80,9 @@ class Master {
     entries: Entries,
     listeners: readonly Listener[],
     privateDirectory: string,
+    errorOutput: ErrorOutput | null,
   ) {
+    this.#errorOutput = errorOutput;
     this.#config = config;
     this.#log = log;
     this.#listeners = listeners;
@@ -86,8 +96,8 @@ class Master {
       resize: (before, after) => this.#resize(before, after),
     });
     const policy = () => this.#policy.policy;
-    const startWorker = workerStarter(config, entries, policy);
-    const startEdge = edgeStarter(config, entries, listeners, privateDirectory, policy);
+    const startWorker = workerStarter(config, entries, policy, errorOutput);
+    const startEdge = edgeStarter(config, entries, listeners, privateDirectory, policy, errorOutput);
     this.#edges = new ChildPool(
       {
         name: 'Edge',
@@ -149,6 +159,7 @@ class Master {
       shutDown: (urgency) => this.#shutDown(urgency),
       resize: (change) => (change === 1 ? application.grow() : application.shrink(gracefulTimeoutMs)),
       reload: () => this.#reload.request(),
+      reopenLogs: () => this.#reopenLogs(),
       unsupported: (name) => this.#log.warning(`This version has nothing to do on signal ${name}.`),
     });
     this.#edges.start(edges);
@@ -208,6 +219,13 @@ class Master {
     const { gracefulTimeoutMs } = before;
     if (after.workers !== before.workers) this.#workers.resize(after.workers, gracefulTimeoutMs);
     if (after.edges !== before.edges) this.#edges.resize(after.edges, gracefulTimeoutMs);
+  }
+
+  /** Draining edges still write. */
+  #reopenLogs(): void {
+    for (const problem of prepareLogFiles(this.#config)) this.#log.error(problem);
+    this.#errorOutput?.reopen();
+    for (const edge of this.#edges.living) edge.reopenLogs();
   }
 
   #bootFailed(failure: BootFailure): void {

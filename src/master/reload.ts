@@ -121,6 +121,8 @@ const fixedSettings: Readonly<Record<Exclude<keyof Config, Reloadable>, string>>
   gracefulTimeoutMs: 'graceful-timeout',
   rateLimitStore: 'rate-limit-store',
   logLevel: 'log-level',
+  accessLog: 'the access log',
+  errorLog: 'the error log',
   record: 'record',
   watchPolicy: 'watch-policy',
 };

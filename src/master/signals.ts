@@ -9,6 +9,8 @@ export type SignalHandlers = {
   resize(change: 1 | -1): void;
   /** HUP. */
   reload(): void;
+  /** USR1. */
+  reopenLogs(): void;
   /** Gunicorn knows it, this version has nothing to do for it. Without a handler it would end the process. */
   unsupported(name: string): void;
 };
@@ -32,7 +34,7 @@ export function watchSignals(handlers: SignalHandlers): () => void {
     SIGTTIN: () => handlers.resize(1),
     SIGTTOU: () => handlers.resize(-1),
     SIGHUP: () => handlers.reload(),
-    SIGUSR1: handlers.unsupported,
+    SIGUSR1: () => handlers.reopenLogs(),
     SIGUSR2: handlers.unsupported,
   };
   const installed = Object.entries(actions).map(([signal, act]) => {

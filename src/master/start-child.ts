@@ -6,6 +6,7 @@ import { firstListenerDescriptor } from '../process/child.ts';
 import type { EdgeStart, ListenerDescription } from '../process/control-messages.ts';
 import type { PoolChildEvents } from './child-pool.ts';
 import { type EdgeEvents, EdgeHandle } from './edge-handle.ts';
+import type { ErrorOutput } from './error-output.ts';
 import type { Listener } from './listeners.ts';
 import { environmentOfChildren, WorkerHandle } from './worker-handle.ts';
 
@@ -27,6 +28,7 @@ export function workerStarter(
   config: Config,
   entries: Entries,
   policy: () => Policy,
+  errorOutput: ErrorOutput | null,
 ): (id: number, events: PoolChildEvents) => WorkerHandle {
   const command = {
     entry: entries.worker,
@@ -35,11 +37,12 @@ export function workerStarter(
     environment: { ...environmentOfChildren(process.env), ...config.environment },
     workingDirectory: config.workingDirectory,
     descriptors: [],
+    errorOutput,
   };
   return (id, events) => {
     const { workerMs } = policy().timeouts;
     const bootMs = workerMs === 0 ? 0 : Math.max(workerMs, leastBootMs);
-    return new WorkerHandle(id, { ...command, bootMs }, config.app, config.logLevel, events);
+    return new WorkerHandle(id, { ...command, bootMs }, config.app, config.logLevel, config.errorLog.format, events);
   };
 }
 
@@ -50,6 +53,7 @@ export function edgeStarter(
   listeners: readonly Listener[],
   privateDirectory: string,
   policy: () => Policy,
+  errorOutput: ErrorOutput | null,
 ): (events: EdgeEvents) => EdgeHandle {
   const inlineApp = config.workerClass === 'inline' ? config.app : null;
   // No edge makes code from strings; an application may have to (template engines do).
@@ -62,6 +66,7 @@ export function edgeStarter(
     environment: { ...environmentOfChildren(process.env), ...(inlineApp === null ? {} : config.environment) },
     workingDirectory: config.workingDirectory,
     descriptors: listeners.map(({ descriptor }) => descriptor),
+    errorOutput,
     bootMs: leastBootMs,
   };
   const start: Omit<EdgeStart, 'policy'> = {
@@ -79,6 +84,8 @@ export function edgeStarter(
     privateDirectory,
     workerConnections: config.workerConnections,
     scriptName: config.scriptName,
+    accessLog: config.accessLog,
+    errorLogFormat: config.errorLog.format,
     record: config.record,
     inlineApp,
   };

@@ -1,5 +1,6 @@
 import type { MasterToWorker, WorkerToMaster } from '../process/control-messages.ts';
 import type { LogLevel } from '../telemetry/error-log.ts';
+import type { ErrorLogFormat } from '../telemetry/log-destinations.ts';
 import type { AppTarget } from '../worker/app-target.ts';
 import { type ChildCommand, ChildHandle, type ChildState } from './child-handle.ts';
 import type { PoolChild, PoolChildEvents } from './child-pool.ts';
@@ -13,13 +14,20 @@ export class WorkerHandle implements PoolChild {
   readonly id: number;
   readonly #child: ChildHandle<WorkerToMaster, MasterToWorker>;
 
-  constructor(id: number, command: ChildCommand, app: AppTarget, logLevel: LogLevel, events: PoolChildEvents) {
+  constructor(
+    id: number,
+    command: ChildCommand,
+    app: AppTarget,
+    logLevel: LogLevel,
+    errorLogFormat: ErrorLogFormat,
+    events: PoolChildEvents,
+  ) {
     this.id = id;
     this.#child = new ChildHandle<WorkerToMaster, MasterToWorker>(command, {
       ...events,
       received: ({ type }) => this.#child.kill(`sent the master an unknown message (${type})`),
     });
-    this.#child.send({ type: 'start', app, logLevel });
+    this.#child.send({ type: 'start', app, logLevel, errorLogFormat });
   }
 
   get pid(): number | undefined {

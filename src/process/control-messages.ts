@@ -2,6 +2,7 @@ import type { Grant } from '../admit/token-buckets.ts';
 import type { Take } from '../admit/token-requests.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { LogLevel } from '../telemetry/error-log.ts';
+import type { AccessLogConfig, ErrorLogFormat } from '../telemetry/log-destinations.ts';
 import type { RecordingOptions } from '../telemetry/recorder.ts';
 import type { AppTarget } from '../worker/app-target.ts';
 
@@ -21,6 +22,9 @@ export type EdgeStart = {
   readonly workerConnections: number;
   /** Where the application is mounted, in latin1; empty for all paths. */
   readonly scriptName: string;
+  /** Null: nobody asked for one. */
+  readonly accessLog: AccessLogConfig | null;
+  readonly errorLogFormat: ErrorLogFormat;
   /** Null: refused requests are not recorded. */
   readonly record: RecordingOptions | null;
   /** Present where the app runs inside the edge (`-k inline`). */
@@ -43,6 +47,8 @@ export type MasterToEdge =
   | TokenGrants
   /** Refuse these clients for so long; 0: no longer. */
   | { readonly type: 'blocked'; readonly clients: readonly (readonly [client: string, forMs: number])[] }
+  /** The names of log files belong to others by now (USR1). */
+  | { readonly type: 'reopen-logs' }
   /** Accept no more, finish what runs, exit 0. */
   | { readonly type: 'drain' }
   /** Exit now. */
@@ -71,7 +77,12 @@ export type EdgeToMaster =
   | ChildFailed;
 
 export type MasterToWorker =
-  | { readonly type: 'start'; readonly app: AppTarget; readonly logLevel: LogLevel }
+  | {
+      readonly type: 'start';
+      readonly app: AppTarget;
+      readonly logLevel: LogLevel;
+      readonly errorLogFormat: ErrorLogFormat;
+    }
   /** Connect to an edge's link socket and say hello with this token. */
   | { readonly type: 'connect'; readonly path: string; readonly token: string; readonly startedPath: string }
   | { readonly type: 'drain' }

@@ -24,7 +24,7 @@ const links = new Set<WorkerLink>();
 const master = bootChild<MasterToWorker, WorkerToMaster>((message) => {
   switch (message.type) {
     case 'start':
-      log = openErrorLog({ level: message.logLevel });
+      log = openErrorLog({ level: message.logLevel, format: message.errorLogFormat });
       void start(message.app);
       break;
     case 'connect':

@@ -56,6 +56,8 @@ describe('configuration', () => {
       watchPolicy: false,
       gracefulTimeoutMs: 30_000,
       logLevel: 'info',
+      accessLog: null,
+      errorLog: { file: '-', syslog: null, format: 'text' },
       rateLimitStore: null,
       record: null,
       checkOnly: false,

@@ -28,7 +28,12 @@ function lifeOf(behaviour: string, changes: Partial<ChildCommand> = {}, act = (_
         gone: (exit) => resolve({ worker, exit }),
       },
     );
-    worker.send({ type: 'start', app: { path: '/nowhere', name: behaviour }, logLevel: 'info' });
+    worker.send({
+      type: 'start',
+      app: { path: '/nowhere', name: behaviour },
+      logLevel: 'info',
+      errorLogFormat: 'text',
+    });
   });
   return within(30_000, life, () => `the ${behaviour} child is still there`);
 }

@@ -33,6 +33,8 @@ const config = {
   watchPolicy: false,
   gracefulTimeoutMs: 30_000,
   rateLimitStore: null,
+  accessLog: null,
+  errorLog: { file: '-', syslog: null, format: 'text' },
   logLevel: 'info',
   record: null,
   checkOnly: false,

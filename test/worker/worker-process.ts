@@ -52,7 +52,7 @@ export class WorkerProcess {
       else this.failure = message;
       this.#change();
     });
-    this.send({ type: 'start', app: { path, name }, logLevel: 'debug' });
+    this.send({ type: 'start', app: { path, name }, logLevel: 'debug', errorLogFormat: 'text' });
   }
 
   get pid(): number {
