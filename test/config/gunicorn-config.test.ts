@@ -38,6 +38,16 @@ const readings: readonly {
   { source: 'keepalive = 5', value: ({ policy }) => policy.keepAlive.idleMs, expected: 5000 },
   { source: 'graceful_timeout = 60', value: ({ gracefulTimeoutMs }) => gracefulTimeoutMs, expected: 60_000 },
   { source: 'loglevel = "DEBUG"', value: ({ logLevel }) => logLevel, expected: 'debug' },
+  {
+    source:
+      'accesslog = "-"\naccess_log_format = "%(h)s"\nsyslog = True\nsyslog_addr = "tcp://[::1]:601"\nsyslog_facility = "local0"',
+    value: ({ accessLog }) => accessLog,
+    expected: {
+      file: '-',
+      format: '%(h)s',
+      syslog: { address: { kind: 'tcp', host: '::1', port: 601 }, facility: 16, prefix: 'app' },
+    },
+  },
   { source: 'errorlog = "-"\naccesslog = None', value: ({ warnings }) => warnings, expected: [] },
   {
     source: 'raw_env = ["DJANGO_SETTINGS_MODULE=a.b"]',
@@ -119,11 +129,11 @@ const refusals: readonly { readonly source: string; readonly messages: readonly 
   },
   {
     source:
-      'def when_ready(server):\n    pass\n\nlogger_class = type("Logger", (), {})\naccesslog = "-"\nreuse_port = True',
+      'def when_ready(server):\n    pass\n\nlogger_class = type("Logger", (), {})\ncertfile = "x.pem"\nreuse_port = True',
     messages: [
       /^gunicorn\.conf\.py:1: when_ready: this hook runs in Gunicorn's master/m,
       /^gunicorn\.conf\.py:4: logger_class: this has no meaning here/m,
-      /^gunicorn\.conf\.py:5: accesslog: this is not in this version yet$/m,
+      /^gunicorn\.conf\.py:5: certfile: this is not in this version yet; until then TLS/m,
       /^gunicorn\.conf\.py:6: reuse_port: this has no meaning here: all edges accept/m,
     ],
   },
