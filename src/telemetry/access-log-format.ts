@@ -144,9 +144,8 @@ function isLoggedName(name: string): name is LoggedName {
 
 function ownAtom(name: LoggedName): Atom {
   const behind = fieldBehind[name];
-  const read = loggedValues[name];
   return {
-    ...text((context) => read(context)?.toString()),
+    ...text(loggedValues[name].read),
     requestFields: behind === undefined ? [] : [behind],
   };
 }

@@ -7,9 +7,9 @@ export const jsonAccessLogFormat: AccessLogFormat = {
   needs: { requestFields: Object.values(fieldBehind), responseFields: [], environ: false },
   write: (context) => {
     let line = '';
-    for (const { key, read } of members) {
+    for (const { key, isText, read } of members) {
       const value = read(context);
-      line += key + (typeof value === 'string' ? jsonText(value) : String(value));
+      line += key + (value === null ? 'null' : isText ? jsonText(value) : value);
     }
     return `${line}}`;
   },
@@ -17,5 +17,5 @@ export const jsonAccessLogFormat: AccessLogFormat = {
 
 const members = loggedNames.map((name, index) => ({
   key: `${index === 0 ? '{' : ','}"${name}":`,
-  read: loggedValues[name],
+  ...loggedValues[name],
 }));

@@ -32,8 +32,15 @@ export type LineQueueOptions = {
 const MAX_WAITING = 1024 * 1024;
 
 /**
+ * What comes sooner after a batch goes with the next one, unless it is much: each write costs as much as some lines. Alone, a
+ * line is written at the end of its turn.
+ */
+const PAUSE_MS = 20;
+const LARGE_BATCH = 16 * 1024;
+
+/**
  * Lines on their way to a target, which may be slow, full or gone: that costs lines, never a request. Those of one turn of the
- * event loop, or of the time that the last ones take, go out at once. When lines arrive again after others were lost, the log
+ * event loop, or of the time until the last ones are written, go out with one write. When lines arrive again after others were lost, the log
  * says how many.
  */
 export class LineQueue implements LineSink {
@@ -42,6 +49,7 @@ export class LineQueue implements LineSink {
   #waiting = '';
   #writingLength = 0;
   #isScheduled = false;
+  #pause: NodeJS.Timeout | null = null;
   #running: Promise<void> | null = null;
   #reopens = false;
   #lost = 0;
@@ -57,7 +65,7 @@ export class LineQueue implements LineSink {
       return this.#lose({ lines: countLines(lines), reason: 'more lines came than could be written' });
     }
     this.#waiting += lines;
-    this.#schedule();
+    if (this.#pause === null || this.#waiting.length >= LARGE_BATCH) this.#schedule();
   }
 
   /** For whoever has renamed the file (USR1). What was written before may be in either. */
@@ -68,6 +76,7 @@ export class LineQueue implements LineSink {
 
   /** Resolves when all that was written so far has arrived or is lost. */
   async settled(): Promise<void> {
+    if (this.#waiting !== '') this.#schedule();
     while (this.#isScheduled || this.#running !== null) {
       await (this.#running ?? new Promise((resolve) => setImmediate(resolve)));
     }
@@ -81,6 +90,8 @@ export class LineQueue implements LineSink {
   #schedule(): void {
     if (this.#isScheduled || this.#running !== null) return;
     this.#isScheduled = true;
+    if (this.#pause !== null) clearTimeout(this.#pause);
+    this.#pause = null;
     setImmediate(() => {
       this.#isScheduled = false;
       this.#running = this.#run();
@@ -93,6 +104,10 @@ export class LineQueue implements LineSink {
       if (this.#waiting !== '') await this.#append();
     }
     this.#running = null;
+    this.#pause = setTimeout(() => {
+      this.#pause = null;
+      if (this.#waiting !== '') this.#schedule();
+    }, PAUSE_MS);
   }
 
   async #reopen(): Promise<void> {

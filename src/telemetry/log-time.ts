@@ -15,6 +15,18 @@ export function createCommonLogTime(): (now: number) => string {
   };
 }
 
+/** `2014-09-10T10:22:28.123Z`; all but the milliseconds is made once a second. */
+export function createIsoTime(): (now: number) => string {
+  let second = Number.NaN;
+  let text = '';
+  return (now) => {
+    const thisSecond = Math.floor(now / 1000);
+    if (thisSecond !== second) text = new Date(thisSecond * 1000).toISOString().slice(0, -'000Z'.length);
+    second = thisSecond;
+    return `${text}${String(Math.floor(now) - thisSecond * 1000).padStart(3, '0')}Z`;
+  };
+}
+
 /** `2014-09-10 10:22:28 +0000`, as Python's `%Y-%m-%d %H:%M:%S %z`. */
 export function errorLogTime(now: number): string {
   const date = new Date(now);
