@@ -48,9 +48,11 @@ async function serve(argv: readonly string[], surroundings: Surroundings): Promi
   });
   for (const warning of config.warnings) log.warning(warning);
   if (config.checkOnly) return checkApp(config, log);
-  const status = await runMaster(config, log, () => rereadConfig(argv, surroundings), ownEntries, output);
-  await output?.settled();
-  return status;
+  try {
+    return await runMaster(config, log, () => rereadConfig(argv, surroundings), ownEntries, output);
+  } finally {
+    await output?.settled();
+  }
 }
 
 /** The same arguments ask for the same kind of command. */

@@ -3,6 +3,7 @@ import { afterEach, describe, it } from 'node:test';
 import type { AccessLogger, RequestNotes, RequestRecord } from '../../src/connection/request-record.ts';
 import type { RequestHead } from '../../src/http1/request-head.ts';
 import type { ResponseHead } from '../../src/http1/response-head.ts';
+import { policyFrom } from '../../src/policy/load.ts';
 import type { Policy } from '../../src/policy/policy.ts';
 import { reject } from '../../src/rejection/rejection.ts';
 import { TestEdge } from './edge-harness.ts';
@@ -124,7 +125,7 @@ describe('the record of a request', () => {
     await edge.client(`${get('/')}GET /half HTTP/1.1\r\nHo`);
     await record();
     await new Promise((resolve) => setImmediate(resolve));
-    edge.pass(10_000);
+    edge.pass(10_400);
     const { status, rejection } = await record(1);
     assert.deepEqual([status, rejection?.rule], [408, 'timeout.head']);
     assert.match(records.told.at(-1) ?? '', /^no head "GET \/half HTTP\/1\.1/);
@@ -176,6 +177,21 @@ describe('the record of a request', () => {
     assert.deepEqual(
       records.ended.map(({ status }) => status),
       [200],
+    );
+  });
+
+  it('names the policy, and the route that applied', async () => {
+    const file = { routes: [{ path: '/r/*', request: { content: { maxBytes: 1 } } }] };
+    await start(() => policyFrom(Buffer.from(JSON.stringify(file)), 'site.json'));
+    edge.onDispatch = (request) => request.start().respond('200 OK\0');
+    await edge.client(get('/r/1') + get('/'));
+    await record(1);
+    assert.deepEqual(
+      records.ended.map(({ policy, route }) => [policy, route]),
+      [
+        ['site', '/r/*'],
+        ['site', null],
+      ],
     );
   });
 });
