@@ -140,11 +140,13 @@ export class LineQueue implements LineSink {
     log?.limited(`${name} goes on`, `The ${name} goes on; ${told} lines were lost: ${this.#reason}`);
   }
 
+  /** Told when it begins; how many there were is told when lines arrive again. */
   #lose({ lines, reason }: Loss): void {
+    const isFirst = this.#lost === 0;
     this.#lost += lines;
     this.#reason = reason;
     const { name, log } = this.#options;
-    log?.limited(`${name} lost`, `Lines of the ${name} are lost: ${reason}`, 'error');
+    if (isFirst) log?.limited(`${name} lost`, `Lines of the ${name} are lost: ${reason}`, 'error');
   }
 }
 
