@@ -28,8 +28,11 @@ export type LineQueueOptions = {
   readonly encoding: 'latin1' | 'utf8';
 };
 
-/** What may wait for a disk that is slow, or a reader that has stopped; what comes then is lost and counted. */
-const MAX_WAITING = 1024 * 1024;
+/**
+ * What may wait for a disk that is slow, or a reader that has stopped; what comes then is lost and counted. A busy edge writes tens
+ * of megabytes a second as JSON, and a disk that others use may stand still for some tenths of one.
+ */
+const MAX_WAITING = 8 * 1024 * 1024;
 
 /**
  * What comes sooner after a batch goes with the next one, unless it is much: each write costs as much as some lines. Alone, a

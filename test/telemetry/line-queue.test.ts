@@ -69,7 +69,7 @@ describe('a queue of lines', () => {
     const line = `${'x'.repeat(1023)}\n`;
     queue.write(line);
     await new Promise((resolve) => setImmediate(resolve));
-    for (let count = 0; count < 2000; count += 1) queue.write(line);
+    for (let count = 0; count < 10_000; count += 1) queue.write(line);
     await target.answer(null);
     await target.answer(null);
     queue.write('again\n');
@@ -78,12 +78,12 @@ describe('a queue of lines', () => {
     await settled;
     const [first, second, third] = target.batches;
     assert.equal(first, line);
-    assert.equal(second?.startsWith('lost 977 more lines came than could be written\nxxx'), true);
-    assert.equal(second?.length, 'lost 977 more lines came than could be written\n'.length + 1023 * 1024);
+    assert.equal(second?.startsWith('lost 1809 more lines came than could be written\nxxx'), true);
+    assert.equal(second?.length, 'lost 1809 more lines came than could be written\n'.length + 8191 * 1024);
     assert.equal(third, 'again\n');
     assert.equal(lines[0], '[ERROR] Lines of the access log are lost: more lines came than could be written');
     assert.ok(
-      lines.includes('[WARNING] The access log goes on; 977 lines were lost: more lines came than could be written'),
+      lines.includes('[WARNING] The access log goes on; 1809 lines were lost: more lines came than could be written'),
     );
     assert.equal(lines.length, 2);
   });
