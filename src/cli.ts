@@ -7,8 +7,8 @@ import { runControlCommand } from './control/run-control-command.ts';
 import { runPolicyCommand } from './explain/run-policy-command.ts';
 import { checkApp } from './master/check-app.ts';
 import { daemonOf, startDaemon } from './master/daemon.ts';
+import { openErrorOutput } from './master/error-output.ts';
 import { runMaster } from './master/master.ts';
-import { ownEntries } from './master/start-child.ts';
 import { isUpgrade } from './master/upgrade.ts';
 import { PolicyError } from './policy/mistake.ts';
 import { openErrorLog } from './telemetry/error-log.ts';
@@ -43,14 +43,23 @@ async function serve(argv: readonly string[], surroundings: Surroundings): Promi
     return 0;
   }
   const { config } = command;
-  const ownLog = openErrorLog({ level: config.logLevel });
+  const output = config.checkOnly ? null : openErrorOutput(config.errorLog);
+  const ownLog = openErrorLog({
+    level: config.logLevel,
+    format: config.errorLog.format,
+    ...(output === null ? {} : { write: (lines: string) => output.write(lines) }),
+  });
   const daemon = config.daemon ? daemonOf(environment, config, ownLog) : null;
   if (config.daemon && daemon === null && !config.checkOnly && !isUpgrade(environment)) return startDaemon(config);
   const log = daemon?.log ?? ownLog;
   for (const warning of config.warnings) log.warning(warning);
   if (config.checkOnly) return checkApp(config, log);
   const reread = (): Promise<Config> => rereadConfig(argv, surroundings);
-  return runMaster(config, log, reread, ownEntries, daemon?.announceReady);
+  try {
+    return await runMaster(config, log, reread, { errorOutput: output, announceReady: daemon?.announceReady });
+  } finally {
+    await output?.settled();
+  }
 }
 
 /** The same arguments ask for the same kind of command. */

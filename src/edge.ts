@@ -24,6 +24,7 @@ import { type PolicyInForce, putInForce } from './policy/policy-in-force.ts';
 import { bootChild } from './process/child.ts';
 import type { EdgeStart, EdgeToMaster, MasterToEdge, PolicyOrder } from './process/control-messages.ts';
 import { showPhase } from './process/title.ts';
+import { openAccessLog } from './telemetry/access-log.ts';
 import { type Log, openErrorLog } from './telemetry/error-log.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { stackOf } from './telemetry/stack.ts';
@@ -47,6 +48,7 @@ let listener: Listener | undefined;
 let edge: OwnEdge | undefined;
 /** Where the application runs in this edge. */
 let hooks: WorkerHooks | undefined;
+let accessLog: ReturnType<typeof openAccessLog> | null = null;
 /** Came before there was an edge that could adopt it. */
 let policyAtStart: PolicyOrder | undefined;
 const master = bootChild<MasterToEdge, EdgeToMaster>(receive);
@@ -76,6 +78,9 @@ function receive(message: MasterToEdge): void {
     case 'client-counts':
       listener?.learnCounts(message.others, message.surplus);
       return;
+    case 'reopen-logs':
+      accessLog?.destinations.reopen();
+      return;
     case 'drain':
       drain();
       return;
@@ -86,7 +91,7 @@ function receive(message: MasterToEdge): void {
 }
 
 async function start(order: EdgeStart): Promise<void> {
-  const log = openErrorLog({ level: order.logLevel });
+  const log = openErrorLog({ level: order.logLevel, format: order.errorLogFormat });
   const llhttp = instantiateLlhttp(compileLlhttp());
   const survivor = survivingCanary(llhttp);
   if (survivor !== undefined) throw new Error(`The parser that was loaded is not safe: ${survivor}`);
@@ -164,6 +169,7 @@ function createEdge(
   log: Log,
 ): OwnEdge {
   const requestIds = new RequestIds();
+  accessLog = order.accessLog === null ? null : openAccessLog(order.accessLog, requestIds.prefix, log);
   const mount = mountAt(order.scriptName);
   return {
     policy,
@@ -187,7 +193,7 @@ function createEdge(
     sendQueues: new SendQueues(),
     log,
     observations: new Observations(),
-    accessLog: null,
+    accessLog: accessLog?.logger ?? null,
     meter: null,
     recorder: order.record === null ? null : new Recorder(order.record, log),
     dateLine: createDateLine(Date.now),
@@ -220,7 +226,7 @@ function drain(): void {
 async function end(): Promise<void> {
   const observed = edge?.observations.summary();
   if (observed !== undefined) edge?.log.warning(`Would have refused since start: ${observed}`);
-  await edge?.recorder?.settled();
+  await Promise.all([edge?.recorder?.settled(), accessLog?.destinations.settled()]);
   process.exit();
 }
 

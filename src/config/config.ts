@@ -1,5 +1,6 @@
 import type { Policy } from '../policy/policy.ts';
 import type { LogLevel } from '../telemetry/error-log.ts';
+import type { AccessLogConfig, ErrorLogConfig } from '../telemetry/log-destinations.ts';
 import type { RecordingOptions } from '../telemetry/recorder.ts';
 import type { AppTarget } from '../worker/app-target.ts';
 import type { BindAddress } from './bind-address.ts';
@@ -43,6 +44,9 @@ export type Config = SystemConfig & {
   /** Null: rate limits are those of this server alone. */
   readonly rateLimitStore: StoreAddress | null;
   readonly logLevel: LogLevel;
+  /** Null: there is none. */
+  readonly accessLog: AccessLogConfig | null;
+  readonly errorLog: ErrorLogConfig;
   /** Null: refused requests are not recorded. */
   readonly record: RecordingOptions | null;
   /** Where `portcullis ctl` reaches this server. */

@@ -44,7 +44,6 @@ const onCommandLine = 'it is asked for on the command line alone';
 const strictParser = 'the parser has no lenient mode; such a request is refused';
 const tls = 'until then TLS is terminated in front of Portcullis';
 const http2 = 'HTTP/1.1 is served';
-const logging = 'the error log goes to standard error, and whoever starts Portcullis decides where that leads';
 const asgi = 'ASGI applications are not run; environ applications are';
 const dirty = 'there are no dirty workers; long tasks belong in a job queue';
 const uwsgiListener = 'the edge speaks HTTP alone';
@@ -108,21 +107,13 @@ export const gunicornSettings = {
     ['--forwarded-allow-ips <addresses>'],
     '127.0.0.1,::1',
   ),
-  accesslog: later('', ['--access-logfile <file>'], null),
-  disable_redirect_access_to_syslog: none(
-    'there is no access log in syslog to be switched off',
-    ['--disable-redirect-access-to-syslog'],
-    false,
-  ),
-  access_log_format: later(
-    '',
-    ['--access-logformat <format>'],
-    '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"',
-  ),
-  errorlog: later(logging, ['--error-logfile <file>', '--log-file <file>'], '-'),
+  accesslog: ours('accessLogfile'),
+  disable_redirect_access_to_syslog: ours('disableRedirectAccessToSyslog'),
+  access_log_format: ours('accessLogformat'),
+  errorlog: ours('errorLogfile'),
   loglevel: ours('logLevel'),
   capture_output: ignored(
-    'what the application writes to its standard output and error already goes to those of Portcullis',
+    'standard output of the application is that of Portcullis, and its standard error goes to the error log',
     ['--capture-output'],
     false,
   ),
@@ -134,10 +125,10 @@ export const gunicornSettings = {
   logconfig: none('--log-level says how much is logged', ['--log-config <file>'], null),
   logconfig_dict: none('--log-level says how much is logged', [], {}),
   logconfig_json: none('--log-level says how much is logged', ['--log-config-json <file>'], null),
-  syslog_addr: later(logging, ['--log-syslog-to <address>'], 'udp://localhost:514'),
-  syslog: later(logging, ['--log-syslog'], false),
-  syslog_prefix: later(logging, ['--log-syslog-prefix <prefix>'], null),
-  syslog_facility: later(logging, ['--log-syslog-facility <facility>'], 'user'),
+  syslog_addr: ours('logSyslogTo'),
+  syslog: ours('logSyslog'),
+  syslog_prefix: ours('logSyslogPrefix'),
+  syslog_facility: ours('logSyslogFacility'),
   enable_stdio_inheritance: ignored(
     'children always inherit standard output and error',
     ['-R, --enable-stdio-inheritance'],

@@ -3,6 +3,7 @@ import { table } from '../explain/table.ts';
 import { originOf } from '../policy/origin.ts';
 import type { Policy } from '../policy/policy.ts';
 import { valueText } from '../policy/value-text.ts';
+import type { SyslogAddress } from '../telemetry/syslog.ts';
 import type { BindAddress } from './bind-address.ts';
 import { isOverriding, overridingSettings } from './policy-overrides.ts';
 import type { GivenSettings, GivenTexts } from './precedence.ts';
@@ -52,10 +53,16 @@ function textOf(name: SettingName, value: unknown): string {
   if (name === 'bind') return (value as readonly BindAddress[]).map(addressText).join(',');
   if (name === 'rateLimitStore' && value !== null) return storeText(value as StoreAddress);
   if (name === 'umask' && value !== null) return umaskText(value as number);
+  if (name === 'logSyslogTo') return syslogText(value as SyslogAddress);
   // A value may be a password.
   if (name === 'env')
     return (value as readonly (readonly [string, string])[]).map(([key]) => `${key}=...`).join(',') || '-';
   return value === null || value === '' ? '-' : String(value);
+}
+
+function syslogText(address: SyslogAddress): string {
+  if (address.kind === 'unix') return `unix://${address.path}${address.type === null ? '' : `#${address.type}`}`;
+  return `${address.kind}://${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
 }
 
 function addressText(address: BindAddress): string {

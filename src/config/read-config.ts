@@ -10,6 +10,7 @@ import { type Environment, settingsFromEnvironment, settingsFromPlatform } from 
 import { parseCommandLine } from './flags.ts';
 import { gunicornCommandArguments } from './gunicorn-command-arguments.ts';
 import { loadConfigFile } from './load-config-file.ts';
+import { accessLogConfig, errorLogConfig } from './logging.ts';
 import { policyOverrides } from './policy-overrides.ts';
 import { type GivenSettings, type GivenTexts, mergeSettings } from './precedence.ts';
 import { printConfig } from './print-config.ts';
@@ -80,6 +81,8 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
     rateLimitStore: given.rateLimitStore?.value ?? defaultsOfSettings.rateLimitStore,
     ...systemConfig(given, target, directory),
     logLevel: given.logLevel?.value ?? defaultsOfSettings.logLevel,
+    accessLog: accessLogConfig(given, target, directory),
+    errorLog: errorLogConfig(given, target, directory),
     record: recordingOptions(given, directory),
     controlSocket: controlSocketFrom(given, directory),
     hooks: file.hooks,

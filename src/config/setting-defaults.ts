@@ -1,3 +1,5 @@
+import { defaultAccessLogFormat } from '../telemetry/access-log-format.ts';
+import { standardStreamName } from '../telemetry/log-destinations.ts';
 import { defaultPort } from './bind-address.ts';
 import type { OverridingSetting } from './policy-overrides.ts';
 import { defaultRecordBytes } from './recording.ts';
@@ -15,7 +17,9 @@ type WithoutDefault =
   | 'controlSocket'
   | 'policy'
   | 'rateLimitStore'
-  | 'record';
+  | 'record'
+  | 'accessLogfile'
+  | 'logSyslogPrefix';
 
 /** What holds where nobody says anything; of settings that replace a value of the policy, the policy says it. */
 export const defaultsOfSettings: {
@@ -59,4 +63,13 @@ export const defaultsOfSettings: {
   recordMask: [],
   recordContent: 0,
   logLevel: 'info',
+  accessLogfile: null,
+  accessLogformat: defaultAccessLogFormat,
+  errorLogfile: standardStreamName,
+  errorLogformat: 'text',
+  logSyslog: false,
+  logSyslogTo: { kind: 'udp', host: 'localhost', port: 514 },
+  logSyslogPrefix: null,
+  logSyslogFacility: 'user',
+  disableRedirectAccessToSyslog: false,
 };

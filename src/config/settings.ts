@@ -3,6 +3,13 @@ import { nearestNames } from '../suggestion/nearest-name.ts';
 import { isLogLevel, type LogLevel, logLevels } from '../telemetry/error-log.ts';
 import { type BindAddress, parseBindAddress } from './bind-address.ts';
 import { ConfigError, type WorkerClass } from './config.ts';
+import {
+  parseAccessLogFormat,
+  parseErrorLogFormat,
+  parseFacility,
+  parseSyslogAddress,
+  parseSyslogPrefix,
+} from './logging.ts';
 import { parseStoreAddress } from './rate-limit-store.ts';
 import { parseContentBytes, parseMaskedNames, parseRecordBytes } from './recording.ts';
 import { parseReloadEngine } from './reload-engine.ts';
@@ -286,6 +293,61 @@ export const settings = {
     group: 'Logging',
     about: `${logLevels.join(', ')} (default info)`,
     parse: parseLogLevel,
+  },
+  accessLogfile: {
+    flags: '--access-logfile <file>',
+    group: 'Logging',
+    about: 'a line for each request goes there; - is standard output (default: none)',
+    parse: parsePath,
+  },
+  accessLogformat: {
+    flags: '--access-logformat <format>',
+    group: 'Logging',
+    about: "json, or a line of Gunicorn's atoms: %(h)s, %(r)s, ... (default: Gunicorn's)",
+    parse: parseAccessLogFormat,
+  },
+  errorLogfile: {
+    flags: '--error-logfile <file>',
+    group: 'Logging',
+    about: 'the error log, and what the application writes to standard error; - is standard error (default)',
+    parse: parsePath,
+    alias: '--log-file <file>',
+  },
+  errorLogformat: {
+    flags: '--error-logformat <format>',
+    group: 'Logging',
+    about: 'text, or json: an object a line (default text)',
+    parse: parseErrorLogFormat,
+  },
+  logSyslog: {
+    flags: '--log-syslog',
+    group: 'Logging',
+    about: 'send the error log, and the access log, to syslog as well',
+    parse: parseSwitch,
+  },
+  logSyslogTo: {
+    flags: '--log-syslog-to <address>',
+    group: 'Logging',
+    about: 'udp://host:port, tcp://host:port, unix://path#stream or #dgram (default udp://localhost:514)',
+    parse: parseSyslogAddress,
+  },
+  logSyslogPrefix: {
+    flags: '--log-syslog-prefix <prefix>',
+    group: 'Logging',
+    about: 'entries are of the program portcullis.PREFIX.access or .error (default: the name of the application)',
+    parse: parseSyslogPrefix,
+  },
+  logSyslogFacility: {
+    flags: '--log-syslog-facility <facility>',
+    group: 'Logging',
+    about: 'the facility of syslog (default user)',
+    parse: parseFacility,
+  },
+  disableRedirectAccessToSyslog: {
+    flags: '--disable-redirect-access-to-syslog',
+    group: 'Logging',
+    about: 'keep the access log out of syslog',
+    parse: parseSwitch,
   },
   record: {
     flags: '--record <file>',

@@ -20,7 +20,7 @@ import type { Preamble } from './preamble.ts';
 import { ReceivedRequest } from './received-request.ts';
 import { refusal } from './refusal.ts';
 import { Reporter } from './reporter.ts';
-import { RequestRecord } from './request-record.ts';
+import { type RequestNotes, RequestRecord } from './request-record.ts';
 import { type Input, nextState, type State } from './state.ts';
 import type { WaitingFor } from './waiting-for.ts';
 
@@ -145,8 +145,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.patience.beginRequest();
     this.received?.keepHead(head);
     if (!this.client.takeRequest(head, this.edge.inspection)) this.reporter.proxyNamedNobody();
-    if (this.isWatched)
-      this.record = new RequestRecord(this.firstByteAt, this.edge.accessLog?.begin(head, this.client) ?? null);
+    if (this.isWatched) this.beginRecord(this.edge.accessLog?.begin(head, this.client) ?? null);
     this.exchange = new Exchange(this.edge, this, head, this.record);
     if (this.isBlocked()) return;
     this.exchange.begin(head);
@@ -179,10 +178,15 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     const { inspection } = this.edge;
     const effective = this.policy.for(head, inspection);
     this.effective = effective;
-    if (effective.route !== null) this.received?.takeRoute(this.policy.policy.routes[effective.route]?.label ?? null);
+    if (effective.route !== null) this.takeRoute(this.policy.policy.routes[effective.route]?.label ?? null);
     this.parser.limits = effective.parserLimits;
     if (effective.allow !== null || effective.deny !== null) inspection.client = this.client.address;
     return effective;
+  }
+
+  private takeRoute(label: string | null): void {
+    this.received?.takeRoute(label);
+    if (this.record !== null) this.record.route = label;
   }
 
   get isLastRequest(): boolean {
@@ -266,7 +270,7 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     this.mayGoOn = keepAlive;
     const { methods } = this.effective.request;
     const answer = refusal(rejection, methods, this.edge.dateLine(), keepAlive, exchange?.isHead === true);
-    if (this.record !== null) this.record.status = rejection.status;
+    this.record?.answeredByEdge(rejection.status, answer);
     this.outbox.send(answer);
     this.settle();
   }
@@ -527,10 +531,13 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
   /** What is refused before its head was read has no record yet; what comes behind a whole answer gets no second one. */
   private recordRefusal(rejection: Rejection): void {
     if (this.record === null && rejection.status !== null && !this.responseIsOut) {
-      const notes = this.edge.accessLog?.beginWithoutHead(this.parser.headSoFar, this.client) ?? null;
-      this.record = new RequestRecord(this.firstByteAt, notes);
+      this.beginRecord(this.edge.accessLog?.beginWithoutHead(this.parser.headSoFar, this.client) ?? null);
     }
     this.record?.refused(rejection);
+  }
+
+  private beginRecord(notes: RequestNotes | null): void {
+    this.record = new RequestRecord(this.firstByteAt, this.policy.policy.name, notes);
   }
 
   private endRecord(isCut: boolean): void {

@@ -87,6 +87,7 @@ export class Exchange implements ResponseSink, ContentOwner, HeldRequestOwner {
     this.owner = owner;
     this.record = record;
     this.number = edge.requestIds.next();
+    if (record !== null) record.requestNumber = this.number;
     this.isHead = head.method === 'HEAD';
     this.expectsContinue = expectsContinue(head);
     // Refused instead of told to continue, a client may send its content or not: nobody could tell what comes next.

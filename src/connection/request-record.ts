@@ -50,13 +50,19 @@ export class RequestRecord {
   sentBytes = 0;
   /** 0: no worker had it. */
   workerPid = 0;
+  /** Behind the prefix of this edge, as the application has it; 0: there was no head. */
+  requestNumber = 0;
+  /** Of the policy; null: none, or the request did not come so far. */
+  route: string | null = null;
+  readonly policy: string;
   /** What the client was refused for, or the response cut. */
   rejection: Rejection | null = null;
   /** The client did not get the whole response. */
   isCut = false;
 
-  constructor(startedAt: number, notes: RequestNotes | null) {
+  constructor(startedAt: number, policy: string, notes: RequestNotes | null) {
     this.startedAt = startedAt;
+    this.policy = policy;
     this.notes = notes;
   }
 
@@ -74,6 +80,12 @@ export class RequestRecord {
     this.answeredAt = performance.now();
     this.status = head.status;
     this.notes?.responseHead(head);
+  }
+
+  /** `answer` is the whole response. */
+  answeredByEdge(status: number, answer: Buffer): void {
+    this.status = status;
+    this.sentBytes = answer.length - (answer.indexOf('\r\n\r\n') + 4);
   }
 
   refused(rejection: Rejection): void {

@@ -23,7 +23,8 @@ export async function checkApp(config: Config, log: Log, entries: Entries = ownE
 function loadOnce(config: Config, log: Log, entries: Entries): Promise<number> {
   return new Promise((resolve) => {
     let hasLoaded = false;
-    const worker = workerStarter(config, entries, () => config.policy)(1, 0, {
+    const services = { policy: () => config.policy, hooks: () => null, errorOutput: null };
+    const worker = workerStarter(config, entries, services)(1, 0, {
       maxRequestsReached: () => {},
       loadedFiles: () => {},
       serving: () => {

@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream';
 import { type ControlChannel, openControlChannel } from '../process/control-channel.ts';
 import type { ChildFailed, Ping, Pong } from '../process/control-messages.ts';
 import type { Identity } from '../process/identity.ts';
+import type { ErrorOutput } from './error-output.ts';
 import type { WatchedChild } from './heartbeat.ts';
 import { requestStack } from './stack-request.ts';
 
@@ -33,6 +34,8 @@ export type ChildCommand = {
   readonly workingDirectory: string;
   /** Become descriptors 5, 6, ... of the child. */
   readonly descriptors: readonly number[];
+  /** Where its standard error goes; absent: to ours. */
+  readonly errorOutput?: ErrorOutput | null;
   /** From its start to `started`; 0: no deadline. */
   readonly bootMs: number;
 };
@@ -90,6 +93,7 @@ export class ChildHandle<In extends { readonly type: string }, Out extends { rea
     child.on('error', (error) => {
       if (child.pid === undefined) this.#gone(null, null, `could not be started: ${error.message}`);
     });
+    if (child.stderr !== null && child.pid !== undefined) command.errorOutput?.relay(child.pid, child.stderr);
     const [, , , control, lifeline] = child.stdio ?? [];
     if (!(control instanceof Duplex && lifeline instanceof Duplex)) return;
     lifeline.on('error', () => {});
@@ -217,7 +221,7 @@ function spawnChild(command: ChildCommand): ChildProcess {
   return spawn(process.execPath, [...nodeFlags, entry, ...orders], {
     argv0: command.title,
     // 3: control channel, 4: lifeline, which only has to stay open for as long as we live.
-    stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'pipe', ...descriptors],
+    stdio: ['ignore', 'inherit', command.errorOutput == null ? 'inherit' : 'pipe', 'pipe', 'pipe', ...descriptors],
     env: environment,
     cwd: command.workingDirectory,
   });

@@ -101,6 +101,11 @@ export class EdgeHandle implements PoolChild {
     this.#child.send({ type: 'tokens', batch, answers });
   }
 
+  /** Its access log is a file that has another name by now. */
+  reopenLogs(): void {
+    this.#child.send({ type: 'reopen-logs' });
+  }
+
   drain(milliseconds: number): void {
     this.#child.drain(milliseconds);
   }

@@ -8,9 +8,11 @@ import { ClientsOfEdges } from './clients-of-edges.ts';
 import type { ControlledServer } from './control-commands.ts';
 import { ControlSocket } from './control-socket.ts';
 import type { EdgeHandle } from './edge-handle.ts';
+import type { ErrorOutput } from './error-output.ts';
 import { MasterHooks } from './hooks.ts';
 import { Jail } from './jail.ts';
 import { BindError, type Listener, rebindListeners } from './listeners.ts';
+import { LogFileError, logFileProblems, prepareLogFiles } from './log-files.ts';
 import { PidFileError } from './pid-file.ts';
 import { PolicyOfEdges } from './policy-of-edges.ts';
 import { makePrivateDirectory } from './private-directory.ts';
@@ -21,21 +23,25 @@ import { serverStatus } from './server-status.ts';
 import { type Urgency, watchSignals } from './signals.ts';
 import { takeActivatedSockets } from './socket-activation.ts';
 import { type Entries, ownEntries } from './start-child.ts';
-import { PlaceError, SystemPlace, socketAccess } from './system-place.ts';
+import { futureOwner, PlaceError, SystemPlace, socketAccess } from './system-place.ts';
 import { limitsOf, TokenAuthority } from './token-authority.ts';
 import { Predecessor, Successor } from './upgrade.ts';
 import { WorkerLives } from './worker-lives.ts';
 
-/**
- * Serves until a signal ends it. Resolves to the exit status; by then no child is left. `announceReady` is called when all of it
- * serves.
- */
+export type MasterOptions = {
+  readonly entries?: Entries;
+  /** Null: the log goes to standard error, and children have that too. */
+  readonly errorOutput?: ErrorOutput | null;
+  /** All of it serves. */
+  readonly announceReady?: (() => void) | undefined;
+};
+
+/** Serves until a signal ends it. Resolves to the exit status; by then no child is left. */
 export async function runMaster(
   config: Config,
   log: Log,
   reread: Reread,
-  entries: Entries = ownEntries,
-  announceReady: () => void = () => {},
+  { entries = ownEntries, errorOutput = null, announceReady = () => {} }: MasterOptions = {},
 ): Promise<number> {
   let master: Master | undefined;
   let place: SystemPlace | undefined;
@@ -45,22 +51,23 @@ export async function runMaster(
     const given = givenSockets(predecessor, log);
     const withGiven = (own: Config): Config => (given === null ? own : { ...own, binds: given });
     const listeners = await listen(withGiven(config), predecessor);
+    prepareLogFiles(config, futureOwner(config));
     place.becomeUser();
     const directory = makePrivateDirectory(process.env, config);
     const rereadWithGiven = async (): Promise<Config> => withGiven(await reread());
-    master = new Master(
-      withGiven(config),
-      log,
-      rereadWithGiven,
-      entries,
-      listeners,
-      directory.path,
-      place,
-      predecessor,
-    );
+    const parts = { entries, errorOutput, listeners, privateDirectory: directory.path, place, predecessor };
+    master = new Master(withGiven(config), log, rereadWithGiven, parts);
     return await master.run().finally(directory.remove);
   } catch (error) {
-    if (!(error instanceof BindError || error instanceof PidFileError || error instanceof PlaceError)) throw error;
+    if (
+      !(
+        error instanceof BindError ||
+        error instanceof PidFileError ||
+        error instanceof PlaceError ||
+        error instanceof LogFileError
+      )
+    )
+      throw error;
     log.error(error.message);
     return exitRunning;
   } finally {
@@ -84,6 +91,16 @@ async function listen(config: Config, predecessor: Predecessor | null): Promise<
   return listeners;
 }
 
+type MasterParts = {
+  readonly entries: Entries;
+  readonly errorOutput: ErrorOutput | null;
+  readonly listeners: readonly Listener[];
+  readonly privateDirectory: string;
+  readonly place: SystemPlace;
+  /** Null where this master was not started by another one that it takes over from. */
+  readonly predecessor: Predecessor | null;
+};
+
 /**
  * One server: its processes, and what they share. It reads no client's byte, so all that can happen to it is a child's end,
  * a signal or a new configuration.
@@ -92,6 +109,7 @@ class Master {
   #config: Config;
   #listeners: readonly Listener[];
   readonly #log: Log;
+  readonly #errorOutput: ErrorOutput | null;
   readonly #place: SystemPlace;
   readonly #policy: PolicyOfEdges;
   readonly #jail: Jail;
@@ -106,6 +124,8 @@ class Master {
   readonly #successor: Successor;
   #phase: 'booting' | 'serving' | 'ending' = 'booting';
   #exitStatus = 0;
+  /** Asked for before the server had booted. */
+  #wantsUpgrade = false;
   /** Set with the first signal that ends the server: when what still runs must be over. */
   #drainEndsAt = 0;
 
@@ -113,12 +133,9 @@ class Master {
     config: Config,
     log: Log,
     reread: Reread,
-    entries: Entries,
-    listeners: readonly Listener[],
-    privateDirectory: string,
-    place: SystemPlace,
-    predecessor: Predecessor | null,
+    { entries, errorOutput, listeners, privateDirectory, place, predecessor }: MasterParts,
   ) {
+    this.#errorOutput = errorOutput;
     this.#place = place;
     this.#predecessor = predecessor;
     this.#successor = new Successor(log);
@@ -155,6 +172,7 @@ class Master {
       clients: this.#clients,
       lives: this.#lives,
       hooks: this.#hooks,
+      errorOutput,
     };
     this.#processes = new Processes({ config, listeners }, log, entries, privateDirectory, services, {
       edgesBooted: () => this.#edgesBooted(),
@@ -176,7 +194,7 @@ class Master {
       reload: () => void this.#reload.request('all'),
       upgrade: () => this.#upgrade(),
       retire: () => void this.#retire(),
-      unsupported: (name) => this.#log.warning(`This version has nothing to do on signal ${name}.`),
+      reopenLogs: () => this.#reopenLogs(),
     });
     const control = new ControlSocket(this.#controlled(), this.#log);
     await control.open(this.#config.controlSocket, process.env);
@@ -241,10 +259,22 @@ class Master {
     this.#hooks.whenReady();
     this.#lives.start();
     this.#reload.begin();
+    if (this.#wantsUpgrade) this.#upgrade();
+  }
+
+  /** Draining edges still write. */
+  #reopenLogs(): void {
+    for (const problem of logFileProblems(this.#config)) this.#log.error(problem);
+    this.#errorOutput?.reopen();
+    for (const edge of this.#processes.edges.all) edge.reopenLogs();
   }
 
   #upgrade(): void {
-    if (this.#phase !== 'serving') return this.#log.warning('There is no upgrade while the server boots or ends.');
+    if (this.#phase === 'booting') {
+      this.#wantsUpgrade = true;
+      return;
+    }
+    if (this.#phase === 'ending') return;
     if (!this.#successor.lives) this.#hooks.preExec();
     this.#successor.start(this.#listeners);
   }

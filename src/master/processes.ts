@@ -5,12 +5,13 @@ import type { BootFailure } from './child-end.ts';
 import { ChildPool, type PoolChildEvents, type Renewal, type StartChild } from './child-pool.ts';
 import type { ClientsOfEdges } from './clients-of-edges.ts';
 import type { EdgeHandle } from './edge-handle.ts';
+import type { ErrorOutput } from './error-output.ts';
 import type { MasterHooks } from './hooks.ts';
 import type { Jail } from './jail.ts';
 import type { Listener } from './listeners.ts';
 import type { PolicyOfEdges } from './policy-of-edges.ts';
 import { defaultPace, type RestartPace } from './restart-backoff.ts';
-import { type Entries, edgeStarter, workerStarter } from './start-child.ts';
+import { type Entries, edgeStarter, type StartServices, workerStarter } from './start-child.ts';
 import type { TokenAuthority } from './token-authority.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 import type { WorkerLives } from './worker-lives.ts';
@@ -28,6 +29,8 @@ export type Services = {
   readonly clients: ClientsOfEdges<EdgeHandle>;
   readonly lives: WorkerLives;
   readonly hooks: MasterHooks;
+  /** Null: standard error, as it is. */
+  readonly errorOutput: ErrorOutput | null;
 };
 
 export type ProcessEvents = {
@@ -112,14 +115,7 @@ export class Processes {
 
   #edgeStarter({ config, listeners }: Setup): StartChild<EdgeHandle> {
     const { policy, jail, clients, hooks } = this.#services;
-    const start = edgeStarter(
-      config,
-      this.#entries,
-      listeners,
-      this.#privateDirectory,
-      () => policy.policy,
-      (age) => hooks.order(age),
-    );
+    const start = edgeStarter(config, this.#entries, listeners, this.#privateDirectory, this.#startServices);
     return (events: PoolChildEvents) => {
       const age = this.#runsInline ? this.#nextWorker() : 0;
       const edge = start(age, {
@@ -143,15 +139,9 @@ export class Processes {
   }
 
   #workerStarter({ config }: Setup): StartChild<WorkerHandle> {
-    const { policy, hooks } = this.#services;
-    const start = workerStarter(
-      config,
-      this.#entries,
-      () => policy.policy,
-      (age) => hooks.order(age),
-    );
+    const { lives, hooks } = this.#services;
+    const start = workerStarter(config, this.#entries, this.#startServices);
     return (events: PoolChildEvents) => {
-      const { lives } = this.#services;
       const age = this.#nextWorker();
       const worker = start(age, lives.drawMaxRequests(), {
         ...events,
@@ -166,6 +156,11 @@ export class Processes {
       this.announce(worker, true);
       return worker;
     };
+  }
+
+  get #startServices(): StartServices {
+    const { policy, hooks, errorOutput } = this.#services;
+    return { policy: () => policy.policy, hooks: (age) => hooks.order(age), errorOutput };
   }
 
   /** Its number; `pre_fork` has run when this returns. */

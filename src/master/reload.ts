@@ -181,6 +181,8 @@ const settings: Readonly<Record<Exclude<keyof Config, BroughtAnyway>, readonly [
   recycling: ['max-requests, max-memory or worker-lifetime', 'new processes'],
   preload: ['preload', 'new processes'],
   reload: ['reload', 'another master'],
+  accessLog: ['the access log', 'new processes'],
+  errorLog: ['the error log', 'another master'],
   controlSocket: ['control-socket', 'another master'],
   pidFile: ['pid', 'new processes'],
   daemon: ['daemon', 'another master'],

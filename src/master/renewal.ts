@@ -9,7 +9,15 @@ import type { Renewed } from './reload.ts';
 import { socketAccess } from './system-place.ts';
 
 /** What an edge is started with; the application where it runs inside. A policy is told to those that live. */
-const settingsOfEdges = ['binds', 'workerConnections', 'scriptName', 'backlog', 'logLevel', 'record'] as const;
+const settingsOfEdges = [
+  'binds',
+  'workerConnections',
+  'scriptName',
+  'backlog',
+  'logLevel',
+  'accessLog',
+  'record',
+] as const;
 
 /**
  * Brings a new configuration to the processes: sockets that it asks for are bound, processes that know another configuration

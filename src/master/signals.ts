@@ -13,8 +13,8 @@ export type SignalHandlers = {
   upgrade(): void;
   /** WINCH: our processes are left to it. Also what a terminal sends whose size changes. */
   retire(): void;
-  /** Gunicorn knows it, this version has nothing to do for it. Without a handler it would end the process. */
-  unsupported(name: string): void;
+  /** USR1. */
+  reopenLogs(): void;
 };
 
 const nextUrgency: Readonly<Record<Urgency, Urgency>> = { drain: 'stop', stop: 'kill', kill: 'kill' };
@@ -36,7 +36,7 @@ export function watchSignals(handlers: SignalHandlers): () => void {
     SIGTTIN: () => handlers.resize(1),
     SIGTTOU: () => handlers.resize(-1),
     SIGHUP: () => handlers.reload(),
-    SIGUSR1: handlers.unsupported,
+    SIGUSR1: () => handlers.reopenLogs(),
     SIGUSR2: () => handlers.upgrade(),
     SIGWINCH: () => handlers.retire(),
   };

@@ -3,10 +3,11 @@ import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/config.ts';
 import type { Policy } from '../policy/policy.ts';
 import { firstListenerDescriptor } from '../process/child.ts';
-import type { EdgeStart, ListenerDescription } from '../process/control-messages.ts';
+import type { EdgeStart, ListenerDescription, WorkerStart } from '../process/control-messages.ts';
 import { titleArgument } from '../process/title.ts';
 import type { HooksOrder } from '../worker/hooks.ts';
 import { type EdgeEvents, EdgeHandle } from './edge-handle.ts';
+import type { ErrorOutput } from './error-output.ts';
 import type { Listener } from './listeners.ts';
 import { identityOf } from './system-place.ts';
 import { environmentOfChildren, type WorkerEvents, WorkerHandle } from './worker-handle.ts';
@@ -24,15 +25,20 @@ export const ownEntries: Entries = {
 /** The least time that a child has to boot; a longer `--timeout` is taken as a wish for patience with the worker. */
 const leastBootMs = 30_000;
 
-/** What a process that runs the application is told of its hooks, by its number. */
-type HooksOf = (age: number) => HooksOrder | null;
+/** What is asked when a child is started. */
+export type StartServices = {
+  /** The one in force. */
+  readonly policy: () => Policy;
+  /** What a process that runs the application is told of its hooks, by its number. */
+  readonly hooks: (age: number) => HooksOrder | null;
+  /** Null: children write to our standard error. */
+  readonly errorOutput: ErrorOutput | null;
+};
 
-/** `policy` is the one in force when a worker is started. */
 export function workerStarter(
   config: Config,
   entries: Entries,
-  policy: () => Policy,
-  hooks: HooksOf = () => null,
+  { policy, hooks, errorOutput }: StartServices,
 ): (id: number, maxRequests: number, events: WorkerEvents) => WorkerHandle {
   const command = {
     entry: entries.worker,
@@ -43,25 +49,31 @@ export function workerStarter(
     environment: { ...environmentOfChildren(process.env), ...config.environment },
     workingDirectory: config.workingDirectory,
     descriptors: [],
+    errorOutput,
   };
   return (id, maxRequests, events) => {
     const { workerMs } = policy().timeouts;
     const bootMs = workerMs === 0 ? 0 : Math.max(workerMs, leastBootMs);
-    const { app, logLevel, reload } = config;
-    const tellsFiles = reload !== null;
-    const start = { type: 'start', app, logLevel, maxRequests, tellsFiles, hooks: hooks(id) } as const;
+    const { app, logLevel, errorLog, reload } = config;
+    const start: WorkerStart = {
+      type: 'start',
+      app,
+      logLevel,
+      errorLogFormat: errorLog.format,
+      maxRequests,
+      tellsFiles: reload !== null,
+      hooks: hooks(id),
+    };
     return new WorkerHandle(id, { ...command, bootMs }, start, events);
   };
 }
 
-/** `policy` is the one in force when an edge is started. */
 export function edgeStarter(
   config: Config,
   entries: Entries,
   listeners: readonly Listener[],
   privateDirectory: string,
-  policy: () => Policy,
-  hooks: HooksOf,
+  { policy, hooks, errorOutput }: StartServices,
 ): (age: number, events: EdgeEvents) => EdgeHandle {
   const inlineApp = config.workerClass === 'inline' ? config.app : null;
   // No edge makes code from strings; an application may have to (template engines do).
@@ -76,6 +88,7 @@ export function edgeStarter(
     environment: { ...environmentOfChildren(process.env), ...(inlineApp === null ? {} : config.environment) },
     workingDirectory: config.workingDirectory,
     descriptors: listeners.map(({ descriptor }) => descriptor),
+    errorOutput,
     bootMs: leastBootMs,
   };
   const start: Omit<EdgeStart, 'policy' | 'hooks'> = {
@@ -94,6 +107,8 @@ export function edgeStarter(
     sharesLinks: config.workerUser !== null,
     workerConnections: config.workerConnections,
     scriptName: config.scriptName,
+    accessLog: config.accessLog,
+    errorLogFormat: config.errorLog.format,
     record: config.record,
     inlineApp,
   };

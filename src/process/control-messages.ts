@@ -3,6 +3,7 @@ import type { Grant } from '../admit/token-buckets.ts';
 import type { Take } from '../admit/token-requests.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { LogLevel } from '../telemetry/error-log.ts';
+import type { AccessLogConfig, ErrorLogFormat } from '../telemetry/log-destinations.ts';
 import type { RecordingOptions } from '../telemetry/recorder.ts';
 import type { AppTarget } from '../worker/app-target.ts';
 import type { HooksOrder } from '../worker/hooks.ts';
@@ -30,6 +31,9 @@ export type EdgeStart = {
   readonly workerConnections: number;
   /** Where the application is mounted, in latin1; empty for all paths. */
   readonly scriptName: string;
+  /** Null: nobody asked for one. */
+  readonly accessLog: AccessLogConfig | null;
+  readonly errorLogFormat: ErrorLogFormat;
   /** Null: refused requests are not recorded. */
   readonly record: RecordingOptions | null;
   /** Present where the app runs inside the edge (`-k inline`). */
@@ -62,6 +66,8 @@ export type MasterToEdge =
       readonly others: readonly ClientCount[];
       readonly surplus: readonly ClientCount[];
     }
+  /** The names of log files belong to others by now (USR1). */
+  | { readonly type: 'reopen-logs' }
   /** Accept no more, finish what runs, exit 0. */
   | { readonly type: 'drain' }
   /** Exit now. */
@@ -104,6 +110,7 @@ export type WorkerStart = {
   readonly type: 'start';
   readonly app: AppTarget;
   readonly logLevel: LogLevel;
+  readonly errorLogFormat: ErrorLogFormat;
   /** Tell the master once so many requests have been begun; 0: never. */
   readonly maxRequests: number;
   /** Tell the master which files the application has loaded. */

@@ -1,3 +1,6 @@
+import type { ErrorLogFormat } from './log-destinations.ts';
+import { errorLogTime } from './log-time.ts';
+
 /**
  * The error log, line for line in Gunicorn's format:
  * `[2014-09-10 10:22:28 +0000] [30869] [INFO] Listening at: http://127.0.0.1:8000 (30869)`.
@@ -27,6 +30,8 @@ export type LogClock = { now(): number; after(milliseconds: number, run: () => v
 
 export type LogOptions = {
   readonly level: LogLevel;
+  /** `json`: one object a line, with `time`, `pid`, `level`, `message` and, where there is more, `stack`. */
+  readonly format?: ErrorLogFormat;
   readonly pid?: number;
   /** Receives whole lines with their line end. */
   readonly write?: (lines: string) => void;
@@ -48,14 +53,14 @@ export function isLogLevel(name: string): name is LogLevel {
 }
 
 export function openErrorLog(options: LogOptions): Log {
-  const { level, pid = process.pid, write = writeToStandardError(), clock = systemClock, limit = 10 } = options;
+  const { level, format = 'text', pid = process.pid, clock = systemClock, limit = 10 } = options;
+  const { write = writeToStandardError() } = options;
   const threshold = logLevels.indexOf(level);
   const windows = new Map<string, { written: number; suppressed: number }>();
 
   const log = (severity: LogLevel, text: string, stack?: string): void => {
     if (logLevels.indexOf(severity) < threshold) return;
-    const head = `[${timestamp(new Date(clock.now()))}] [${pid}] [${severity.toUpperCase()}] `;
-    write(`${head}${escapeControls(text)}\n${stack === undefined ? '' : indent(stack)}`);
+    write(errorLine(format, { now: clock.now(), pid, level: severity, text, stack }));
   };
 
   const limited = (kind: string, text: string, severity: LogLevel = 'warning'): void => {
@@ -94,15 +99,50 @@ export function openErrorLog(options: LogOptions): Log {
  * backslash becomes two (else an escape could be forged); a long text is cut.
  */
 export function escapeControls(text: string): string {
-  const cut = text.length > maxTextLength ? `${text.slice(0, maxTextLength)}...` : text;
-  return cut.replace(
-    /[\\\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]/gu,
-    (character) => {
-      if (character === '\\') return '\\\\';
-      const code = character.charCodeAt(0);
-      return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`;
-    },
-  );
+  return limitText(text).replace(steersTerminalsOrEscapes, (character) => {
+    if (character === '\\') return '\\\\';
+    const code = character.charCodeAt(0);
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`;
+  });
+}
+
+const steersTerminals = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]/gu;
+const steersTerminalsOrEscapes = new RegExp(`${steersTerminals.source}|\\\\`, 'gu');
+
+function limitText(text: string): string {
+  return text.length > maxTextLength ? `${text.slice(0, maxTextLength)}...` : text;
+}
+
+/** One event, as both forms tell it. */
+export type ErrorLogEvent = {
+  readonly now: number;
+  readonly pid: number;
+  readonly level: LogLevel;
+  readonly text: string;
+  readonly stack: string | undefined;
+};
+
+/** With its line end, and those of the stack. */
+export function errorLine(format: ErrorLogFormat, event: ErrorLogEvent): string {
+  return format === 'json' ? jsonLine(event) : textLine(event);
+}
+
+function textLine({ now, pid, level, text, stack }: ErrorLogEvent): string {
+  const head = `[${errorLogTime(now)}] [${pid}] [${level.toUpperCase()}] `;
+  return `${head}${escapeControls(text)}\n${stack === undefined ? '' : indent(stack)}`;
+}
+
+/** What a terminal takes for a command, JSON leaves as it is. */
+function jsonLine({ now, pid, level, text, stack }: ErrorLogEvent): string {
+  const event = { time: new Date(now).toISOString(), pid, level, message: limitText(text), stack: limitStack(stack) };
+  return `${JSON.stringify(event).replace(steersTerminals, (character) => {
+    const code = character.charCodeAt(0);
+    return `\\u${code.toString(16).padStart(4, '0')}`;
+  })}\n`;
+}
+
+function limitStack(stack: string | undefined): string | undefined {
+  return stack?.split(/\r?\n/, maxStackLines).map(limitText).join('\n');
 }
 
 function indent(stack: string): string {
@@ -110,15 +150,6 @@ function indent(stack: string): string {
   const kept = lines.slice(0, maxStackLines).map((line) => `    ${escapeControls(line)}\n`);
   if (lines.length > maxStackLines) kept.push(`    ... ${lines.length - maxStackLines} more lines\n`);
   return kept.join('');
-}
-
-/** Local time with its offset, as Python's `%Y-%m-%d %H:%M:%S %z`. */
-function timestamp(date: Date): string {
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const offset = -date.getTimezoneOffset();
-  const zone = `${offset < 0 ? '-' : '+'}${two(Math.floor(Math.abs(offset) / 60))}${two(Math.abs(offset) % 60)}`;
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())} ${zone}`;
 }
 
 /** A log whose reader has gone or sleeps costs lines, never the server. */

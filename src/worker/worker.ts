@@ -31,7 +31,7 @@ const links = new Set<WorkerLink>();
 const master = bootChild<MasterToWorker, WorkerToMaster>((message) => {
   switch (message.type) {
     case 'start':
-      log = openErrorLog({ level: message.logLevel });
+      log = openErrorLog({ level: message.logLevel, format: message.errorLogFormat });
       quota = new RequestQuota(message.maxRequests, () => master.send({ type: 'max-requests' }));
       if (message.tellsFiles) tellFiles = watchLoadedFiles((files) => master.send({ type: 'loaded-files', files }));
       void start(message.app, message.hooks);

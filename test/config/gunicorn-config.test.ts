@@ -38,6 +38,16 @@ const readings: readonly {
   { source: 'keepalive = 5', value: ({ policy }) => policy.keepAlive.idleMs, expected: 5000 },
   { source: 'graceful_timeout = 60', value: ({ gracefulTimeoutMs }) => gracefulTimeoutMs, expected: 60_000 },
   { source: 'loglevel = "DEBUG"', value: ({ logLevel }) => logLevel, expected: 'debug' },
+  {
+    source:
+      'accesslog = "-"\naccess_log_format = "%(h)s"\nsyslog = True\nsyslog_addr = "tcp://[::1]:601"\nsyslog_facility = "local0"',
+    value: ({ accessLog }) => accessLog,
+    expected: {
+      file: '-',
+      format: '%(h)s',
+      syslog: { address: { kind: 'tcp', host: '::1', port: 601 }, facility: 16, prefix: 'app' },
+    },
+  },
   { source: 'errorlog = "-"\naccesslog = None', value: ({ warnings }) => warnings, expected: [] },
   {
     source: 'raw_env = ["DJANGO_SETTINGS_MODULE=a.b"]',

@@ -41,6 +41,7 @@ describe('portcullis import', () => {
     const { policy, ...config } = await folder.config('');
     assert.equal(config.app.path, join(folder.path, 'app.mjs'));
     assert.equal(config.binds.length, 2);
+    assert.equal(config.accessLog?.file, '-');
     assert.deepEqual([config.workers, config.logLevel, config.environment], [3, 'warning', { A: 'b: #c\u2028' }]);
     assert.deepEqual(
       [policy.timeouts.workerMs, policy.request.fieldCount, policy.request.fieldBytes, policy.request.lineBytes],
@@ -54,7 +55,6 @@ describe('portcullis import', () => {
       [
         'Not carried over:',
         'gunicorn.conf.py:5 worker_class',
-        'gunicorn.conf.py:13 accesslog',
         'gunicorn.conf.py:21 post_fork',
         'gunicorn.conf.py:18 on_starting',
         'gunicorn.conf.py sets what is no setting of Gunicorn and has no effect debug',

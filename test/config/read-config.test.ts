@@ -56,6 +56,8 @@ describe('configuration', () => {
       watchPolicy: false,
       gracefulTimeoutMs: 30_000,
       logLevel: 'info',
+      accessLog: null,
+      errorLog: { file: '-', syslog: null, format: 'text' },
       rateLimitStore: null,
       record: null,
       recycling: { maxRequests: 0, maxRequestsJitter: 0, maxMemoryBytes: 0, lifetimeMs: 0 },
@@ -243,6 +245,47 @@ describe('configuration', () => {
       expected: 'warning',
     },
     {
+      behaviour: "has an access log in Gunicorn's format where it is asked for",
+      line: '--access-logfile - app.js',
+      value: ({ accessLog }) => accessLog,
+      expected: { file: '-', syslog: null, format: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"' },
+    },
+    {
+      behaviour: 'takes the names of standard streams for them, and resolves the others',
+      line: '--access-logfile /dev/stdout --log-file e.log --error-logformat json app.js',
+      value: ({ accessLog, errorLog }) => [accessLog?.file, errorLog.file?.replace(/^.*\//, ''), errorLog.format],
+      expected: ['-', 'e.log', 'json'],
+    },
+    {
+      behaviour: 'sends both logs to syslog, where Gunicorn does',
+      line: '--log-syslog app.js',
+      value: ({ accessLog, errorLog }) => [accessLog?.file, accessLog?.syslog, errorLog.syslog?.address],
+      expected: [
+        null,
+        { address: { kind: 'udp', host: 'localhost', port: 514 }, facility: 1, prefix: 'app' },
+        { kind: 'udp', host: 'localhost', port: 514 },
+      ],
+    },
+    {
+      behaviour: 'keeps the access log out of syslog',
+      line: '--log-syslog --disable-redirect-access-to-syslog app.js',
+      value: ({ accessLog, errorLog }) => [accessLog, errorLog.syslog?.facility],
+      expected: [null, 1],
+    },
+    ...[
+      ['udp://', { kind: 'udp', host: 'localhost', port: 514 }],
+      ['udp://h:1', { kind: 'udp', host: 'h', port: 1 }],
+      ['tcp://[::1]', { kind: 'tcp', host: '::1', port: 514 }],
+      ['unix:///dev/log', { kind: 'unix', path: '/dev/log', type: null }],
+      ['unix:///dev/log#dgram', { kind: 'unix', path: '/dev/log', type: 'dgram' }],
+      ['unix:///run/x#stream', { kind: 'unix', path: '/run/x', type: 'stream' }],
+    ].map(([address, expected]) => ({
+      behaviour: `reads ${address} as syslog's address`,
+      line: `--log-syslog --log-syslog-to ${address} app.js`,
+      value: ({ errorLog }: Config) => errorLog.syslog?.address,
+      expected,
+    })),
+    {
       behaviour: 'takes a limit from the policy file',
       line: '-P policy.json app.js',
       value: ({ policy }) => policy.request.lineBytes,
@@ -326,6 +369,27 @@ describe('configuration', () => {
   ];
   for (const { behaviour, line, environment, value, expected } of readings) {
     it(behaviour, async () => assert.deepEqual(value(await read(line, environment)), expected));
+  }
+
+  const misspelt = [
+    { words: ['--access-logformat', '%(hh)s'], message: /there is no %\(hh\)s\. Did you mean %\(h\)s\?/ },
+    { words: ['--access-logformat', '%(user_agnet)s'], message: /Did you mean %\(user_agent\)s\?/ },
+    { words: ['--access-logformat', '%(h)s %'], message: /a % that is neither %% nor/ },
+    { words: ['--access-logformat', '%(r)d'], message: /%\(r\)d is no number/ },
+    { words: ['--access-logformat', '%(h)s\n'], message: /no control character/ },
+    { words: ['--access-logfile', '/nowhere/x'], message: /its folder does not exist/ },
+    { words: ['--error-logfile', '/'], message: /it is a directory/ },
+    { words: ['--error-logformat', 'xml'], message: /is not text or json/ },
+    { words: ['--log-syslog-facility', 'locl0'], message: /Did you mean local0\?/ },
+    { words: ['--log-syslog-to', 'http://x'], message: /is no address of syslog/ },
+    { words: ['--log-syslog-to', 'udp://x:70000'], message: /is no address of syslog/ },
+    { words: ['--log-syslog-prefix', 'a: b'], message: /is no name of a program/ },
+  ];
+  for (const { words, message } of misspelt) {
+    it(`refuses ${words.join(' ')}`, async () => {
+      const command = readConfig([...words, 'app.js'], { environment: {}, workingDirectory: folder, version: '0' });
+      await assert.rejects(command, (error) => error instanceof ConfigError && message.test(error.message));
+    });
   }
 
   const numbers = ['0', '-1', '+4', '4.0', '1e1', '0x4', '4_0', 'four', '99999', '4 ', '\u0664'];

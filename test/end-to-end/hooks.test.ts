@@ -82,7 +82,7 @@ describe('hooks', () => {
       await server.exited;
       const lines = [...server.stderr.matchAll(/^HOOK one (.*) \(frozen true\)$/gm)].map(([, line]) => line ?? '');
       const [, worker] = /worker 1 (\d+)/.exec(lines.find((line) => line.startsWith('post_fork')) ?? '') ?? [];
-      const master = `server ${server.pid} app.mjs:app`;
+      const master = `server ${server.pid} app.mjs`;
       const ofRequest = (path: string) => `GET ${path} 127.0.0.1`;
       const expected = [
         `on_starting: ${master}`,

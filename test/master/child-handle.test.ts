@@ -37,6 +37,7 @@ function lifeOf(behaviour: string, changes: Partial<ChildCommand> = {}, act = (_
       maxRequests: 0,
       tellsFiles: false,
       hooks: null,
+      errorLogFormat: 'text',
     });
   });
   return within(30_000, life, () => `the ${behaviour} child is still there`);

@@ -37,6 +37,8 @@ const config = {
   preload: false,
   reload: null,
   rateLimitStore: null,
+  accessLog: null,
+  errorLog: { file: '-', syslog: null, format: 'text' },
   logLevel: 'info',
   record: null,
   pidFile: null,

@@ -56,6 +56,7 @@ export class WorkerProcess {
       type: 'start',
       app: { path, name },
       logLevel: 'debug',
+      errorLogFormat: 'text',
       maxRequests: 0,
       tellsFiles: false,
       hooks: null,
