@@ -14,6 +14,7 @@ export const fullDisk: Life = {
   times: { long: 1, short: 1 },
   hasVolume: true,
   setup: { workers: 2 },
+  needsRoot: true,
   prepare: mountDisk,
   act: fillDisk,
 };

@@ -16,6 +16,7 @@ export type Life = {
   /** Also many requests that nobody compares. Not where requests may fail: their ids are not known. */
   readonly hasVolume: boolean;
   readonly setup: Setup;
+  readonly needsRoot?: true;
   /** What the row needs beside the server; the flags that it gives are added, `remove` comes when the server has ended. */
   prepare?(scale: Scale): Promise<Prepared>;
   /** Rejects where the server did not do what it was told to. */

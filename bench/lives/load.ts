@@ -3,6 +3,8 @@ import { Asker, type Failure } from './asker.ts';
 import { question } from './question.ts';
 
 const LANES = 8;
+/** A resting client makes a new connection so often: a server whose workers hold them would never show the new ones. */
+const REQUESTS_A_CONNECTION = 20;
 /** After a refused connection; as often as that, but not thousands of times a second. */
 const REFUSED_MS = 5;
 /** A reload of some workers on a busy machine takes a few seconds. */
@@ -11,8 +13,8 @@ const PATIENCE_MS = 20_000;
 type Check = () => void;
 
 /**
- * Constant load: half of the clients ask without a pause, the others rest a little between two requests, so that
- * connections of both kinds, busy and idle, meet whatever happens to the server.
+ * Constant load: half of the clients ask without a pause, the others rest a little between two requests and make a new
+ * connection now and then, so that busy, idle and new ones meet whatever happens to the server.
  */
 export class Load {
   sent = 0;
@@ -81,6 +83,7 @@ export class Load {
       }
       for (const check of this.#checks) check();
       const pauseMs = reply.type === 'failed' && reply.localPort === null ? REFUSED_MS : restMs;
+      if (restMs > 0 && number % REQUESTS_A_CONNECTION === 0) asker.close();
       if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }

@@ -37,7 +37,8 @@ export async function runLife(
   } catch (error) {
     if (error instanceof NotAvailable) return { type: 'not-run', why: `not available: ${error.message}` };
     if (error instanceof CannotRun) return { type: 'not-run', why: error.message };
-    throw error;
+    // Minutes of other rows are not to be lost with it.
+    return { type: 'not-run', why: firstLine(error) };
   } finally {
     prepared?.remove();
   }
@@ -63,7 +64,7 @@ async function live(
       );
       volume = hasVolume ? new Volume(subject.port) : undefined;
       act = await life.act({ subject, load, times: life.times[scale], prepared }).catch((error: unknown) => ({
-        problems: [error instanceof Error ? error.message : String(error)],
+        problems: [firstLine(error)],
       }));
     } finally {
       await load.stop();
@@ -88,6 +89,11 @@ async function live(
   } finally {
     await subject.stop();
   }
+}
+
+/** A server's whole log may follow. */
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
 }
 
 /** See question.ts. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { within } from '../../test/support/deadline.ts';
 import { childrenOf, isAlive, type Program } from '../../test/support/program.ts';
+import { processTree } from '../process-usage.ts';
 import type { Contender, Kind } from './contender.ts';
 import { commandLine } from './kernel.ts';
 
@@ -125,11 +126,13 @@ export class Subject {
   }
 
   async stop(): Promise<void> {
+    // An upgrade that stopped half-way leaves two masters.
+    const all = [...new Set([this.program.pid, this.master].flatMap(familyOf))];
     this.signal('SIGTERM');
     try {
       await within(STOP_MS, this.program.exited, () => 'slow');
     } catch {
-      this.signal('SIGKILL');
+      for (const pid of all.filter(isAlive)) process.kill(pid, 'SIGKILL');
       await this.program.stop();
     } finally {
       running.delete(this);
@@ -141,6 +144,10 @@ export class Subject {
 function repair(kind: Kind, folder: string): void {
   const { source, name } = appSources[kind];
   copyFileSync(fileURLToPath(new URL(source, import.meta.url)), join(folder, name));
+}
+
+function familyOf(pid: number): readonly number[] {
+  return isAlive(pid) ? processTree(pid) : [];
 }
 
 function isEdge(words: string): boolean {
