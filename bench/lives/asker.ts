@@ -45,6 +45,10 @@ export class Asker {
     });
   }
 
+  get isConnected(): boolean {
+    return this.#socket !== undefined;
+  }
+
   close(): void {
     const socket = this.#socket;
     this.#socket = undefined;

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statfsSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Act, CannotRun, type Life, type Prepared, type Scale, type Stage } from './life.ts';
+import { type Act, CannotRun, type Life, type Measure, type Prepared, type Scale, type Stage } from './life.ts';
 
 const sizes: Readonly<Record<Scale, string>> = { long: '1m', short: '64k' };
 /** With the disk full. */
@@ -43,18 +43,30 @@ async function fillDisk({ subject, load, prepared }: Stage): Promise<Act> {
     () => 'the disk does not become full',
   );
   await load.goesOn(ANSWERS);
-  const lines = readFileSync(file, 'latin1').match(/\n/g)?.length ?? 0;
+  const full = readFileSync(file, 'latin1');
   truncateSync(file, 0);
-  const problems: string[] = [];
   await load.until(
     () => statSync(file).size > 0,
     () => 'nothing is logged after there is room again',
   );
   await load.goesOn(ANSWERS);
-  const told =
-    /\b(\d+) (?:access log )?lines\b[^\n]*\b(?:lost|dropped|not written)\b|\b(?:lost|dropped)\b[^\n]*\b\d+ lines/i;
-  if (subject.kind === 'portcullis' && !told.test(subject.program.stderr + readFileSync(file, 'latin1'))) {
-    problems.push('nobody says how many lines are lost');
+  const measures: Measure[] = [{ what: 'lines on the full disk', unit: '', values: [linesOf(full)] }];
+  if (subject.kind === 'portcullis') {
+    const told = (): number => linesLost(full + readFileSync(file, 'latin1'));
+    await load.until(
+      () => told() > 0,
+      () => 'nobody says how many lines are lost',
+    );
+    measures.push({ what: 'lines that it says were lost', unit: '', values: [told()] });
   }
-  return { measures: [{ what: 'lines on the full disk', unit: '', values: [lines] }], problems };
+  return { measures };
+}
+
+function linesOf(text: string): number {
+  return text.match(/\n/g)?.length ?? 0;
+}
+
+/** As docs/logs.md has it: a line in the place of those that are not there. */
+function linesLost(text: string): number {
+  return [...text.matchAll(/^# .* (\d+) lines were lost/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
 }
