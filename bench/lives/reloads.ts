@@ -139,8 +139,10 @@ async function growAndShrink({ subject, load, times }: Stage): Promise<Act> {
   return { measures: [{ what: 'until one more serves', unit: 'ms', values }] };
 }
 
-/** The new program is known by its workers, which have another parent: pid files are where servers differ. Gunicorn
- * ignores WINCH but as a daemon; its old workers end with TERM. */
+/**
+ * The new program is known by its workers, which have another parent: pid files are where servers differ. Our old master lets
+ * its processes go once it knows that the new one serves. Gunicorn ignores WINCH but as a daemon; its old workers end with TERM.
+ */
 async function upgrade({ subject, load, times }: Stage): Promise<Act> {
   const values: number[] = [];
   for (let time = 0; time < times; time++) {
@@ -157,6 +159,12 @@ async function upgrade({ subject, load, times }: Stage): Promise<Act> {
     );
     values.push(performance.now() - start);
     const next = parentOf(stranger() ?? old);
+    if (subject.kind === 'portcullis') {
+      await load.until(
+        () => subject.program.stderr.includes(`New master serves (pid:${next})`),
+        () => 'the old master does not hear that the new one serves',
+      );
+    }
     subject.signal('SIGWINCH');
     if (subject.kind === 'portcullis') {
       await load.until(
