@@ -20,6 +20,10 @@ export type BenchOptions = {
   /** Part of the names of the attacks that are wanted; undefined: all. */
   readonly attack: string | undefined;
   readonly soakSeconds: number;
+  /** Part of the names of the lives that are wanted; undefined: all. */
+  readonly life: string | undefined;
+  /** Each life as short as in the tests. */
+  readonly short: boolean;
   readonly json: string | undefined;
   readonly markdown: string | undefined;
   readonly program: string | undefined;
@@ -29,9 +33,9 @@ export type BenchOptions = {
 
 export const usage = `npm run bench -- [flags]
 
-  --peers                  also nginx in front of node:http, where nginx is installed
+  --peers                  also nginx in front of node:http, or Gunicorn (hostile, lives), where they are installed
   --only NAME              one section: ${sectionNames.join(', ')}; repeatable
-                           (default: all but the long ones, hostile and soak)
+                           (default: all but the long ones, logging, hostile, soak and lives)
   --rounds N               rounds that count, after one warm-up (default 7)
   --seconds N              seconds of one measurement in one round (default 3)
   --load auto|wrk|node     load generator; auto is wrk where it is installed (default auto)
@@ -41,6 +45,8 @@ export const usage = `npm run bench -- [flags]
                            (default portcullis; with --peers all of them)
   --attack TEXT            only attacks whose name contains it (hostile)
   --soak-seconds N         seconds of mixed traffic (soak, default 600)
+  --life TEXT              only what has it in its name (lives)
+  --short                  each of them a few times only (lives)
   --program FILE           a built cli.js to measure instead of dist/cli.js
   --before FILE            another built cli.js, measured in the same rounds (throughput): what a change costs
   --json FILE              write every figure
@@ -66,6 +72,8 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     transferBytes: wholeNumber(values['transfer-mib'] ?? '1024', '--transfer-mib', 1, 4096) * 1024 * 1024,
     servers: servers.length > 0 ? servers : values.peers === true ? contenderNames : ['portcullis'],
     attack: values.attack,
+    life: values.life,
+    short: values.short ?? false,
     soakSeconds: wholeNumber(values['soak-seconds'] ?? '600', '--soak-seconds', 10, 86_400),
     json: values.json,
     markdown: values.markdown,
@@ -89,6 +97,8 @@ function parse(args: readonly string[]) {
         server: { type: 'string', multiple: true },
         attack: { type: 'string' },
         'soak-seconds': { type: 'string' },
+        life: { type: 'string' },
+        short: { type: 'boolean' },
         program: { type: 'string' },
         before: { type: 'string' },
         json: { type: 'string' },

@@ -13,6 +13,8 @@ import type { Section } from './section.ts';
 import { hostile } from './sections/hostile.ts';
 import { idleConnections } from './sections/idle-connections.ts';
 import { latency } from './sections/latency.ts';
+import { lives } from './sections/lives.ts';
+import { logging } from './sections/logging.ts';
 import { type SectionName, sectionNames } from './sections/names.ts';
 import { newConnections } from './sections/new-connections.ts';
 import { parser } from './sections/parser.ts';
@@ -35,8 +37,10 @@ const sections: Readonly<Record<SectionName, Section>> = {
   latency,
   'idle-connections': idleConnections,
   transfers,
+  logging,
   hostile,
   soak,
+  lives,
 };
 
 // The servers end with this process, however it ends.
@@ -68,6 +72,8 @@ async function run(options: BenchOptions): Promise<void> {
     const section = { name, title, ...result, others: others() };
     measured.push(section);
     console.log(sectionText(section));
+    for (const what of result.notRun ?? []) console.error(`  ${name}: not run: ${what}`);
+    if ((result.notRun ?? []).length > 0) process.exitCode = EXIT_FAILED;
   }
   const report: Report = { ...about, sections: measured };
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);

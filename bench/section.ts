@@ -26,6 +26,8 @@ export type SectionResult = {
   readonly notes: readonly string[];
   /** Every single figure, for `--json`. */
   readonly data: unknown;
+  /** What should have been measured and was not, each with its reason: the run then ends with a status of failure. */
+  readonly notRun?: readonly string[];
 };
 
 export type Goal = { readonly text: string; readonly measured: string; readonly isMet: boolean };
