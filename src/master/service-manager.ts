@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import type { Log } from '../telemetry/error-log.ts';
 
 /** What the service manager hears of the server (systemd: `Type=notify`). Everywhere else nothing happens. */
@@ -88,12 +88,19 @@ class Systemd implements ServiceManager {
   #deliver(assignments: readonly string[]): Promise<void> {
     return new Promise((resolve) => {
       if (this.#isMissing) return resolve();
-      const notify = spawn(program, assignments, {
-        env: this.#environment,
-        stdio: 'ignore',
-        timeout: deliveryMs,
-        killSignal: 'SIGKILL',
-      });
+      let notify: ChildProcess;
+      try {
+        notify = spawn(program, assignments, {
+          env: this.#environment,
+          stdio: 'ignore',
+          timeout: deliveryMs,
+          killSignal: 'SIGKILL',
+        });
+      } catch (error) {
+        // Out of memory: the message is lost, and the next one is tried.
+        this.#fail(String(error));
+        return resolve();
+      }
       notify.on('error', (error: NodeJS.ErrnoException) => {
         this.#fail(error.code === 'ENOENT' ? `there is no program ${program}` : error.message);
         if (error.code === 'ENOENT') this.#isMissing = true;

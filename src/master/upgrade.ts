@@ -61,15 +61,22 @@ export class Successor {
     const keys = listeners.map(({ key }) => key);
     const areGiven = keys.every((key) => key.startsWith('descriptor '));
     const handover: Handover = { pid: process.pid, keys, areGiven };
-    const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
-      env: { ...process.env, [variable]: JSON.stringify(handover) },
-      stdio: ['ignore', 'inherit', 'inherit', 'pipe', ...listeners.map(({ descriptor }) => descriptor)],
-    });
+    let child: ChildProcess;
+    try {
+      child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+        env: { ...environmentOfSuccessor(process.env), [variable]: JSON.stringify(handover) },
+        stdio: ['ignore', 'inherit', 'inherit', 'pipe', ...listeners.map(({ descriptor }) => descriptor)],
+      });
+    } catch (error) {
+      // Out of memory: nobody is asked to end for that.
+      return this.#log.error(`The new master could not be started: ${String(error)}; this one goes on`);
+    }
     this.#process = child;
     this.#state = 'booting';
     child.on('error', (error) => this.#ended(`could not be started: ${error.message}`));
     child.on('exit', (code, signal) => this.#ended(`ended (${signal ?? `exit ${code}`})`));
-    const lifeline = child.stdio[lifelineDescriptor];
+    // There is none where the system had no descriptors left.
+    const lifeline = child.stdio?.[lifelineDescriptor];
     if (!(lifeline instanceof Duplex)) return;
     lifeline.on('error', () => {});
     lifeline.once('data', () => this.#serves());
@@ -96,6 +103,11 @@ export class Successor {
   #tell(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
+}
+
+/** A watchdog that is ours becomes its: under our number it would take the variable for somebody else's and give no sign of life. */
+function environmentOfSuccessor({ WATCHDOG_PID: watched, ...others }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return watched === undefined || Number(watched) === process.pid ? others : { ...others, WATCHDOG_PID: watched };
 }
 
 /** The old master as the new one sees it. */

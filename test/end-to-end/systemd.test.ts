@@ -8,7 +8,7 @@ import { createInterface, type Interface } from 'node:readline';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { within } from '../support/deadline.ts';
-import { childrenOf, type Program, root, startProgram } from '../support/program.ts';
+import { childrenOf, gone, type Program, root, startProgram } from '../support/program.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { get } from './server.ts';
 
@@ -84,6 +84,28 @@ describe('a server under systemd', () => {
   it('gives its watchdog signs of life', async () => {
     start(['-b', '127.0.0.1:0'], { WATCHDOG_USEC: '400000' });
     for (let count = 0; count < 3; count += 1) assert.deepEqual(await manager.next(/^WATCHDOG=/), ['WATCHDOG=1']);
+  });
+
+  it('leaves its watchdog to the program that takes over', async () => {
+    program = startProgram(['-b', '127.0.0.1:0', app], {
+      env: { NOTIFY_SOCKET: manager.socket, WATCHDOG_USEC: '400000' },
+      shell: 'WATCHDOG_PID=$$ exec "$0" "$@"',
+    });
+    const { pid } = program;
+    await manager.next(/^WATCHDOG=/);
+    program.signal('SIGUSR2');
+    const next = Number((await program.logged(/New master serves \(pid:(\d+)\)/))[1]);
+    program.signal('SIGTERM');
+    await gone([pid]);
+    try {
+      // What the old one has said stands before this.
+      process.kill(next, 'SIGHUP');
+      await manager.next(/^RELOADING=/);
+      assert.deepEqual(await manager.next(/^WATCHDOG=/), ['WATCHDOG=1']);
+    } finally {
+      process.kill(next, 'SIGTERM');
+      await gone([next]);
+    }
   });
 
   it('gives none of it to its children', async () => {
