@@ -7,7 +7,7 @@ import { prepareDirectory, socketDirectories, socketEnding } from '../control/so
 import type { Log } from '../telemetry/error-log.ts';
 import { stackOf } from '../telemetry/stack.ts';
 import { type ControlledServer, carryOut } from './control-commands.ts';
-import { isStale } from './listeners.ts';
+import { isStale } from './stale-socket.ts';
 
 /** More than any operator needs at once. */
 const maxConnections = 8;

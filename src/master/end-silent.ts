@@ -1,7 +1,7 @@
 import { lastLookMs } from '../policy/silence.ts';
 import type { Log } from '../telemetry/error-log.ts';
 import type { WatchedChild } from './heartbeat.ts';
-import { activityOf } from './process-facts.ts';
+import { activityOf } from './process-activity.ts';
 
 /**
  * Ends a process whose event loop is silent: says where it is, then kills it; its pool starts another. `noted` are those who

@@ -1,8 +1,9 @@
 import { lookup } from 'node:dns/promises';
-import { lchownSync, lstatSync, rmSync, unlinkSync } from 'node:fs';
+import { lchownSync, rmSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { BindAddress } from '../config/bind-address.ts';
+import { isStale } from './stale-socket.ts';
 
 /** A socket that is bound and that only edges listen on: the master never accepts, and the port survives every edge. */
 export type Listener = {
@@ -179,22 +180,6 @@ function createUnixHandle(path: string, umask: number | null): SocketHandle | nu
   } finally {
     process.umask(before);
   }
-}
-
-/** Whether it is a socket where nobody answers. */
-export function isStale(path: string): Promise<boolean> {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return Promise.resolve(false);
-  return new Promise((resolve) => {
-    const probe = net.connect({ path });
-    const settle = (stale: boolean): void => {
-      probe.destroy();
-      resolve(stale);
-    };
-    // A connect to a Unix socket succeeds or fails at once, except where the backlog is full: then somebody listens.
-    probe.setTimeout(1_000, () => settle(false));
-    probe.on('connect', () => settle(false));
-    probe.on('error', (error: NodeJS.ErrnoException) => settle(error.code === 'ECONNREFUSED'));
-  });
 }
 
 function unixProblem(path: string, error: string): string {

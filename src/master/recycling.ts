@@ -1,7 +1,7 @@
 import type { RecyclingLimits } from '../config/config.ts';
 import type { Log } from '../telemetry/error-log.ts';
+import { residentBytes } from '../telemetry/resident-memory.ts';
 import type { ChildState } from './child-handle.ts';
-import { residentBytes } from './process-facts.ts';
 import { createRestartBackoff } from './restart-backoff.ts';
 
 export type RecycledWorker = { readonly pid: number | undefined; readonly state: ChildState };

@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts';
 import type { ChildStatus, ServerStatus } from '../control/protocol.ts';
+import { residentBytes } from '../telemetry/resident-memory.ts';
 import type { PoolChild } from './child-pool.ts';
-import { residentBytes } from './process-facts.ts';
 
 export type ServerParts = {
   readonly config: Config;

@@ -23,7 +23,8 @@ export class ResidentMemory {
   }
 }
 
-function residentBytes(pid: number): number | null {
+/** Of one process, in bytes, as it is now; null as `ResidentMemory.of`. */
+export function residentBytes(pid: number): number | null {
   try {
     const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
     return kibibytes === undefined ? null : Number(kibibytes) * 1024;

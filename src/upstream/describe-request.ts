@@ -1,7 +1,7 @@
 import type { RequestPhase } from './dispatch.ts';
 
 /** What a log line tells of a request that somebody waited for in vain. */
-export type LoggedRequest = {
+export type UnansweredRequest = {
   readonly requestId: string;
   readonly subject: string;
   readonly phase: RequestPhase;
@@ -18,13 +18,13 @@ const phases: Readonly<Record<RequestPhase, string>> = {
 const maxListed = 10;
 
 /** `GET /report, dispatched 30.1 s ago, begun`. */
-export function describeRequest({ subject, phase, ageMs }: Omit<LoggedRequest, 'requestId'>): string {
+export function describeRequest({ subject, phase, ageMs }: Omit<UnansweredRequest, 'requestId'>): string {
   return `${subject}, dispatched ${(ageMs / 1000).toFixed(1)} s ago, ${phases[phase]}`;
 }
 
 /** Those that were begun first: one of them holds up the others. */
-export function describeRequests(requests: readonly LoggedRequest[]): string {
-  const isUntouched = ({ phase }: LoggedRequest): boolean => phase === 'sent';
+export function describeRequests(requests: readonly UnansweredRequest[]): string {
+  const isUntouched = ({ phase }: UnansweredRequest): boolean => phase === 'sent';
   const listed = [...requests.filter((request) => !isUntouched(request)), ...requests.filter(isUntouched)]
     .slice(0, maxListed)
     .map((request) => `${request.requestId} (${describeRequest(request)})`);

@@ -1,16 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** What Linux says of a process of ours, under /proc. Elsewhere, and of one that is gone: nothing. */
-
-/** Resident memory in bytes. */
-export function residentBytes(pid: number): number | null {
-  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(read(pid, 'status'))?.[1];
-  return kibibytes === undefined ? null : Number(kibibytes) * 1024;
-}
-
 /**
- * What it is doing, where it cannot say so itself: `state T (stopped)`, `state S (sleeping), in the kernel at do_wait`, and the
- * commands that it has started, since one that it waits for is a common reason. Empty: nothing is known.
+ * What a process of ours is doing, where it cannot say so itself, as Linux knows it (/proc): `state T (stopped)`, `state S (sleeping),
+ * in the kernel at do_wait`, and the commands that it has started, since one that it waits for is a common reason. Empty: nothing
+ * is known, as of a process that is gone.
  */
 export function activityOf(pid: number): string {
   const state = /^State:\s+(.+)$/m.exec(read(pid, 'status'))?.[1];
