@@ -8,6 +8,8 @@ export type UdpServer = {
   readonly datagrams: readonly string[];
   /** Resolves when one datagram matches. */
   received(pattern: RegExp): Promise<void>;
+  /** Resolves when this holds of all of them. */
+  until(holds: () => boolean): Promise<void>;
   close(): void;
 };
 
@@ -20,13 +22,16 @@ export async function openUdpServer(): Promise<UdpServer> {
   });
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
-  const waitFor = async (pattern: RegExp): Promise<void> => {
-    while (!datagrams.some((datagram) => pattern.test(datagram))) await once(socket, 'taken');
+  const waitFor = async (holds: () => boolean): Promise<void> => {
+    while (!holds()) await once(socket, 'taken');
   };
+  const until = (holds: () => boolean, what: string): Promise<void> =>
+    within(30_000, waitFor(holds), () => `${what} in ${datagrams.join(' | ')}`);
   return {
     port: socket.address().port,
     datagrams,
-    received: (pattern) => within(30_000, waitFor(pattern), () => `no ${pattern} in ${datagrams.join(' | ')}`),
+    received: (pattern) => until(() => datagrams.some((datagram) => pattern.test(datagram)), `no ${pattern}`),
+    until: (holds) => until(holds, 'not what was waited for'),
     close: () => socket.close(),
   };
 }
