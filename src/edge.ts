@@ -26,6 +26,9 @@ import type { EdgeStart, EdgeToMaster, MasterToEdge, PolicyOrder } from './proce
 import { showPhase } from './process/title.ts';
 import { openAccessLog } from './telemetry/access-log.ts';
 import { type Log, openErrorLog } from './telemetry/error-log.ts';
+import { EdgeMeter } from './telemetry/metrics/edge-meter.ts';
+import { EdgeReporting } from './telemetry/metrics/edge-reporting.ts';
+import { countLogged } from './telemetry/metrics/logged-counts.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { stackOf } from './telemetry/stack.ts';
 import type { DispatchBounds } from './upstream/dispatch.ts';
@@ -45,6 +48,7 @@ type OwnDispatcher = NodeDispatcher | InlineDispatcher;
 type OwnEdge = Edge & { readonly dispatcher: OwnDispatcher };
 
 let listener: Listener | undefined;
+let reporting: EdgeReporting | undefined;
 let edge: OwnEdge | undefined;
 /** Where the application runs in this edge. */
 let hooks: WorkerHooks | undefined;
@@ -81,6 +85,9 @@ function receive(message: MasterToEdge): void {
     case 'reopen-logs':
       accessLog?.destinations.reopen();
       return;
+    case 'measure':
+      reporting?.answer(message.id);
+      return;
     case 'drain':
       drain();
       return;
@@ -91,17 +98,19 @@ function receive(message: MasterToEdge): void {
 }
 
 async function start(order: EdgeStart): Promise<void> {
-  const log = openErrorLog({ level: order.logLevel, format: order.errorLogFormat });
+  const meter = order.metrics === null ? null : new EdgeMeter(order.metrics.timings);
+  const log = openLog(order, meter);
   const llhttp = instantiateLlhttp(compileLlhttp());
   const survivor = survivingCanary(llhttp);
   if (survivor !== undefined) throw new Error(`The parser that was loaded is not safe: ${survivor}`);
   const policy = putInForce(order.policy);
   const dispatcher = await createDispatcher(order, policy, log);
-  edge = createEdge(order, policy, llhttp, dispatcher, log);
+  edge = createEdge(order, policy, llhttp, dispatcher, log, meter);
   const { problem } = edge.spool;
   if (problem !== null) log.warning(`Content that memory may not hold will be refused (spool.full): ${problem}`);
   if (policyAtStart !== undefined) adopt(edge, policyAtStart);
   listener = new Listener(edge, (counts) => master.send({ type: 'client-counts', counts }));
+  if (meter !== null) reporting = report(meter, edge, listener);
   for (const { descriptor, serverName, serverPort } of order.listeners) {
     const arrival = new Arrival(serverName, serverPort);
     await listener.listen({ descriptor, arrival }, order.backlog);
@@ -167,9 +176,11 @@ function createEdge(
   llhttp: Llhttp,
   dispatcher: OwnDispatcher,
   log: Log,
+  meter: EdgeMeter | null,
 ): OwnEdge {
   const requestIds = new RequestIds();
-  accessLog = order.accessLog === null ? null : openAccessLog(order.accessLog, requestIds.prefix, log);
+  const onLost = (lines: number): void => meter?.logLinesLost(lines);
+  accessLog = order.accessLog === null ? null : openAccessLog(order.accessLog, requestIds.prefix, log, onLost);
   const mount = mountAt(order.scriptName);
   return {
     policy,
@@ -194,11 +205,27 @@ function createEdge(
     log,
     observations: new Observations(),
     accessLog: accessLog?.logger ?? null,
-    meter: null,
+    meter,
     recorder: order.record === null ? null : new Recorder(order.record, log),
     dateLine: createDateLine(Date.now),
     requestIds,
   };
+}
+
+function openLog({ logLevel, errorLogFormat }: EdgeStart, meter: EdgeMeter | null): Log {
+  const log = openErrorLog({ level: logLevel, format: errorLogFormat });
+  return meter === null ? log : countLogged(log, (kind) => meter.logged(kind));
+}
+
+function report(meter: EdgeMeter, { dispatcher, memory, spool }: OwnEdge, listener: Listener): EdgeReporting {
+  const gauges = () => ({
+    connections: listener.connectionsByState,
+    inFlight: dispatcher.inFlight,
+    queued: dispatcher instanceof NodeDispatcher ? dispatcher.waiting : 0,
+    heldBytes: memory.usedBytes,
+    spoolBytes: spool.usedBytes,
+  });
+  return new EdgeReporting(meter, gauges, (id, report) => master.send({ type: 'measured', id, report }));
 }
 
 function admissionPolicy({ rateLimitStore, connections }: Policy): AdmissionPolicy {
@@ -227,6 +254,7 @@ async function end(): Promise<void> {
   const observed = edge?.observations.summary();
   if (observed !== undefined) edge?.log.warning(`Would have refused since start: ${observed}`);
   await Promise.all([edge?.recorder?.settled(), accessLog?.destinations.settled()]);
+  reporting?.end();
   process.exit();
 }
 

@@ -4,6 +4,7 @@ import type { Arrival } from '../connection/arrival.ts';
 import { Client } from '../connection/client.ts';
 import { Connection, type ConnectionOwner } from '../connection/connection.ts';
 import type { Edge } from '../connection/edge-context.ts';
+import type { State } from '../connection/state.ts';
 import { PrefixViews } from '../http1/prefix-views.ts';
 import { type Rejection, reject } from '../rejection/rejection.ts';
 import { ClientCounts } from './client-counts.ts';
@@ -11,6 +12,16 @@ import { preambleFrom } from './proxy-preamble.ts';
 
 /** One socket that the master has bound, and how its requests are named in environs. */
 export type BoundSocket = { readonly descriptor: number; readonly arrival: Arrival };
+
+const noConnections: Readonly<Record<State, number>> = {
+  idle: 0,
+  'receiving-head': 0,
+  'receiving-content': 0,
+  responding: 0,
+  refusing: 0,
+  lingering: 0,
+  closed: 0,
+};
 
 /** Connections that are looked at for one that is idle. */
 const LOOKED_AT = 32;
@@ -81,6 +92,13 @@ export class Listener implements ConnectionOwner {
     this.logTooMany(`${client} has ${count} too many with all edges together`);
   }
 
+  /** How many connections are in each state. */
+  get connectionsByState(): Readonly<Record<State, number>> {
+    const counts = { ...noConnections };
+    for (const connection of this.connections.keys()) counts[connection.currentState] += 1;
+    return counts;
+  }
+
   /** Accepts no more; resolves when the last connection has ended. */
   drain(): Promise<void> {
     for (const server of this.servers) server.close();
@@ -128,6 +146,7 @@ export class Listener implements ConnectionOwner {
     }
     socket.connection = new Connection(this.edge, socket, client, preamble, this);
     this.connections.set(socket.connection, counted);
+    this.edge.meter?.accepted();
   }
 
   /** Nobody gives way to a client that would only be told that it is blocked. */
@@ -152,6 +171,7 @@ export class Listener implements ConnectionOwner {
   }
 
   private logTooMany(why: string): void {
+    this.edge.meter?.refused('connections.too-many');
     this.edge.log.limited('connections.too-many', `Closed a connection: connections.too-many (${why})`);
   }
 

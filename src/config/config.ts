@@ -3,10 +3,12 @@ import type { LogLevel } from '../telemetry/error-log.ts';
 import type { AccessLogConfig, ErrorLogConfig } from '../telemetry/log-destinations.ts';
 import type { RecordingOptions } from '../telemetry/recorder.ts';
 import type { AppTarget } from '../worker/app-target.ts';
+import type { AdminAddress } from './admin-address.ts';
 import type { BindAddress } from './bind-address.ts';
 import type { ControlSocketPlace } from './control-socket.ts';
 import type { ConfigHooks } from './hooks.ts';
 import type { StoreAddress } from './rate-limit-store.ts';
+import type { StatsdConfig } from './statsd.ts';
 import type { SystemConfig } from './system-settings.ts';
 
 /** What one start of the program was asked to do: complete, checked, frozen. */
@@ -53,6 +55,10 @@ export type Config = SystemConfig & {
   readonly controlSocket: ControlSocketPlace;
   /** Functions of the config file. */
   readonly hooks: ConfigHooks;
+  /** Null: metrics are not served. */
+  readonly admin: AdminAddress | null;
+  /** Null: none are sent to StatsD. */
+  readonly statsd: StatsdConfig | null;
   /** Load the policy and the application, then end. */
   readonly checkOnly: boolean;
   /** Of this program. */

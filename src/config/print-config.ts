@@ -3,6 +3,7 @@ import { table } from '../explain/table.ts';
 import { originOf } from '../policy/origin.ts';
 import type { Policy } from '../policy/policy.ts';
 import { valueText } from '../policy/value-text.ts';
+import type { StatsdServer } from '../telemetry/statsd/statsd-sender.ts';
 import type { SyslogAddress } from '../telemetry/syslog.ts';
 import type { BindAddress } from './bind-address.ts';
 import { isOverriding, overridingSettings } from './policy-overrides.ts';
@@ -51,6 +52,8 @@ function configOrigin(given: GivenSettings, configFile: string | null): string {
 
 function textOf(name: SettingName, value: unknown): string {
   if (name === 'bind') return (value as readonly BindAddress[]).map(addressText).join(',');
+  if (name === 'admin' && value !== null) return addressText(value as BindAddress);
+  if (name === 'statsdHost' && value !== null) return addressText({ kind: 'tcp', ...(value as StatsdServer) });
   if (name === 'rateLimitStore' && value !== null) return storeText(value as StoreAddress);
   if (name === 'umask' && value !== null) return umaskText(value as number);
   if (name === 'logSyslogTo') return syslogText(value as SyslogAddress);

@@ -2,6 +2,7 @@ import { loadTrustedPolicy } from '../explain/trusted-policy.ts';
 import { doubtText } from '../policy/coherence.ts';
 import { pathIn } from '../policy/load.ts';
 import { withOverrides } from '../policy/override.ts';
+import { adminFrom, adminWarnings } from './admin-address.ts';
 import { parseAppArgument } from './app-argument.ts';
 import { type Config, ConfigError } from './config.ts';
 import type { ConfigEntry } from './config-entry.ts';
@@ -17,6 +18,7 @@ import { printConfig } from './print-config.ts';
 import { recordingOptions } from './recording.ts';
 import { defaultsOfSettings } from './setting-defaults.ts';
 import { longFlag, maxEdges } from './settings.ts';
+import { statsdFrom } from './statsd.ts';
 import { systemConfig } from './system-settings.ts';
 import { recyclingLimits, reloadOnChange } from './workers-lives.ts';
 import { bindsFrom, directoryOf } from './working-directory.ts';
@@ -50,6 +52,8 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
   const policyFile = given.policy === undefined ? null : pathIn(directory, given.policy.value);
   const trusted = loadTrustedPolicy(given.policy?.value ?? null, directory);
   const { policy, warnings: ofOverrides } = withOverrides(trusted.policy, policyOverrides(given));
+  const binds = bindsFrom(given, directory, workingDirectory);
+  const admin = adminFrom(given, binds, directory);
   const warnings = [
     ...commandLine.warnings,
     ...gunicorn.warnings,
@@ -57,6 +61,7 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
     ...threadsWarning(given),
     ...trusted.doubts.map(doubtText),
     ...ofOverrides,
+    ...adminWarnings(admin),
   ];
   if (commandLine.printConfig || gunicorn.printConfig) {
     return { type: 'print', text: printConfig({ app, given, configFile: file.shown, policy, warnings }) };
@@ -66,7 +71,7 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
     app: target,
     workingDirectory: directory,
     environment: Object.fromEntries(given.env?.value ?? []),
-    binds: bindsFrom(given, directory, workingDirectory),
+    binds,
     ...countProcesses(given),
     workerConnections: given.workerConnections?.value ?? defaultsOfSettings.workerConnections,
     scriptName: given.scriptName?.value ?? defaultsOfSettings.scriptName,
@@ -87,6 +92,8 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
     controlSocket: controlSocketFrom(given, directory),
     hooks: file.hooks,
     version,
+    admin,
+    statsd: statsdFrom(given),
     checkOnly: commandLine.checkOnly || gunicorn.checkOnly,
     warnings,
   };

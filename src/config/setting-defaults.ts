@@ -19,7 +19,9 @@ type WithoutDefault =
   | 'rateLimitStore'
   | 'record'
   | 'accessLogfile'
-  | 'logSyslogPrefix';
+  | 'logSyslogPrefix'
+  | 'admin'
+  | 'statsdHost';
 
 /** What holds where nobody says anything; of settings that replace a value of the policy, the policy says it. */
 export const defaultsOfSettings: {
@@ -72,4 +74,8 @@ export const defaultsOfSettings: {
   logSyslogPrefix: null,
   logSyslogFacility: 'user',
   disableRedirectAccessToSyslog: false,
+  admin: null,
+  statsdHost: null,
+  statsdPrefix: '',
+  dogstatsdTags: '',
 };

@@ -1,6 +1,7 @@
 import { parseSize } from '../policy/quantity.ts';
 import { nearestNames } from '../suggestion/nearest-name.ts';
 import { isLogLevel, type LogLevel, logLevels } from '../telemetry/error-log.ts';
+import { parseAdminAddress } from './admin-address.ts';
 import { type BindAddress, parseBindAddress } from './bind-address.ts';
 import { ConfigError, type WorkerClass } from './config.ts';
 import {
@@ -14,6 +15,7 @@ import { parseStoreAddress } from './rate-limit-store.ts';
 import { parseContentBytes, parseMaskedNames, parseRecordBytes } from './recording.ts';
 import { parseReloadEngine } from './reload-engine.ts';
 import { parseScriptName } from './script-name.ts';
+import { parseStatsdHost, parseStatsdText } from './statsd.ts';
 import { parseName, parseUmask } from './system-settings.ts';
 
 /**
@@ -26,7 +28,15 @@ export type Setting<Value> = {
    * the text `1`, and the environment variable takes 1 or 0.
    */
   readonly flags: string;
-  readonly group: 'Configuration' | 'Listening' | 'Processes' | 'System' | 'Policy' | 'Limits and timeouts' | 'Logging';
+  readonly group:
+    | 'Configuration'
+    | 'Listening'
+    | 'Processes'
+    | 'System'
+    | 'Policy'
+    | 'Limits and timeouts'
+    | 'Logging'
+    | 'Metrics';
   readonly about: string;
   /** Throws `ConfigError`, whose message is `origin` (where the text stands), a colon and the problem. */
   readonly parse: (text: string, origin: string) => Value;
@@ -373,6 +383,30 @@ export const settings = {
     group: 'Logging',
     about: 'keep so much of the content as well, unmasked, up to 64KiB (default none)',
     parse: parseContentBytes,
+  },
+  admin: {
+    flags: '--admin <address>',
+    group: 'Metrics',
+    about: 'serve /metrics, /healthz and /readyz at host:port or unix:path (default: nowhere)',
+    parse: parseAdminAddress,
+  },
+  statsdHost: {
+    flags: '--statsd-host <address>',
+    group: 'Metrics',
+    about: "send metrics to StatsD by UDP, under Gunicorn's names, host:port (default: none are sent)",
+    parse: parseStatsdHost,
+  },
+  statsdPrefix: {
+    flags: '--statsd-prefix <prefix>',
+    group: 'Metrics',
+    about: 'stands in front of their names, with a dot (default none)',
+    parse: parseStatsdText,
+  },
+  dogstatsdTags: {
+    flags: '--dogstatsd-tags <tags>',
+    group: 'Metrics',
+    about: 'stand behind them, as DogStatsD has it: name:value,name (default none)',
+    parse: parseStatsdText,
   },
 } as const satisfies Record<string, Setting<unknown>>;
 

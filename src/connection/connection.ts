@@ -194,6 +194,11 @@ export class Connection extends Waiting implements ParserHandler, ExchangeOwner,
     return this.isDraining || this.requests >= maxRequests || this.patience.ageMs >= maxAgeMs;
   }
 
+  /** For whoever counts the connections. */
+  get currentState(): State {
+    return this.state;
+  }
+
   get clientKey(): string | null {
     return this.client.key;
   }

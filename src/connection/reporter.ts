@@ -19,6 +19,7 @@ export class Reporter {
 
   refused(rejection: Rejection): void {
     const { rule, detail } = rejection;
+    this.edge.meter?.refused(rule);
     this.edge.log.limited(rule, `Refused ${this.peer}: ${rule} (${detail})`);
     this.received?.record(rejection, this.client.sender, false);
     const { key } = this.client;
@@ -30,11 +31,13 @@ export class Reporter {
     const { rule, detail } = rejection;
     this.received?.record(rejection, this.client.sender, true);
     this.edge.observations.note(rule);
+    this.edge.meter?.observed(rule);
     this.edge.log.limited(`observed ${rule}`, `Would refuse ${this.peer}: ${rule} (${detail})`);
   }
 
   /** Nobody waited for an answer, or none could be sent any more. */
   closed({ rule, detail }: Rejection, level: LogLevel): void {
+    this.edge.meter?.refused(rule);
     this.edge.log.limited(rule, `Closed a connection of ${this.peer}: ${rule} (${detail})`, level);
   }
 

@@ -1,6 +1,7 @@
 import type { RequestHead } from '../http1/request-head.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
 import type { Rejection } from '../rejection/rejection.ts';
+import type { RuleId } from '../rejection/rules.ts';
 import type { Client } from './client.ts';
 
 /** What the line of the access log wants to know of one request beside its record. */
@@ -19,9 +20,15 @@ export interface AccessLogger {
   end(record: RequestRecord): void;
 }
 
-/** Counts requests that are over. */
+/** Counts what happens; requests when they are over. */
 export interface RequestMeter {
+  /** A connection, which is let in. */
+  accepted(): void;
   end(record: RequestRecord): void;
+  /** A request, or a connection that is closed. */
+  refused(rule: RuleId): void;
+  /** A request that passes because its rule is only observed. */
+  observed(rule: RuleId): void;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Grant } from '../admit/token-buckets.ts';
 import type { Take } from '../admit/token-requests.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { EdgeStart, EdgeToMaster, MasterToEdge } from '../process/control-messages.ts';
+import { type EdgeReport, isEdgeReport } from '../telemetry/metrics/edge-counts.ts';
 import { type ChildCommand, ChildHandle, type ChildState } from './child-handle.ts';
 import type { PoolChild, PoolChildEvents } from './child-pool.ts';
 import type { WatchedChild } from './heartbeat.ts';
@@ -19,6 +20,8 @@ export type EdgeEvents = PoolChildEvents & {
   offences(clients: readonly (readonly [client: string, score: number])[]): void;
   /** It asks for tokens of rate limits, and waits for `grantTokens`. */
   takeTokens(batch: number, takes: readonly Take[]): void;
+  /** What it has counted; `id` is that of the question, 0 where nobody has asked. */
+  measured(id: number, report: EdgeReport): void;
 };
 
 /** An edge process as its master sees it. */
@@ -48,6 +51,9 @@ export class EdgeHandle implements PoolChild {
         } else if (message.type === 'take-tokens') {
           if (areTakes(message.takes)) events.takeTokens(message.batch, message.takes);
           else this.#child.kill('asked the master for tokens in a way that it does not understand');
+        } else if (message.type === 'measured') {
+          if (isEdgeReport(message.report)) events.measured(message.id, message.report);
+          else this.#child.kill('told the master what it had counted in a way that it does not understand');
         } else {
           this.#child.kill(`sent the master an unknown message (${message.type})`);
         }
@@ -104,6 +110,11 @@ export class EdgeHandle implements PoolChild {
   /** Its access log is a file that has another name by now. */
   reopenLogs(): void {
     this.#child.send({ type: 'reopen-logs' });
+  }
+
+  /** It answers with `measured`. */
+  measure(id: number): void {
+    this.#child.send({ type: 'measure', id });
   }
 
   drain(milliseconds: number): void {

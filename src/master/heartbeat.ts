@@ -27,7 +27,7 @@ export interface HeartbeatOwner<Child> {
 const idleMs = 5_000;
 
 /**
- * Asks the processes that run the application again and again whether their event loops turn. Silence is counted from a question
+ * Asks the processes again and again whether their event loops turn. Silence is counted from a question
  * without an answer, so no loop is found silent that was blocked for less than the time-out; and only while this process itself
  * runs: after SIGSTOP or on a machine that was suspended, timers fire before the answers are read that came meanwhile, and
  * everybody gets the whole time once more.

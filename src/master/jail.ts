@@ -45,6 +45,13 @@ export class Jail {
     return [...this.#blocks.values()].map(({ key, end }): Block => [key, end - now]).filter(([, forMs]) => forMs > 0);
   }
 
+  get blockedCount(): number {
+    const now = this.#clock.now();
+    let count = 0;
+    for (const { end } of this.#blocks.values()) if (end > now) count += 1;
+    return count;
+  }
+
   /** What edges have refused since they spoke last. Those who are blocked already gain nothing more. */
   note(clients: readonly (readonly [client: string, points: number])[]): void {
     const { jail } = this.#rules;

@@ -3,16 +3,20 @@ import type { BindAddress } from '../config/bind-address.ts';
 import type { Config } from '../config/config.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Log } from '../telemetry/error-log.ts';
+import type { AdminSource } from './admin-server.ts';
 import { type BootFailure, logFailure } from './child-end.ts';
 import { ClientsOfEdges } from './clients-of-edges.ts';
 import type { ControlledServer } from './control-commands.ts';
 import { ControlSocket } from './control-socket.ts';
 import type { EdgeHandle } from './edge-handle.ts';
 import type { ErrorOutput } from './error-output.ts';
+import { exposeServer } from './expose-server.ts';
 import { MasterHooks } from './hooks.ts';
 import { Jail } from './jail.ts';
 import { BindError, type Listener, rebindListeners } from './listeners.ts';
 import { LogFileError, logFileProblems, prepareLogFiles } from './log-files.ts';
+import type { MeasuredServer, Metrics } from './metrics.ts';
+import { Observation } from './observation.ts';
 import { PidFileError } from './pid-file.ts';
 import { PolicyOfEdges } from './policy-of-edges.ts';
 import { makePrivateDirectory } from './private-directory.ts';
@@ -45,18 +49,22 @@ export async function runMaster(
 ): Promise<number> {
   let master: Master | undefined;
   let place: SystemPlace | undefined;
+  let observation: Observation | undefined;
   try {
     const predecessor = await Predecessor.find(process.env);
     place = new SystemPlace(config, log, predecessor, () => master?.isAlive === true, announceReady);
     const given = givenSockets(predecessor, log);
     const withGiven = (own: Config): Config => (given === null ? own : { ...own, binds: given });
+    observation = await Observation.begin(config, log, predecessor !== null);
     const listeners = await listen(withGiven(config), predecessor);
     prepareLogFiles(config, futureOwner(config));
     place.becomeUser();
     const directory = makePrivateDirectory(process.env, config);
     const rereadWithGiven = async (): Promise<Config> => withGiven(await reread());
-    const parts = { entries, errorOutput, listeners, privateDirectory: directory.path, place, predecessor };
-    master = new Master(withGiven(config), log, rereadWithGiven, parts);
+    const { metrics } = observation;
+    const parts = { entries, errorOutput, listeners, privateDirectory: directory.path, place, predecessor, metrics };
+    master = new Master(withGiven(config), observation.log, rereadWithGiven, parts);
+    observation.of(master);
     return await master.run().finally(directory.remove);
   } catch (error) {
     if (
@@ -72,6 +80,7 @@ export async function runMaster(
     return exitRunning;
   } finally {
     master?.closeListeners();
+    observation?.end();
     await place?.leave();
   }
 }
@@ -92,6 +101,7 @@ async function listen(config: Config, predecessor: Predecessor | null): Promise<
 }
 
 type MasterParts = {
+  readonly metrics: Metrics | null;
   readonly entries: Entries;
   readonly errorOutput: ErrorOutput | null;
   readonly listeners: readonly Listener[];
@@ -105,7 +115,7 @@ type MasterParts = {
  * One server: its processes, and what they share. It reads no client's byte, so all that can happen to it is a child's end,
  * a signal or a new configuration.
  */
-class Master {
+class Master implements AdminSource, MeasuredServer {
   #config: Config;
   #listeners: readonly Listener[];
   readonly #log: Log;
@@ -118,6 +128,8 @@ class Master {
   readonly #lives: WorkerLives;
   readonly #hooks: MasterHooks;
   readonly #reload: Reload;
+  /** Null: nobody asked for them. */
+  readonly #metrics: Metrics | null;
   readonly #processes: Processes;
   /** Null where this master was not started by another one that it takes over from. */
   readonly #predecessor: Predecessor | null;
@@ -133,7 +145,7 @@ class Master {
     config: Config,
     log: Log,
     reread: Reread,
-    { entries, errorOutput, listeners, privateDirectory, place, predecessor }: MasterParts,
+    { entries, errorOutput, listeners, privateDirectory, place, predecessor, metrics }: MasterParts,
   ) {
     this.#errorOutput = errorOutput;
     this.#place = place;
@@ -165,6 +177,7 @@ class Master {
     );
     const facts = { name: config.processName, addresses: listeners.map(({ url }) => url) };
     this.#hooks = new MasterHooks(config.hooks, facts, log);
+    this.#metrics = metrics;
     const services = {
       policy: this.#policy,
       jail: this.#jail,
@@ -173,6 +186,7 @@ class Master {
       lives: this.#lives,
       hooks: this.#hooks,
       errorOutput,
+      metrics,
     };
     this.#processes = new Processes({ config, listeners }, log, entries, privateDirectory, services, {
       edgesBooted: () => this.#edgesBooted(),
@@ -200,6 +214,7 @@ class Master {
     await control.open(this.#config.controlSocket, process.env);
     await this.#hooks.onStarting();
     this.#hooks.workersKept(this.#runsInline ? this.#config.edges : this.#config.workers);
+    this.#metrics?.begin(this);
     edges.start(this.#config.edges);
     await edges.ended;
     const remainingMs = this.#drainEndsAt - performance.now();
@@ -208,6 +223,7 @@ class Master {
     await workers.ended;
     unwatchSignals();
     this.#lives.over();
+    await this.#metrics?.end();
     control.close();
     this.#tokens.close();
     await this.#hooks.onExit();
@@ -231,6 +247,43 @@ class Master {
   get #status(): string {
     const workers = this.#processes.application.serving.length;
     return `Serving with ${workers} workers at ${this.#listeners.map(({ url }) => url).join(' ')}`;
+  }
+
+  /** An edge that drains still serves whoever it has. */
+  unhealthyBecause(): string | null {
+    return this.edges.length > 0 ? null : 'no edge serves';
+  }
+
+  unreadyBecause(): string | null {
+    if (this.#phase !== 'serving') return this.#phase;
+    if (this.#processes.edges.serving.length === 0) return 'no edge serves';
+    return this.workers > 0 ? null : 'no worker serves';
+  }
+
+  metrics(): Promise<string> {
+    return this.#metrics?.text() ?? Promise.resolve('');
+  }
+
+  get edges(): readonly EdgeHandle[] {
+    return this.#processes.edges.all.filter(({ state }) => state === 'serving' || state === 'draining');
+  }
+
+  get workers(): number {
+    return this.#processes.application.serving.length;
+  }
+
+  expose(metrics: Metrics): string {
+    const { edges, workers } = this.#processes;
+    const { policy, version } = this.#policy;
+    return exposeServer(metrics, {
+      version: this.#config.version,
+      isReady: this.unreadyBecause() === null,
+      edges: edges.all,
+      workers: workers.all,
+      policy: { name: policy.name, version, budgetBytes: policy.memory.budgetBytes },
+      blockedClients: this.#jail.blockedCount,
+      store: this.#tokens.storeHealth,
+    });
   }
 
   get #runsInline(): boolean {

@@ -9,6 +9,7 @@ import type { ErrorOutput } from './error-output.ts';
 import type { MasterHooks } from './hooks.ts';
 import type { Jail } from './jail.ts';
 import type { Listener } from './listeners.ts';
+import type { Metrics } from './metrics.ts';
 import type { PolicyOfEdges } from './policy-of-edges.ts';
 import { defaultPace, type RestartPace } from './restart-backoff.ts';
 import { type Entries, edgeStarter, type StartServices, workerStarter } from './start-child.ts';
@@ -31,6 +32,8 @@ export type Services = {
   readonly hooks: MasterHooks;
   /** Null: standard error, as it is. */
   readonly errorOutput: ErrorOutput | null;
+  /** Null: nobody asked for them. */
+  readonly metrics: Metrics | null;
 };
 
 export type ProcessEvents = {
@@ -114,7 +117,7 @@ export class Processes {
   }
 
   #edgeStarter({ config, listeners }: Setup): StartChild<EdgeHandle> {
-    const { policy, jail, clients, hooks } = this.#services;
+    const { policy, jail, clients, hooks, metrics } = this.#services;
     const start = edgeStarter(config, this.#entries, listeners, this.#privateDirectory, this.#startServices);
     return (events: PoolChildEvents) => {
       const age = this.#runsInline ? this.#nextWorker() : 0;
@@ -125,9 +128,11 @@ export class Processes {
         clientCounts: (counts) => clients.report(edge, counts),
         offences: (offenders) => jail.note(offenders),
         takeTokens: (batch, takes) => void this.#grantTokens(edge, batch, takes),
+        measured: (id, report) => metrics?.take(edge, id, report),
         gone: (exit) => {
           policy.gone(edge);
           clients.gone(edge);
+          metrics?.edgeEnded(edge, exit);
           if (this.#runsInline) hooks.childExit(edge.pid, age);
           events.gone(exit);
         },
@@ -139,7 +144,7 @@ export class Processes {
   }
 
   #workerStarter({ config }: Setup): StartChild<WorkerHandle> {
-    const { lives, hooks } = this.#services;
+    const { lives, hooks, metrics } = this.#services;
     const start = workerStarter(config, this.#entries, this.#startServices);
     return (events: PoolChildEvents) => {
       const age = this.#nextWorker();
@@ -149,6 +154,7 @@ export class Processes {
         maxRequestsReached: () => lives.maxRequestsReached(worker),
         gone: (exit) => {
           lives.gone(worker);
+          metrics?.exited('worker', exit);
           hooks.childExit(worker.pid, age);
           events.gone(exit);
         },

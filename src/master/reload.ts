@@ -195,6 +195,8 @@ const settings: Readonly<Record<Exclude<keyof Config, BroughtAnyway>, readonly [
   logLevel: ['log-level', 'new processes'],
   record: ['record', 'new processes'],
   watchPolicy: ['watch-policy', 'another master'],
+  admin: ['admin', 'another master'],
+  statsd: ['statsd-host', 'another master'],
 };
 const settingNames = Object.keys(settings) as readonly (keyof typeof settings)[];
 

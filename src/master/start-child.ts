@@ -110,12 +110,21 @@ export function edgeStarter(
     accessLog: config.accessLog,
     errorLogFormat: config.errorLog.format,
     record: config.record,
+    metrics: metricsOfEdges(config),
     inlineApp,
   };
   return (age, events) => {
     const ofApplication = inlineApp === null ? null : hooks(age);
     return new EdgeHandle(command, { ...start, policy: policy(), hooks: ofApplication }, events);
   };
+}
+
+/** Of the durations that StatsD is sent in a second, an equal share for each edge. */
+const timingsForStatsd = 256;
+
+function metricsOfEdges({ admin, statsd, edges }: Config): EdgeStart['metrics'] {
+  if (statsd !== null) return { timings: Math.ceil(timingsForStatsd / edges) };
+  return admin === null ? null : { timings: 0 };
 }
 
 /** The flags that our own Node was started with are meant for all of us, except a debugger's port. */

@@ -69,7 +69,8 @@ export class SystemPlace {
   /** From here on nothing of this process and its children is root's, except where a worker user needs a master that is. */
   becomeUser(): void {
     // Not of a start that failed: what is wrong with it would be the second line.
-    for (const warning of warningsOf(this.#config)) this.#log.warning(warning);
+    tellOfRoot(this.#config, this.#log);
+    warnOfProcessOne(this.#log);
     becomeUser(this.#config);
   }
 
@@ -145,17 +146,15 @@ function problemOfUsers({ user, workerUser }: Config): string | null {
   return isWeAlready ? null : `Only root can become ${userText(user)}: leave --user and --group out, or start as root.`;
 }
 
-function warningsOf({ user }: Config): readonly string[] {
-  const warnings: string[] = [];
-  if (isRoot() && (user === null || user.uid === 0)) {
-    warnings.push('Running as root: whoever breaks into the application has the machine. --user names another user.');
-  }
-  if (process.pid === 1) {
-    warnings.push(
-      'Running as process 1: orphans of the application are not reaped. Start it with tini, or docker --init.',
-    );
-  }
-  return warnings;
+/** Gunicorn's lines at start are read by programs: what is worth a thought, and no mistake, is for whoever asks for more. */
+function tellOfRoot({ user }: Config, log: Log): void {
+  if (!isRoot() || (user !== null && user.uid !== 0)) return;
+  log.debug('Running as root: whoever breaks into the application has the machine. --user names another user.');
+}
+
+function warnOfProcessOne(log: Log): void {
+  if (process.pid !== 1) return;
+  log.warning('Running as process 1: orphans of the application are not reaped. Start it with tini, or docker --init.');
 }
 
 function isRoot(): boolean {

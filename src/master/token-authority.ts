@@ -4,7 +4,7 @@ import type { StoreAddress } from '../config/rate-limit-store.ts';
 import type { Policy } from '../policy/policy.ts';
 import { rateLimitsById } from '../policy/rate-limits.ts';
 import type { Log } from '../telemetry/error-log.ts';
-import { type StoreBehaviour, TokenStore } from './token-store.ts';
+import { type StoreBehaviour, type StoreHealth, TokenStore } from './token-store.ts';
 
 /** What a policy says of rate limits, as far as it concerns who hands out the tokens. */
 export type LimitsOfPolicy = {
@@ -64,6 +64,11 @@ export class TokenAuthority {
   /** In the order of the takes. Never rejects. */
   answer(takes: readonly Take[]): Promise<readonly Grant[]> {
     return Promise.all(takes.map((take) => this.#grant(take)));
+  }
+
+  /** Null: there is no store. */
+  get storeHealth(): StoreHealth | null {
+    return this.#store?.health ?? null;
   }
 
   /** Lets go of the store; takes that wait for it are answered without it. */

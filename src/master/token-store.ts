@@ -11,6 +11,8 @@ export type StoreBehaviour = {
   readonly outage: 'local' | 'refuse';
 };
 
+export type StoreHealth = { readonly isUp: boolean; readonly outages: number };
+
 type State = 'connecting' | 'sharing' | 'out' | 'closed';
 type Input = 'connected' | 'failed' | 'close';
 
@@ -45,6 +47,7 @@ export class TokenStore {
   #counters: SharedCounters | undefined;
   #underWay = 0;
   #outSince = 0;
+  #outages = 0;
   #retry: NodeJS.Timeout | undefined;
   /** Over once it is known whether the store is there. */
   readonly #firstAttempt: Promise<void>;
@@ -54,6 +57,10 @@ export class TokenStore {
     this.behaviour = behaviour;
     this.#log = log;
     this.#firstAttempt = this.#connect();
+  }
+
+  get health(): StoreHealth {
+    return { isUp: this.#state === 'sharing', outages: this.#outages };
   }
 
   /** Undefined where the store cannot say. Never rejects. */
@@ -115,6 +122,7 @@ export class TokenStore {
     if (counters !== this.#counters || this.#state === 'closed') return;
     if (this.#state !== 'out') {
       this.#outSince = performance.now();
+      this.#outages += 1;
       const reason = withoutPassword(reasonOf(error), this.#address.password);
       this.#log.warning(`${capital(this.#name)} fails (${reason}): ${inOutage[this.behaviour.outage]}`);
     }

@@ -10,12 +10,17 @@ import type { Processes } from './processes.ts';
 import { Recycling } from './recycling.ts';
 import { WorkerHandle } from './worker-handle.ts';
 
+/** An edge that is ended takes its clients' connections along, so a short time-out of the application is none of its. */
+const leastOfEdgesMs = 10_000;
+
 /**
- * Why a process that runs the application is ended before its server is: it gives no sign of life, it has served its time, or
- * somebody is at work on the application.
+ * Why a process is ended before its server is: it gives no sign of life, or, of those that run the application, it has served its
+ * time, or somebody is at work on the application.
  */
 export class WorkerLives {
   readonly #heartbeat: Heartbeat<EdgeHandle | WorkerHandle>;
+  /** Where the application runs elsewhere. */
+  readonly #edgeHeartbeat: Heartbeat<EdgeHandle>;
   readonly #recycling: Recycling<WorkerHandle>;
   /** Null: nobody is at work on the application. */
   readonly #appWatch: AppWatch | null;
@@ -44,6 +49,17 @@ export class WorkerLives {
         void endSilent(child.watched, silentMs, noted, log);
       },
     });
+    this.#edgeHeartbeat = new Heartbeat<EdgeHandle>({
+      get watched() {
+        const { edges, application } = processes();
+        return application === edges ? [] : edges.all;
+      },
+      get workerMs() {
+        const { workerMs } = policy.policy.timeouts;
+        return workerMs === 0 ? 0 : Math.max(workerMs, leastOfEdgesMs);
+      },
+      silent: (edge, silentMs) => void endSilent(edge.watched, silentMs, [], log),
+    });
     this.#recycling = new Recycling<WorkerHandle>(config.recycling, log, {
       get serving() {
         return processes().workers.serving;
@@ -59,6 +75,7 @@ export class WorkerLives {
   start(): void {
     this.#recycling.start();
     this.#heartbeat.start();
+    this.#edgeHeartbeat.start();
   }
 
   /** For the workers that are started from now on. */
@@ -76,6 +93,7 @@ export class WorkerLives {
   /** No process is left. */
   over(): void {
     this.#heartbeat.stop();
+    this.#edgeHeartbeat.stop();
   }
 
   /** Of the next worker. */

@@ -4,6 +4,7 @@ import type { Take } from '../admit/token-requests.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { LogLevel } from '../telemetry/error-log.ts';
 import type { AccessLogConfig, ErrorLogFormat } from '../telemetry/log-destinations.ts';
+import type { EdgeReport } from '../telemetry/metrics/edge-counts.ts';
 import type { RecordingOptions } from '../telemetry/recorder.ts';
 import type { AppTarget } from '../worker/app-target.ts';
 import type { HooksOrder } from '../worker/hooks.ts';
@@ -36,6 +37,8 @@ export type EdgeStart = {
   readonly errorLogFormat: ErrorLogFormat;
   /** Null: refused requests are not recorded. */
   readonly record: RecordingOptions | null;
+  /** Null: nobody asked for metrics. `timings`: how many durations of requests a report may have. */
+  readonly metrics: { readonly timings: number } | null;
   /** Present where the app runs inside the edge (`-k inline`). */
   readonly inlineApp: AppTarget | null;
   /** Of an edge that runs the application. */
@@ -68,6 +71,8 @@ export type MasterToEdge =
     }
   /** The names of log files belong to others by now (USR1). */
   | { readonly type: 'reopen-logs' }
+  /** Answer `measured` with this id. */
+  | { readonly type: 'measure'; readonly id: number }
   /** Accept no more, finish what runs, exit 0. */
   | { readonly type: 'drain' }
   /** Exit now. */
@@ -97,6 +102,8 @@ export type EdgeToMaster =
       readonly token: string;
       readonly startedPath: string;
     }
+  /** `id` is 0 where nobody has asked: once a second, and at the end. */
+  | { readonly type: 'measured'; readonly id: number; readonly report: EdgeReport }
   | ChildFailed;
 
 export type MasterToWorker =

@@ -61,12 +61,14 @@ export function openAccessLog(
   config: AccessLogConfig,
   requestIdPrefix: string,
   log: Log,
+  onLost: (lines: number) => void = () => {},
 ): { readonly logger: AccessLog; readonly destinations: Destinations } {
   const destinations = new Destinations(config, 'access', {
     name: 'access log',
     log,
     lossLine: (loss) => lossLine(config.format, loss, Date.now()),
     encoding: 'latin1',
+    onLost,
   });
   const sinks: LineSink[] = destinations.file === null ? [] : [destinations.file];
   const { syslog } = destinations;

@@ -24,6 +24,8 @@ export type LineQueueOptions = {
   readonly log: Log | null;
   /** Stands in the log where lines are missing. */
   readonly lossLine: (loss: Loss) => string;
+  /** Counts them. */
+  readonly onLost?: (lines: number) => void;
   /** `latin1` where lines have one character a byte. */
   readonly encoding: 'latin1' | 'utf8';
 };
@@ -147,6 +149,7 @@ export class LineQueue implements LineSink {
   #lose({ lines, reason }: Loss): void {
     const isFirst = this.#lost === 0;
     this.#lost += lines;
+    this.#options.onLost?.(lines);
     this.#reason = reason;
     const { name, log } = this.#options;
     if (isFirst) log?.limited(`${name} lost`, `Lines of the ${name} are lost: ${reason}`, 'error');

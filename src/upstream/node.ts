@@ -84,6 +84,11 @@ export class NodeDispatcher implements Dispatcher, LinkOwner, InvitationOwner {
     return this.#queue.length + this.#links.reduce((sum, link) => sum + link.inFlight, 0);
   }
 
+  /** Requests that wait for a worker. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
   get hasWorkers(): boolean {
     return this.#links.some((link) => link.state === 'open');
   }

@@ -60,6 +60,8 @@ describe('configuration', () => {
       errorLog: { file: '-', syslog: null, format: 'text' },
       rateLimitStore: null,
       record: null,
+      admin: null,
+      statsd: null,
       recycling: { maxRequests: 0, maxRequestsJitter: 0, maxMemoryBytes: 0, lifetimeMs: 0 },
       preload: false,
       reload: null,

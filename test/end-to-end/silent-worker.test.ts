@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { gone, isAlive } from '../support/program.ts';
+import { childrenOf, gone, isAlive } from '../support/program.ts';
 import { get, type Server, type ServerOptions, startServer, workerClasses } from './server.ts';
 
 /** Long enough for a busy machine: nobody is to be found silent that only waits for a processor. */
@@ -114,6 +114,21 @@ describe('a worker whose event loop is silent', () => {
       await new Promise((resolve) => setTimeout(resolve, 2 * workerMs));
       assert.ok(isAlive(worker));
       assert.doesNotMatch(server.program.stderr, /TIMEOUT/);
+    });
+  });
+});
+
+describe('an edge that runs no application', () => {
+  it('is ended and replaced where it stands still for 10 s, whatever the time-out of the application', async () => {
+    await withServer({}, async (server) => {
+      const workers = await server.workers(1);
+      const [edge = 0] = childrenOf(server.program.pid).filter((pid) => !workers.includes(pid));
+      process.kill(edge, 'SIGSTOP');
+      await server.program.logged(
+        new RegExp(`WORKER TIMEOUT \\(pid:${edge}\\): its event loop was silent for 1\\d\\.\\d s`),
+      );
+      await gone([edge]);
+      assert.match(await server.ask(get('/declared')), /hello$/);
     });
   });
 });

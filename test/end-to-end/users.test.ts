@@ -69,12 +69,14 @@ describe('a server that root starts with --user', { skip: cannotChangeUsers }, (
       assert.deepEqual(idsOf(pid), { uids: allFour(33), gids: allFour(33), groups: '33' });
     }
     program.signal('SIGHUP');
-    await program.logged(/Policy unchanged/);
-    process.kill(first.pid, 'SIGKILL');
-    await program.logged(/was sent SIGKILL/);
+    await program.logged(/Application reloaded/);
     const second = await whoServes(port);
     assert.notEqual(second.pid, first.pid);
-    assert.equal(second.uid, 33);
+    process.kill(second.pid, 'SIGKILL');
+    await program.logged(/was sent SIGKILL/);
+    const third = await whoServes(port);
+    assert.notEqual(third.pid, second.pid);
+    assert.deepEqual([second.uid, third.uid], [33, 33]);
     assert.doesNotMatch(program.stderr, /Running as root/);
   });
 
@@ -124,8 +126,8 @@ describe('a server that root starts with --user', { skip: cannotChangeUsers }, (
     assert.equal(code, 1);
   });
 
-  it('warns root without --user, once', async () => {
-    program = startProgram(['-b', '127.0.0.1:0', fixture('who-am-i.js')]);
+  it('tells root without --user, once, where it is asked for more', async () => {
+    program = startProgram(['-b', '127.0.0.1:0', '--log-level', 'debug', fixture('who-am-i.js')]);
     await program.port();
     assert.equal(program.stderr.match(/Running as root/g)?.length, 1);
   });

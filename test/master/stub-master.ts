@@ -51,6 +51,8 @@ const config = {
   controlSocket: 'off',
   hooks: { module: null, master: {}, worker: {} },
   version: '0',
+  admin: null,
+  statsd: null,
   checkOnly: false,
   warnings: [],
 } as const satisfies Omit<Config, 'policy'> & { readonly policy: object };

@@ -40,9 +40,11 @@ class HeldTarget implements LineTarget {
 function start() {
   const target = new HeldTarget();
   const { log, lines, matching } = logLines();
+  const lost: number[] = [];
+  const onLost = (count: number): void => void lost.push(count);
   const lossLine = ({ lines: count, reason }: Loss): string => `lost ${count} ${reason}\n`;
-  const queue = new LineQueue(target, { name: 'access log', log, lossLine, encoding: 'latin1' });
-  return { target, queue, lines, matching };
+  const queue = new LineQueue(target, { name: 'access log', log, lossLine, encoding: 'latin1', onLost });
+  return { target, queue, lines, matching, lost };
 }
 
 function logLines() {
@@ -65,7 +67,7 @@ describe('a queue of lines', () => {
   });
 
   it('loses what is beyond its bound while the target takes nothing, and then says how much', async () => {
-    const { target, queue, lines } = start();
+    const { target, queue, lines, lost } = start();
     const line = `${'x'.repeat(1023)}\n`;
     queue.write(line);
     await new Promise((resolve) => setImmediate(resolve));
@@ -86,6 +88,10 @@ describe('a queue of lines', () => {
       lines.includes('[WARNING] The access log goes on; 1809 lines were lost: more lines came than could be written'),
     );
     assert.equal(lines.length, 2);
+    assert.equal(
+      lost.reduce((sum, count) => sum + count),
+      1809,
+    );
   });
 
   it('counts what a target loses until it takes lines again', async () => {
