@@ -209,9 +209,12 @@ export async function inheritListener(key: string, descriptor: number): Promise<
   const bound = await adopt(descriptor);
   const path = /^unix (.*)$/s.exec(key)?.[1];
   if (path === undefined) return { ...bound, key };
+  // Once: listeners close when a drain begins and when it is over, and in between the path may be another server's.
+  let isOurs = true;
   const close = (): void => {
     bound.close();
-    rmSync(path, { force: true });
+    if (isOurs) rmSync(path, { force: true });
+    isOurs = false;
   };
   return { ...bound, key, url: `unix:${path}`, close };
 }

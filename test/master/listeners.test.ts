@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { BindAddress } from '../../src/config/bind-address.ts';
-import { BindError, bindListeners, type Listener } from '../../src/master/listeners.ts';
+import { BindError, bindListeners, inheritListener, type Listener } from '../../src/master/listeners.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { ask, startStubMaster } from './stub-master.ts';
 
@@ -91,6 +91,18 @@ describe('listeners', () => {
       assert.ok(existsSync(path));
       listener.close();
       assert.equal(existsSync(path), false);
+    });
+
+    it('are removed once: what another server has put there since stays', async () => {
+      const path = join(folder, 'inherited.sock');
+      const { key, descriptor } = await bind({ kind: 'unix', path });
+      const listener = await inheritListener(key, descriptor);
+      listener.close();
+      assert.equal(existsSync(path), false);
+      writeFileSync(path, 'of the next server');
+      // At the end of a drain.
+      listener.close();
+      assert.ok(existsSync(path));
     });
 
     it('replace a file that a dead server left behind', async () => {
