@@ -28,6 +28,9 @@ import { limitsOf, TokenAuthority } from './token-authority.ts';
 import { Predecessor, Successor } from './upgrade.ts';
 import { WorkerLives } from './worker-lives.ts';
 
+/** Of the timers that Node has. */
+const longestTimerMs = 2 ** 31 - 1;
+
 export type MasterOptions = {
   readonly entries?: Entries;
   /** Null: the log goes to standard error, and children have that too. */
@@ -138,7 +141,7 @@ class Master {
     this.#errorOutput = errorOutput;
     this.#place = place;
     this.#predecessor = predecessor;
-    this.#successor = new Successor(log);
+    this.#successor = new Successor(log, () => this.#comeBack());
     this.#config = config;
     this.#log = log;
     this.#listeners = listeners;
@@ -183,6 +186,8 @@ class Master {
 
   async run(): Promise<number> {
     const { edges, workers, application } = this.#processes;
+    // After WINCH there may be nothing else for the event loop to wait for: Node would end.
+    const stay = setInterval(() => {}, longestTimerMs);
     const unwatchSignals = watchSignals({
       received: (name) => this.#log.info(`Handling signal: ${name}`),
       shutDown: (urgency) => this.#shutDown(urgency),
@@ -197,7 +202,7 @@ class Master {
       reopenLogs: () => this.#reopenLogs(),
     });
     const control = new ControlSocket(this.#controlled(), this.#log);
-    await control.open(this.#config.controlSocket, process.env);
+    await control.open(this.#config.controlSocket, process.env, this.#predecessor?.gone ?? null);
     await this.#hooks.onStarting();
     this.#hooks.workersKept(this.#runsInline ? this.#config.edges : this.#config.workers);
     edges.start(this.#config.edges);
@@ -211,6 +216,7 @@ class Master {
     control.close();
     this.#tokens.close();
     await this.#hooks.onExit();
+    clearInterval(stay);
     this.#log.info('Shutting down: Master');
     return this.#exitStatus;
   }
@@ -290,6 +296,17 @@ class Master {
     await this.#processes.renewEdges(0, setup, gracefulTimeoutMs);
     await edges.emptied();
     if (edges.size === 0) await this.#processes.renewWorkers(0, setup, gracefulTimeoutMs);
+    // It may have ended meanwhile.
+    if (!this.#successor.lives) this.#comeBack();
+  }
+
+  /** Without a new master it is for this one to serve, whether or not its processes were let go. They are kept as at any time. */
+  #comeBack(): void {
+    if (this.#phase !== 'serving') return;
+    const { edges, workers } = this.#processes;
+    const { gracefulTimeoutMs } = this.#config;
+    if (edges.size === 0) edges.resize(this.#config.edges, gracefulTimeoutMs);
+    if (workers.size === 0 && !this.#runsInline) workers.resize(this.#config.workers, gracefulTimeoutMs);
   }
 
   /** This server as its control socket sees it. */
