@@ -25,7 +25,11 @@ export function requestsOfCases(): Buffer[] {
     name.endsWith('.cases.json'),
   );
   return files.flatMap((file) => {
-    const rows = JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as readonly { readonly request?: unknown }[];
-    return rows.flatMap(({ request }) => (typeof request === 'string' ? [Buffer.from(expand(request), 'latin1')] : []));
+    const rows: unknown = JSON.parse(readFileSync(new URL(file, folder), 'utf8'));
+    // Others hold no requests.
+    if (!Array.isArray(rows)) return [];
+    return (rows as readonly { readonly request?: unknown }[]).flatMap(({ request }) =>
+      typeof request === 'string' ? [Buffer.from(expand(request), 'latin1')] : [],
+    );
   });
 }

@@ -67,6 +67,8 @@ type Change<Child> = {
   readonly coming: readonly Slot<Child>[];
   /** Asked when they are ready. Null: whose place they were to take has left. */
   readonly leaving: () => readonly Slot<Child>[] | null;
+  /** Asked when they are ready: so many more than come, or fewer, were asked for meanwhile. */
+  readonly more: () => number;
   readonly drainMs: number;
   readonly resolve: (renewal: Renewal) => void;
 };
@@ -85,6 +87,8 @@ export class ChildPool<Child extends PoolChild> {
   #start: StartChild<Child>;
   #phase: 'booting' | 'keeping' | 'ending' | 'ended' = 'booting';
   #change: Change<Child> | undefined;
+  /** By `grow` and `shrink` since the start, less the one than the other. */
+  #grownBy = 0;
   /** Changes come one after the other. */
   #lastChange: Promise<unknown> = Promise.resolve();
   #emptied: (() => void)[] = [];
@@ -127,7 +131,9 @@ export class ChildPool<Child extends PoolChild> {
 
   /** One child more or less (signals TTIN and TTOU); the newest leaves, after what it runs. */
   grow(): void {
-    if (this.#phase === 'keeping') this.#addSlot('kept', this.#start);
+    if (this.#phase !== 'keeping') return;
+    this.#grownBy += 1;
+    this.#addSlot('kept', this.#start);
   }
 
   /** So many children, at least one. */
@@ -137,19 +143,20 @@ export class ChildPool<Child extends PoolChild> {
   }
 
   shrink(drainMs: number): void {
-    const kept = this.#kept;
-    const newest = kept.at(-1);
-    if (this.#phase === 'keeping' && kept.length > 1 && newest !== undefined) this.#leave(newest, drainMs);
+    if (this.#phase === 'keeping' && this.#letNewestLeave(drainMs)) this.#grownBy -= 1;
   }
 
   /**
    * So many new children, made by `start`, take the place of all that there are; from then on `start` makes the others too.
-   * Where one of the new ones does not boot, they all go, and the old ones stay.
+   * Where one of the new ones does not boot, they all go, and the old ones stay. What `grow` and `shrink` are asked for until
+   * then holds for the new ones too.
    */
   renew(size: number, start: StartChild<Child>, drainMs: number): Promise<Renewal> {
+    const grownBefore = this.#grownBy;
+    const more = (): number => (size === 0 ? 0 : this.#grownBy - grownBefore);
     return this.#changeTo(() => {
       if (size === 0) this.#start = start;
-      return { size, start, leaving: () => this.#kept, drainMs };
+      return { size, start, leaving: () => this.#kept, more, drainMs };
     });
   }
 
@@ -159,7 +166,7 @@ export class ChildPool<Child extends PoolChild> {
       const slot = this.#kept.find((kept) => kept.child === child);
       if (slot === undefined) return undefined;
       const leaving = () => (slot.state === 'kept' ? [slot] : null);
-      return { size: 1, start: slot.start, leaving, drainMs };
+      return { size: 1, start: slot.start, leaving, more: () => 0, drainMs };
     });
   }
 
@@ -203,9 +210,9 @@ export class ChildPool<Child extends PoolChild> {
       new Promise((resolve) => {
         const wanted = this.#phase === 'keeping' ? prepare() : undefined;
         if (wanted === undefined) return resolve('none');
-        const { size, start, leaving, drainMs } = wanted;
-        const coming = Array.from({ length: size }, () => this.#addSlot('coming', start));
-        this.#change = { coming, leaving, drainMs, resolve };
+        const { size, ...change } = wanted;
+        const coming = Array.from({ length: size }, () => this.#addSlot('coming', change.start));
+        this.#change = { ...change, coming, resolve };
         this.#finishChangeWhereReady();
       });
     const change = this.#lastChange.then(run);
@@ -225,6 +232,8 @@ export class ChildPool<Child extends PoolChild> {
       if (slot.child !== undefined && !this.#options.servesAtOnce) this.#events.serving(slot.child);
     }
     for (const slot of leaving) this.#leave(slot, change.drainMs);
+    for (let more = change.more(); more > 0; more -= 1) this.#addSlot('kept', this.#start);
+    for (let fewer = -change.more(); fewer > 0; fewer -= 1) this.#letNewestLeave(change.drainMs);
     change.resolve('done');
     this.#tellWhereEmpty();
   }
@@ -235,6 +244,15 @@ export class ChildPool<Child extends PoolChild> {
     this.#change = undefined;
     for (const slot of change.coming) this.#leave(slot, change.drainMs);
     change.resolve(renewal);
+  }
+
+  /** False: it is the last one, and stays. */
+  #letNewestLeave(drainMs: number): boolean {
+    const kept = this.#kept;
+    const newest = kept.at(-1);
+    if (kept.length <= 1 || newest === undefined) return false;
+    this.#leave(newest, drainMs);
+    return true;
   }
 
   /** A child that still boots runs nothing that it could finish. */

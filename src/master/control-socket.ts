@@ -27,6 +27,7 @@ export class ControlSocket {
   readonly #patienceMs: number;
   readonly #connections = new Set<Socket>();
   #path: string | null = null;
+  #isClosed = false;
 
   constructor(controlled: ControlledServer, log: Log, milliseconds = patienceMs) {
     this.#controlled = controlled;
@@ -38,17 +39,26 @@ export class ControlSocket {
     this.#server.unref();
   }
 
-  async open(place: Config['controlSocket'], environment: NodeJS.ProcessEnv): Promise<void> {
+  /** The master that this one takes over from may have the socket: `predecessorGone` is when it is tried once more. */
+  async open(
+    place: Config['controlSocket'],
+    environment: NodeJS.ProcessEnv,
+    predecessorGone: Promise<void> | null = null,
+  ): Promise<void> {
     try {
       if (place === 'default') await this.#openDefault(environment);
       else if (place !== 'off') await this.#listen(place.path);
     } catch (error) {
-      this.#log.warning(`No control socket: ${error instanceof Error ? error.message : String(error)}`);
+      const problem = error instanceof Error ? error.message : String(error);
+      if (predecessorGone === null) return this.#log.warning(`No control socket: ${problem}`);
+      this.#log.info(`No control socket before the old master is gone: ${problem}`);
+      void predecessorGone.then(() => (this.#isClosed ? undefined : this.open(place, environment)));
     }
   }
 
   /** Accepts no more. Who waits for the end of the server has it with the end of the process. */
   close(): void {
+    this.#isClosed = true;
     this.#server.close();
     this.#path = null;
   }

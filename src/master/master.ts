@@ -32,6 +32,9 @@ import { limitsOf, TokenAuthority } from './token-authority.ts';
 import { Predecessor, Successor } from './upgrade.ts';
 import { WorkerLives } from './worker-lives.ts';
 
+/** Of the timers that Node has. */
+const longestTimerMs = 2 ** 31 - 1;
+
 export type MasterOptions = {
   readonly entries?: Entries;
   /** Null: the log goes to standard error, and children have that too. */
@@ -150,7 +153,7 @@ class Master implements AdminSource, MeasuredServer {
     this.#errorOutput = errorOutput;
     this.#place = place;
     this.#predecessor = predecessor;
-    this.#successor = new Successor(log);
+    this.#successor = new Successor(log, () => this.#comeBack());
     this.#config = config;
     this.#log = log;
     this.#listeners = listeners;
@@ -197,6 +200,8 @@ class Master implements AdminSource, MeasuredServer {
 
   async run(): Promise<number> {
     const { edges, workers, application } = this.#processes;
+    // After WINCH there may be nothing else for the event loop to wait for: Node would end.
+    const stay = setInterval(() => {}, longestTimerMs);
     const unwatchSignals = watchSignals({
       received: (name) => this.#log.info(`Handling signal: ${name}`),
       shutDown: (urgency) => this.#shutDown(urgency),
@@ -211,7 +216,7 @@ class Master implements AdminSource, MeasuredServer {
       reopenLogs: () => this.#reopenLogs(),
     });
     const control = new ControlSocket(this.#controlled(), this.#log);
-    await control.open(this.#config.controlSocket, process.env);
+    await control.open(this.#config.controlSocket, process.env, this.#predecessor?.gone ?? null);
     await this.#hooks.onStarting();
     this.#hooks.workersKept(this.#runsInline ? this.#config.edges : this.#config.workers);
     this.#metrics?.begin(this);
@@ -227,6 +232,7 @@ class Master implements AdminSource, MeasuredServer {
     control.close();
     this.#tokens.close();
     await this.#hooks.onExit();
+    clearInterval(stay);
     this.#log.info('Shutting down: Master');
     return this.#exitStatus;
   }
@@ -343,6 +349,17 @@ class Master implements AdminSource, MeasuredServer {
     await this.#processes.renewEdges(0, setup, gracefulTimeoutMs);
     await edges.emptied();
     if (edges.size === 0) await this.#processes.renewWorkers(0, setup, gracefulTimeoutMs);
+    // It may have ended meanwhile.
+    if (!this.#successor.lives) this.#comeBack();
+  }
+
+  /** Without a new master it is for this one to serve, whether or not its processes were let go. They are kept as at any time. */
+  #comeBack(): void {
+    if (this.#phase !== 'serving') return;
+    const { edges, workers } = this.#processes;
+    const { gracefulTimeoutMs } = this.#config;
+    if (edges.size === 0) edges.resize(this.#config.edges, gracefulTimeoutMs);
+    if (workers.size === 0 && !this.#runsInline) workers.resize(this.#config.workers, gracefulTimeoutMs);
   }
 
   /** This server as its control socket sees it. */

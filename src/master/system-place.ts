@@ -45,7 +45,8 @@ export class SystemPlace {
   #takePidFile(predecessor: { readonly gone: Promise<void> } | null): void {
     const { pidFile } = this.#config;
     if (pidFile === null) return;
-    const owner = futureOwner(this.#config);
+    // A master that stays root keeps it: whoever can write it says which process root's next `kill` hits.
+    const owner = this.#config.workerUser === null ? futureOwner(this.#config) : null;
     if (predecessor === null) {
       this.#pidFile = PidFile.create(pidFile, owner);
       return;

@@ -27,13 +27,16 @@ type Handover = {
 /** A new master as the old one sees it. `serving`: its clients may be left to it. */
 export class Successor {
   readonly #log: Log;
+  readonly #hasEnded: () => void;
   #process: ChildProcess | undefined;
   #state: 'none' | 'booting' | 'serving' = 'none';
   /** Whoever wants to know what becomes of it. */
   #waiting: (() => void)[] = [];
 
-  constructor(log: Log) {
+  /** `ended` is called whenever one has ended, and this master is the only one again. */
+  constructor(log: Log, ended: () => void) {
     this.#log = log;
+    this.#hasEnded = ended;
   }
 
   get pid(): number | undefined {
@@ -98,6 +101,7 @@ export class Successor {
     this.#log.error(`New master (pid:${this.pid}) ${how}; this one goes on`);
     this.#process = undefined;
     this.#tell();
+    this.#hasEnded();
   }
 
   #tell(): void {
@@ -113,13 +117,14 @@ function environmentOfSuccessor({ WATCHDOG_PID: watched, ...others }: NodeJS.Pro
 /** The old master as the new one sees it. */
 export class Predecessor {
   readonly pid: number;
-  /** Asked for by the old one's configuration; not all of them need be by ours. */
+  /** Asked for by the old one's configuration; not all of them need be by ours. While it lives, files of sockets are its own. */
   readonly listeners: readonly Listener[];
   /** The addresses that hold, whatever our configuration says; null: it decides. */
   readonly given: readonly BindAddress[] | null;
   /** Resolves when it has ended. */
   readonly gone: Promise<void>;
   readonly #lifeline: Socket;
+  #lives = true;
 
   /** Null in a program that was started in the usual way. Once asked, the variable is gone. */
   static async find(environment: NodeJS.ProcessEnv): Promise<Predecessor | null> {
@@ -133,12 +138,18 @@ export class Predecessor {
 
   private constructor({ pid, keys, areGiven }: Handover, listeners: readonly Listener[]) {
     this.pid = pid;
-    this.listeners = listeners;
+    this.listeners = listeners.map((listener) => ({
+      ...listener,
+      close: () => (this.#lives ? listener.leave() : listener.close()),
+    }));
     this.given = areGiven ? keys.map((key) => parseBindAddress(key.replace('descriptor ', 'fd://'), '')) : null;
     this.#lifeline = new Socket({ fd: lifelineDescriptor });
     this.#lifeline.on('error', () => {});
     this.gone = new Promise((resolve) => {
-      this.#lifeline.once('close', () => resolve());
+      this.#lifeline.once('close', () => {
+        this.#lives = false;
+        resolve();
+      });
     });
     this.#lifeline.resume();
     this.#lifeline.unref();

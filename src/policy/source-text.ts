@@ -16,7 +16,7 @@ export const tooMany = 'more values than any policy has';
 export const emptyFile: Mistake = {
   position: null,
   pointer: '',
-  problem: 'the file is empty; {} is the policy that changes nothing',
+  problem: 'the file is empty; {} is one that changes nothing',
 };
 
 /** UTF-8, without its byte order mark. */

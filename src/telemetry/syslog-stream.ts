@@ -63,7 +63,11 @@ class SyslogStream implements LineTarget {
     this.#retryAt = performance.now() + RETRY_MS;
     try {
       const stream = await this.#open();
-      stream.on('error', () => {});
+      // The reason of what is lost until it may be opened again.
+      this.#problem = 'the receiver has ended the connection';
+      stream.on('error', (error) => {
+        this.#problem = reasonOf(error);
+      });
       stream.on('close', () => {
         if (this.#stream === stream) this.#stream = null;
       });

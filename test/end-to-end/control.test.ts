@@ -53,7 +53,7 @@ describe('portcullis ctl with a server', () => {
     assert.equal(code, 0);
     for (const line of [
       new RegExp(`^server +portcullis \\S+, pid ${server.pid}$`, 'm'),
-      /^application +app\.mjs:app \(node\)$/m,
+      /^application +app\.mjs \(node\)$/m,
       /^state +serving, up \d+ s$/m,
       new RegExp(`^listens at +http://127\\.0\\.0\\.1:${port}$`, 'm'),
       /^policy +default$/m,
@@ -83,7 +83,7 @@ describe('portcullis ctl with a server', () => {
     const policy = join(folder, 'policy.json');
     writeFileSync(policy, '{}');
     await serve('-P', policy);
-    assert.deepEqual(await outcome('reload'), [0, 'Policy unchanged: policy\n']);
+    assert.deepEqual(await outcome('reload'), [0, 'Policy unchanged: policy\nApplication reloaded: 1 new worker\n']);
     writeFileSync(policy, '{ "queue": { "max": 7 } }');
     assert.deepEqual(await outcome('reload'), [0, 'Policy reloaded: policy (in force in 1 edge)\n']);
     writeFileSync(policy, '{ "queue": { "max": "many" } }');

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
+import { askServer } from '../../src/control/ask-server.ts';
 import { childrenOf, gone, isAlive } from '../support/program.ts';
 import { Load } from './load.ts';
 import { get, type Server, startServer } from './server.ts';
@@ -95,6 +96,46 @@ describe('an upgrade', () => {
     process.kill(next, 'SIGTERM');
     await server.program.exited;
     assert.deepEqual(readdirSync(folder), []);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('leaves the file of a Unix socket to the old program where the new one ends first', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'upgrade-'));
+    const path = join(folder, 'site.sock');
+    server = await startServer({ flags: ['-b', `unix:${path}`] });
+    const next = await upgrade();
+    process.kill(next, 'SIGTERM');
+    await server.program.logged(new RegExp(`New master \\(pid:${next}\\) ended`));
+    assert.ok(statSync(path).isSocket());
+    server.program.signal('SIGTERM');
+    await server.program.exited;
+    assert.deepEqual(readdirSync(folder), []);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('whose new program dies after WINCH is taken back by the old one without being told', async () => {
+    server = await startServer({ flags: ['-w', '2'] });
+    const { program } = server;
+    const next = await upgrade();
+    const old = childrenOf(program.pid).filter((pid) => pid !== next);
+    program.signal('SIGWINCH');
+    await gone(old);
+    process.kill(next, 'SIGKILL');
+    await program.logged(new RegExp(`New master \\(pid:${next}\\) ended`));
+    assert.match(await server.ask(get('/declared')), /hello$/);
+    assert.ok(isAlive(program.pid), 'the old master stays');
+  });
+
+  it('hands over a control socket of a given name when the old master is gone', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'upgrade-'));
+    const path = join(folder, 'control');
+    server = await startServer({ flags: ['--control-socket', path, '--log-level', 'debug'] });
+    const next = await upgrade();
+    server.program.signal('SIGTERM');
+    await server.program.logged(new RegExp(`\\[${next}\\] \\[DEBUG\\] Control socket: ${path}$`));
+    assert.equal((await askServer(path, { command: 'status' }, 10_000)).reply.type, 'status');
+    process.kill(next, 'SIGTERM');
+    await server.program.exited;
     rmSync(folder, { recursive: true });
   });
 });

@@ -195,6 +195,7 @@ describe('a worker with --worker-user that was taken over', { skip: cannotChange
       [`list ${join(folder, 'edge')}`, `list ${folder}`, `read ${join(folder, 'pid')}`],
     );
     assert.equal(readFileSync(join(folder, 'pid'), 'latin1'), `${program.pid}\n`);
+    assert.equal(statSync(join(folder, 'pid')).uid, 0, 'edges could make root signal any process otherwise');
     assert.doesNotMatch(program.stderr, /Handling signal/);
   });
 

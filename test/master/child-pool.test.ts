@@ -211,6 +211,26 @@ describe('children that are all renewed', () => {
     assert.deepEqual(pool.serving, [child(2)]);
   });
 
+  const asked = [
+    { behaviour: 'are one more where one more was asked for meanwhile', grown: 1, shrunk: 0, kept: 3 },
+    { behaviour: 'are one fewer where one fewer was asked for meanwhile', grown: 0, shrunk: 1, kept: 1 },
+    { behaviour: 'are never fewer than one', grown: 0, shrunk: 3, kept: 1 },
+    { behaviour: 'are as many where one more and one fewer were asked for', grown: 1, shrunk: 1, kept: 2 },
+  ];
+  for (const { behaviour, grown, shrunk, kept } of asked) {
+    it(behaviour, async () => {
+      const { pool, child, start } = bootedPool(2);
+      const renewed = pool.renew(2, start, 1_000);
+      await turn();
+      for (let times = 0; times < grown; times += 1) pool.grow();
+      for (let times = 0; times < shrunk; times += 1) pool.shrink(1_000);
+      child(3).serve();
+      child(4).serve();
+      assert.equal(await renewed, 'done');
+      assert.equal(pool.size, kept);
+    });
+  }
+
   it('come one change after the other', async () => {
     const { pool, child, start, started } = bootedPool(1);
     const first = pool.renew(1, start, 1_000);

@@ -121,7 +121,7 @@ describe('the message of a PolicyError', () => {
   });
 
   it('shows no line of a file that could not be read as text, nor of one that is empty', () => {
-    assert.equal(messageOf('', 'site.json'), 'site.json: the file is empty; {} is the policy that changes nothing');
-    assert.equal(messageOf('\n', 'site.yaml'), 'site.yaml: the file is empty; {} is the policy that changes nothing');
+    assert.equal(messageOf('', 'site.json'), 'site.json: the file is empty; {} is one that changes nothing');
+    assert.equal(messageOf('\n', 'site.yaml'), 'site.yaml: the file is empty; {} is one that changes nothing');
   });
 });

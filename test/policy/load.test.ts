@@ -318,11 +318,11 @@ describe('a policy file', () => {
       [pipe, 'this is not a regular file'],
       ['/dev/zero', 'this is not a regular file'],
       [written('huge.json', ' '.repeat(1024 * 1024 + 1)), 'larger than 1048576 bytes, which no policy is'],
-      [written('empty.json', ''), 'the file is empty; {} is the policy that changes nothing'],
-      [written('comment.json', '// nothing yet\n'), 'the file is empty; {} is the policy that changes nothing'],
+      [written('empty.json', ''), 'the file is empty; {} is one that changes nothing'],
+      [written('comment.json', '// nothing yet\n'), 'the file is empty; {} is one that changes nothing'],
       [written('latin1.json', Buffer.from('{ "$schema": "\xe9" }', 'latin1')), 'this is not UTF-8 text'],
       [written('utf16.json', Buffer.from('\ufeff{}', 'utf16le')), 'this is not UTF-8 text'],
-      [written('empty.yaml', '# nothing yet\n---\n'), 'the file is empty; {} is the policy that changes nothing'],
+      [written('empty.yaml', '# nothing yet\n---\n'), 'the file is empty; {} is one that changes nothing'],
     ];
     for (const [path, problem] of unreadable)
       assert.equal(

@@ -17,3 +17,8 @@ export const cannotChangeUsers: string | false =
 function isOpenToAll(path: string): boolean {
   return (statSync(path).mode & 0o001) !== 0 && (path === '/' || isOpenToAll(dirname(path)));
 }
+
+/** Of a log: what it says whoever has started the server. */
+export function withoutWarningOfRoot(log: string): string {
+  return log.replace(/^.*\[WARNING\] Running as root.*\n/gm, '');
+}

@@ -102,14 +102,17 @@ describe('syslog', () => {
     assert.equal(await target.append(Buffer.from(line('a'))), null);
     await receiver.received(`${entry}a\n`);
     for (const socket of receiver.sockets) socket.resetAndDestroy();
+    const reasons = new Set<string | undefined>();
     const again = async (): Promise<void> => {
       while (receiver.sockets.length < 2) {
-        await target.append(Buffer.from(line('b')));
+        const loss = await target.append(Buffer.from(line('b')));
+        reasons.add(loss?.reason);
         await new Promise((resolve) => setImmediate(resolve));
       }
     };
     await within(30_000, again(), () => 'it does not connect again');
     await receiver.received(`${entry}b\n`);
+    assert.ok(!reasons.has(''), 'whoever reads of the loss wants to know why');
     target.close();
     receiver.close();
   });
