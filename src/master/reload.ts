@@ -213,6 +213,8 @@ function logFailure(log: Log, error: unknown): string {
   const isMistake = error instanceof ConfigError || error instanceof PolicyError;
   const text = isMistake ? error.message : stackOf(error);
   const [problem = '', ...rest] = text.split('\n');
-  log.error(`Not reloaded, the old configuration stays: ${problem}`, rest.length === 0 ? undefined : rest.join('\n'));
-  return text;
+  const line = `Not reloaded, the old configuration stays: ${problem}`;
+  log.error(line, rest.length === 0 ? undefined : rest.join('\n'));
+  // Where in our code it happened says nothing to whoever has asked.
+  return isMistake ? [line, ...rest].join('\n') : line;
 }

@@ -85,11 +85,14 @@ describe('portcullis ctl with a server', () => {
     await serve('-P', policy);
     assert.deepEqual(await outcome('reload'), [0, 'Policy unchanged: policy\nApplication reloaded: 1 new worker\n']);
     writeFileSync(policy, '{ "queue": { "max": 7 } }');
-    assert.deepEqual(await outcome('reload'), [0, 'Policy reloaded: policy (in force in 1 edge)\n']);
+    assert.deepEqual(await outcome('reload'), [
+      0,
+      'Policy reloaded: policy (in force in 1 edge)\nApplication reloaded: 1 new worker\n',
+    ]);
     writeFileSync(policy, '{ "queue": { "max": "many" } }');
     const [code, text] = await outcome('reload');
     assert.equal(code, 1);
-    assert.match(text, /^portcullis: Policy not reloaded, the old one stays: .*policy\.json:1:21: \/queue\/max: /);
+    assert.match(text, /^portcullis: Not reloaded, the old configuration stays: .*policy\.json:1:21: \/queue\/max: /);
   });
 
   for (const { words, isDrained } of [
@@ -138,7 +141,7 @@ describe('portcullis ctl finds', () => {
     assert.equal(code, 2);
     assert.match(text, /^portcullis: 2 servers run, and one has to be named:$/m);
     for (const { pid } of servers) {
-      assert.match(text, new RegExp(`^  --pid ${pid}  app\\.mjs:app  http://127\\.0\\.0\\.1:\\d+$`, 'm'));
+      assert.match(text, new RegExp(`^  --pid ${pid}  app\\.mjs  http://127\\.0\\.0\\.1:\\d+$`, 'm'));
       assert.equal((await outcome('status', '--pid', String(pid)))[0], 0);
     }
   });
