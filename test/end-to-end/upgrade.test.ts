@@ -120,8 +120,11 @@ describe('an upgrade', () => {
     const old = childrenOf(program.pid).filter((pid) => pid !== next);
     program.signal('SIGWINCH');
     await gone(old);
+    const ofNext = childrenOf(next);
     process.kill(next, 'SIGKILL');
     await program.logged(new RegExp(`New master \\(pid:${next}\\) ended`));
+    // Its edges accept until they notice.
+    await gone(ofNext);
     assert.match(await server.ask(get('/declared')), /hello$/);
     assert.ok(isAlive(program.pid), 'the old master stays');
   });
