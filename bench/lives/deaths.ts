@@ -67,14 +67,20 @@ function begunBy(victims: ReadonlySet<number>): (failure: AttributedFailure) => 
   };
 }
 
+/** And whoever was known then: the one who answers for it is none of them. */
+function oldestWorker(subject: Stage['subject'], load: Stage['load']): { victim: number; known: readonly number[] } {
+  const known = [...load.answersOf.keys(), ...subject.workers];
+  const victim = subject.workers[0];
+  if (victim === undefined) throw new Error('no worker is left');
+  return { victim, known };
+}
+
 /** The oldest each time: one that dies young again and again waits before it is started, as it should. */
 async function killWorkers({ subject, load, times }: Stage): Promise<Act> {
   const victims = new Set<number>();
   const values: number[] = [];
   for (let time = 0; time < times; time++) {
-    const known = [...load.answersOf.keys(), ...subject.workers];
-    const victim = subject.workers[0];
-    if (victim === undefined) throw new Error('no worker is left');
+    const { victim, known } = oldestWorker(subject, load);
     victims.add(victim);
     const start = performance.now();
     process.kill(victim, 'SIGKILL');
@@ -132,9 +138,7 @@ async function stopWorkers({ subject, load, times }: Stage): Promise<Act> {
   const victims = new Set<number>();
   const values: number[] = [];
   for (let time = 0; time < times; time++) {
-    const known = [...load.answersOf.keys(), ...subject.workers];
-    const victim = subject.workers[0];
-    if (victim === undefined) throw new Error('no worker is left');
+    const { victim, known } = oldestWorker(subject, load);
     victims.add(victim);
     const start = performance.now();
     stopProcess(victim);

@@ -1,4 +1,5 @@
 import { lastLookMs } from '../policy/silence.ts';
+import { atMost } from '../telemetry/at-most.ts';
 import type { Log } from '../telemetry/error-log.ts';
 import type { WatchedChild } from './heartbeat.ts';
 import { activityOf } from './process-activity.ts';
@@ -26,14 +27,4 @@ export async function endSilent(
 function activity({ pid }: WatchedChild): string {
   const known = pid === undefined ? '' : activityOf(pid);
   return known === '' ? '' : `: ${known}`;
-}
-
-function atMost(milliseconds: number, promise: Promise<unknown>): Promise<unknown> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    void promise.then(() => {
-      clearTimeout(timer);
-      resolve(undefined);
-    });
-  });
 }

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { ConfigError } from '../config/config.ts';
+import { atMost } from '../telemetry/at-most.ts';
 import { errorLine, isLogLevel, type LogLevel } from '../telemetry/error-log.ts';
 import { reasonOf } from '../telemetry/failure-reason.ts';
 import { Destinations, type ErrorLogConfig, standardStreamName } from '../telemetry/log-destinations.ts';
@@ -97,12 +98,7 @@ export class ErrorOutput {
 
   /** Resolves when all that was written so far has arrived or is lost. */
   async settled(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, RELAY_MS);
-    });
-    await Promise.race([Promise.all(this.#relays), patience]);
-    clearTimeout(timer);
+    await atMost(RELAY_MS, Promise.all(this.#relays));
     await this.#destinations.settled();
   }
 

@@ -1,3 +1,4 @@
+import { atMost } from './at-most.ts';
 import { LineQueue, type LineQueueOptions } from './line-queue.ts';
 import { LogFile } from './log-file.ts';
 import { standardStream } from './standard-stream.ts';
@@ -44,13 +45,8 @@ export class Destinations {
   }
 
   /** Resolves when all lines are written or lost, or cannot be waited for any longer. */
-  async settled(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, SETTLE_MS);
-    });
-    await Promise.race([Promise.all([this.file?.settled(), this.syslog?.settled()]), patience]);
-    clearTimeout(timer);
+  settled(): Promise<void> {
+    return atMost(SETTLE_MS, Promise.all([this.file?.settled(), this.syslog?.settled()]));
   }
 }
 
