@@ -31,4 +31,9 @@ if (wanted.length === 0) {
   ]);
 }
 if (!ensureSystemPackages()) process.exit(1);
-run('tests', process.execPath, ['--import', 'tsx', '--test', '--test-concurrency=2', ...testFiles().sort()]);
+run('tests', process.execPath, [
+  ...['--import', 'tsx', '--test', '--test-concurrency=2'],
+  ...['--test-reporter=tap', '--test-reporter-destination=stdout'],
+  ...['--test-reporter=./scripts/failed-tests.mjs', '--test-reporter-destination=stdout'],
+  ...testFiles().sort(),
+]);
