@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { type ChildCommand, type ChildExit, ChildHandle } from '../../src/master/child-handle.ts';
 import type { MasterToWorker, WorkerToMaster } from '../../src/process/control-messages.ts';
+import { bundledPrograms } from '../support/bundled-programs.ts';
 import { within } from '../support/deadline.ts';
 
 const command: ChildCommand = {
-  entry: fileURLToPath(new URL('./fixtures/worker.ts', import.meta.url)),
+  entry: join(bundledPrograms([new URL('./fixtures/worker.ts', import.meta.url)]), 'worker.mjs'),
   title: 'portcullis: worker [test] booting',
   identity: null,
   privateDirectory: null,
-  nodeFlags: ['--import', import.meta.resolve('tsx')],
+  nodeFlags: [],
   environment: process.env,
   workingDirectory: process.cwd(),
   descriptors: [],

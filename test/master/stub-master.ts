@@ -1,8 +1,13 @@
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { Config } from '../../src/config/config.ts';
 import type { LimitsOfPolicy } from '../../src/master/token-authority.ts';
+import { bundledPrograms } from '../support/bundled-programs.ts';
 import { type Program, type ProgramOptions, startNode } from '../support/program.ts';
 import { connectRaw } from '../support/raw-client.ts';
+
+const programs = bundledPrograms(
+  ['program', 'edge', 'worker'].map((name) => new URL(`./fixtures/${name}.ts`, import.meta.url)),
+);
 
 /** As much of a policy as a master looks at. */
 export function stubPolicy(name: string): object {
@@ -70,13 +75,7 @@ export function startStubMaster(
   const policy = { ...config.policy, ...limits };
   const app = { ...config.app, ...rest.app, name: behaviour ?? 'ready' };
   return startNode(
-    [
-      '--import',
-      import.meta.resolve('tsx'),
-      fileURLToPath(new URL('./fixtures/program.ts', import.meta.url)),
-      JSON.stringify({ ...config, ...rest, app, policy }),
-      reloads,
-    ],
+    [join(programs, 'program.mjs'), JSON.stringify({ ...config, ...rest, app, policy }), reloads],
     options,
   );
 }
