@@ -54,7 +54,7 @@ const readings: readonly {
     value: ({ environment }) => environment,
     expected: { DJANGO_SETTINGS_MODULE: 'a.b' },
   },
-  { source: 'wsgi_app = "app.mjs:api"', line: '-w 2', value: ({ app }) => app.name, expected: 'api' },
+  { source: 'wsgi_app = "app.mjs:api"', line: '-w 2', value: ({ app }) => 'name' in app && app.name, expected: 'api' },
   { source: 'raw_env = []', value: ({ environment }) => environment, expected: {} },
   { source: 'workers = "3"', value: ({ workers }) => workers, expected: 3 },
   { source: 'workers = 3', line: '-w 4 app.mjs', value: ({ workers }) => workers, expected: 4 },

@@ -95,8 +95,13 @@ describe('configuration', () => {
     { behaviour: 'reads a short flag', line: '-w 4 app.js', value: ({ workers }) => workers, expected: 4 },
     { behaviour: 'reads a flag after APP', line: 'app.js -w4', value: ({ workers }) => workers, expected: 4 },
     { behaviour: 'takes the last of a flag', line: '-w 4 -w 5 app.js', value: ({ workers }) => workers, expected: 5 },
-    { behaviour: 'reads the name of the export', line: 'app.js:api', value: ({ app }) => app.name, expected: 'api' },
-    { behaviour: 'knows .mjs', line: 'server.mjs', value: ({ app }) => app.name, expected: null },
+    {
+      behaviour: 'reads the name of the export',
+      line: 'app.js:api',
+      value: ({ app }) => 'name' in app && app.name,
+      expected: 'api',
+    },
+    { behaviour: 'knows .mjs', line: 'server.mjs', value: ({ app }) => 'name' in app && app.name, expected: null },
     {
       behaviour: 'recycles workers',
       line: '--max-requests 1000 --max-requests-jitter 50 --max-memory 512MiB --worker-lifetime 3600 app.js',
@@ -173,7 +178,7 @@ describe('configuration', () => {
       value: ({ rateLimitStore }) => rateLimitStore,
       expected: null,
     },
-    { behaviour: 'knows .ts', line: 'main.ts:x', value: ({ app }) => app.name, expected: 'x' },
+    { behaviour: 'knows .ts', line: 'main.ts:x', value: ({ app }) => 'name' in app && app.name, expected: 'x' },
     {
       behaviour: 'counts inline workers as edges',
       line: '-k inline -w 2 app.js',
