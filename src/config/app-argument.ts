@@ -51,8 +51,8 @@ function pythonApp(argument: string, workingDirectory: string): PythonApp {
   const callable = colon === -1 ? defaultCallable : argument.slice(colon + 1).trim();
   const shown = JSON.stringify(argument);
   if (callable === '') throw new ConfigError(`${shown} ends in a colon: the callable is missing. ${pythonForm}`);
-  if (pythonModule.test(module) && !isFileOfPython(module, workingDirectory))
-    return { kind: 'python', module, callable };
+  const isMistaken = isFileOfPython(module, workingDirectory) || (colon === -1 && isScript(module, workingDirectory));
+  if (pythonModule.test(module) && !isMistaken) return { kind: 'python', module, callable };
   const meant = meantApp(module, argument.slice(module.length), workingDirectory);
   throw new ConfigError(`${shown} is no application.${meant} ${pythonForm} ${javaScriptForm}`);
 }
@@ -60,6 +60,12 @@ function pythonApp(argument: string, workingDirectory: string): PythonApp {
 /** `app.py` reads like the module `py` of the package `app`, and nobody means that. */
 function isFileOfPython(module: string, workingDirectory: string): boolean {
   return module.endsWith('.py') && isFile(resolve(workingDirectory, module));
+}
+
+/** Whoever leaves out the ending of `app.js`: here is a script of this name, and no module. */
+function isScript(module: string, workingDirectory: string): boolean {
+  const path = resolve(workingDirectory, module);
+  return isFile(`${path}.js`) && !isFile(`${path}.py`) && !isFile(`${path}/__init__.py`);
 }
 
 function meantApp(module: string, rest: string, workingDirectory: string): string {
