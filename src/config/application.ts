@@ -1,4 +1,3 @@
-import type { AppTarget } from '../worker/app-target.ts';
 import { parseAppArgument } from './app-argument.ts';
 import { type Config, ConfigError } from './config.ts';
 import type { ConfigFile } from './config-entry.ts';
@@ -27,12 +26,13 @@ export async function applicationFrom(
   }
   const app = parseAppArgument(argument, directory);
   if (app.kind === 'javascript') refuseWorkerHooks(argument, file);
+  else refuseWorkerUser(given);
   return {
     app,
     workerClass: workerClassFor(app, given),
     threads: app.kind === 'python' ? (given.threads?.value ?? defaultsOfSettings.threads) : 1,
     python: app.kind === 'python' ? await pythonPlace(given, environment, directory) : null,
-    warnings: app.kind === 'python' ? hooksWarnings(file) : settingsWarnings(app, given),
+    warnings: app.kind === 'python' ? hooksWarnings(file) : settingsWarnings(given),
   };
 }
 
@@ -45,6 +45,14 @@ function refuseWorkerHooks(argument: string, { workerHooks }: Pick<ConfigFile, '
   throw new ConfigError(lines.join('\n'));
 }
 
+/** Python runs what lies in its own directories (`site`, `.pth` files) before the worker could give up what it has of root. */
+function refuseWorkerUser({ workerUser }: GivenSettings): void {
+  if (workerUser === undefined) return;
+  throw new ConfigError(
+    `${workerUser.origin}: Python workers as another user than the edges are not in this version yet.`,
+  );
+}
+
 /** Ordinary tutorials have `def post_fork(server, worker): ...`, mostly for a line in the log: no reason to serve nobody. */
 function hooksWarnings({ hooks, workerHooks }: Pick<ConfigFile, 'hooks' | 'workerHooks'>): readonly string[] {
   const notInThisVersion = 'does not run: hooks of Python workers are not in this version yet.';
@@ -55,7 +63,7 @@ function hooksWarnings({ hooks, workerHooks }: Pick<ConfigFile, 'hooks' | 'worke
 }
 
 /** Nothing in Node is made parallel by it; whoever moves over from Gunicorn has it in a Dockerfile. */
-function settingsWarnings(_: AppTarget, { threads, python, pythonpath }: GivenSettings): readonly string[] {
+function settingsWarnings({ threads, python, pythonpath }: GivenSettings): readonly string[] {
   const warnings: string[] = [];
   if (threads !== undefined && threads.value !== 1) {
     warnings.push(

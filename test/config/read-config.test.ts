@@ -461,6 +461,7 @@ describe('configuration', () => {
     { line: '--rate-limit-store 127.0.0.1:6379 app.js', message: /^flag --rate-limit-store: this is no URL/ },
     { line: '--log-level loud app.js', message: /"loud" is not one of debug, info/ },
     { line: 'app.js:', message: /name of the export is missing/ },
+    { line: '--worker-user nobody pkg.mod', message: /--worker-user: Python workers .* not in this version yet/ },
     { line: 'pkg.mod:', message: /callable is missing/ },
     { line: 'site/app.py', message: /Did you mean site\.app\?/ },
     { line: './site/app:application', message: /Did you mean site\.app:application\?/ },
