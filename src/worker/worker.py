@@ -1230,6 +1230,8 @@ class Worker:
 
     def turn(self, may_wait: bool) -> None:
         """Reads what there is of orders and frames, waiting for it if it may."""
+        if self.watched_files is not None:
+            self.watched_files.look()
         for descriptor, events in self._poll.poll(self._patience_ms() if may_wait else 0):
             if descriptor == CONTROL_DESCRIPTOR:
                 self._read_orders()
@@ -1242,8 +1244,6 @@ class Worker:
                 else:
                     self._other_ready(descriptor)
         self._expire()
-        if self.watched_files is not None:
-            self.watched_files.look()
 
     def faulted(self, reason: str) -> None:
         """An edge found that this process breaks the protocol. It is not fit to go on; the master starts another."""
@@ -1482,7 +1482,7 @@ class ThreadWorker(Worker):
                     link.flush()
                 with self._begin_lock:
                     self._running -= 1
-                if self._is_draining:
+                if self._is_draining or self.watched_files is not None:
                     self._wake()
         except BaseException as error:  # noqa: BLE001
             self.log.critical("a worker thread failed; this worker ends", stack_of(error))
@@ -1517,7 +1517,7 @@ def load_app(module_name: str, expression: str) -> Application:
         try:
             found = found(*arguments[0], **arguments[1])
         except BaseException as error:  # noqa: BLE001
-            raise AppLoadError(f"{expression} of {module_name} failed: {_what(error)}\n{stack_of(error)}") from None
+            raise AppLoadError(f"{expression} of {module_name} failed: {_what(error)}\n{_apps_stack(error)}") from None
         where = f"what {expression} of {module_name} returned"
     if not callable(found):
         raise AppLoadError(
@@ -1562,16 +1562,16 @@ def import_module(name: str) -> Any:
         if missing == name or name.startswith(f"{missing}."):
             raise AppLoadError(f'There is no module "{missing}". {_interpreter()}') from None
         message = f'module "{name}" imports "{missing}", which is not there. {_interpreter()}'
-        raise AppLoadError(f"{message}\n{_import_stack(error)}") from None
+        raise AppLoadError(f"{message}\n{_apps_stack(error)}") from None
     except ImportError as error:
         message = f'module "{name}" cannot be imported: {_what(error)}. {_interpreter()}'
-        raise AppLoadError(f"{message}\n{_import_stack(error)}") from None
+        raise AppLoadError(f"{message}\n{_apps_stack(error)}") from None
     except SystemExit as error:
         message = f'module "{name}" called sys.exit({error.code!r}) while it was imported.'
-        raise AppLoadError(f"{message}\n{_import_stack(error)}") from None
+        raise AppLoadError(f"{message}\n{_apps_stack(error)}") from None
     except BaseException as error:  # noqa: BLE001
         message = f'module "{name}" failed while it was imported: {_what(error)}'
-        raise AppLoadError(f"{message}\n{_import_stack(error)}") from None
+        raise AppLoadError(f"{message}\n{_apps_stack(error)}") from None
 
 
 def _interpreter() -> str:
@@ -1582,8 +1582,8 @@ def _interpreter() -> str:
     return f"Looked with {sys.executable} (Python {sys.version.split()[0]}), {environment}, in: {folders}"
 
 
-def _import_stack(error: BaseException) -> str:
-    """What the application did, and nothing of how the import system came to it."""
+def _apps_stack(error: BaseException) -> str:
+    """What the application did, and nothing of how we or the import system came to it."""
     kept = [
         entry
         for entry in traceback.extract_tb(error.__traceback__)
