@@ -36,8 +36,9 @@ import { EnvironEncoder, longestEnviron } from './upstream/environ.ts';
 import { InlineDispatcher } from './upstream/inline.ts';
 import { mountAt } from './upstream/mount.ts';
 import { NodeDispatcher } from './upstream/node.ts';
+import { appName } from './worker/app-target.ts';
 import { loadHooks, type WorkerHooks } from './worker/hooks.ts';
-import { AppLoadError, appName, loadApp } from './worker/load-app.ts';
+import { AppLoadError, loadApp } from './worker/load-app.ts';
 
 /** One edge process, composed. It runs no application code unless it was asked to (`-k inline`). */
 const EXIT_FAILED = 1;
@@ -154,7 +155,8 @@ async function createDispatcher(order: EdgeStart, policy: PolicyInForce, log: Lo
     ...bounds,
     privateDirectory: order.privateDirectory,
     sharesLinks: order.sharesLinks,
-    requestsPerWorker: order.workerConnections,
+    requestsPerWorker: order.requestsPerWorker,
+    mayWaitAtWorker: order.mayWaitAtWorker,
     log,
   });
 }

@@ -7,9 +7,11 @@ import type { AdminAddress } from './admin-address.ts';
 import type { BindAddress } from './bind-address.ts';
 import type { ControlSocketPlace } from './control-socket.ts';
 import type { ConfigHooks } from './hooks.ts';
+import type { PythonPlace } from './python-place.ts';
 import type { StoreAddress } from './rate-limit-store.ts';
 import type { StatsdConfig } from './statsd.ts';
 import type { SystemConfig } from './system-settings.ts';
+import type { WorkerClass } from './worker-class.ts';
 
 /** What one start of the program was asked to do: complete, checked, frozen. */
 export type Config = SystemConfig & {
@@ -19,11 +21,15 @@ export type Config = SystemConfig & {
   /** What the application finds in its environment beside, or instead of, what the master has. */
   readonly environment: Readonly<Record<string, string>>;
   readonly binds: readonly BindAddress[];
-  /** `node`: the application runs in worker processes; `inline`: in the edges. */
+  /** `inline`: the application runs in the edges; else in worker processes. Fits the application. */
   readonly workerClass: WorkerClass;
   /** Worker processes; 0 with `inline`. */
   readonly workers: number;
   readonly edges: number;
+  /** Of each worker that runs Python. */
+  readonly threads: number;
+  /** Null: the application is no Python. */
+  readonly python: PythonPlace | null;
   /** Requests that may run in one worker at once. */
   readonly workerConnections: number;
   /** Where the application is mounted, in latin1: `/app`; empty for all paths. */
@@ -80,8 +86,6 @@ export type RecyclingLimits = {
 
 /** `extraFiles`: absolute, looked at beside what the application has loaded. */
 export type ReloadOnChange = { readonly extraFiles: readonly string[] };
-
-export type WorkerClass = 'node' | 'inline';
 
 /** The operator's mistake, found before anything listens. `message` is one paragraph for a person. */
 export class ConfigError extends Error {

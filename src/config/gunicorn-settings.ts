@@ -140,7 +140,7 @@ export const gunicornSettings = {
   enable_backlog_metric: later('', ['--enable-backlog-metric'], false),
   proc_name: { ...ours('name'), default: null },
   default_proc_name: none('--name says what the processes are called', [], 'gunicorn'),
-  pythonpath: later('the variable PYTHONPATH does the same', ['--pythonpath <directories>'], null),
+  pythonpath: ours('pythonpath'),
   paste: none('Paste files are not read; a config file says the same', ['--paste <file>', '--paster <file>'], null),
   on_starting: hook('master'),
   on_reload: hook('master'),

@@ -5,9 +5,9 @@ import { readConfigDocument } from './config-document.ts';
 import type { ConfigFile } from './config-entry.ts';
 import { readPythonConfig } from './config-python.ts';
 import { readConfigScript } from './config-script.ts';
-import type { Environment } from './environment.ts';
 import { type ConfigSource, configSource, findConfigFile } from './find-config-file.ts';
 import { noHooks } from './hooks.ts';
+import type { PythonSurroundings } from './run-python-config.ts';
 
 export type LoadedConfigFile = ConfigFile & {
   /** Null: there is none. */
@@ -29,7 +29,7 @@ const noFile: LoadedConfigFile = {
  */
 export async function loadConfigFile(
   named: string | undefined,
-  surroundings: { readonly environment: Environment; readonly workingDirectory: string },
+  surroundings: PythonSurroundings,
 ): Promise<LoadedConfigFile> {
   const { workingDirectory } = surroundings;
   const found =
@@ -44,10 +44,7 @@ export async function loadConfigFile(
   return { ...file, shown: source.shown, warnings: [...warnings, ...file.warnings] };
 }
 
-async function read(
-  source: ConfigSource,
-  surroundings: { readonly environment: Environment; readonly workingDirectory: string },
-): Promise<ConfigFile> {
+async function read(source: ConfigSource, surroundings: PythonSurroundings): Promise<ConfigFile> {
   switch (source.kind) {
     case 'document':
       return readConfigDocument(pathIn(surroundings.workingDirectory, source.shown));

@@ -10,7 +10,7 @@ import {
   standardStreamName,
 } from '../telemetry/log-destinations.ts';
 import { type SyslogAddress, type SyslogOptions, syslogFacilities } from '../telemetry/syslog.ts';
-import type { AppTarget } from '../worker/app-target.ts';
+import { type AppTarget, shortNameOf } from '../worker/app-target.ts';
 import { ConfigError } from './config.ts';
 import type { GivenSettings } from './precedence.ts';
 import { defaultsOfSettings } from './setting-defaults.ts';
@@ -123,10 +123,7 @@ function syslogOptions(given: GivenSettings, app: AppTarget, directory: string):
 }
 
 /** Of the application, where Gunicorn has its module. */
-function programName({ path }: AppTarget): string {
-  return (
-    basename(path, extname(path))
-      .replace(/[^\w.-]/g, '.')
-      .slice(0, 64) || 'app'
-  );
+function programName(app: AppTarget): string {
+  const name = shortNameOf(app);
+  return (app.kind === 'python' ? name : basename(name, extname(name))).replace(/[^\w.-]/g, '.').slice(0, 64) || 'app';
 }

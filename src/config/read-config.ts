@@ -3,9 +3,8 @@ import { doubtText } from '../policy/coherence.ts';
 import { pathIn } from '../policy/load.ts';
 import { withOverrides } from '../policy/override.ts';
 import { adminFrom, adminWarnings } from './admin-address.ts';
-import { parseAppArgument } from './app-argument.ts';
+import { applicationFrom } from './application.ts';
 import { type Config, ConfigError } from './config.ts';
-import type { ConfigEntry } from './config-entry.ts';
 import { controlSocketFrom } from './control-socket.ts';
 import { type Environment, settingsFromEnvironment, settingsFromPlatform } from './environment.ts';
 import { parseCommandLine } from './flags.ts';
@@ -20,6 +19,7 @@ import { defaultsOfSettings } from './setting-defaults.ts';
 import { longFlag, maxEdges } from './settings.ts';
 import { statsdFrom } from './statsd.ts';
 import { systemConfig } from './system-settings.ts';
+import type { WorkerClass } from './worker-class.ts';
 import { recyclingLimits, reloadOnChange } from './workers-lives.ts';
 import { bindsFrom, directoryOf } from './working-directory.ts';
 
@@ -45,7 +45,8 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
   if (commandLine.type === 'print') return commandLine;
   const gunicorn = gunicornCommandArguments(environment, version);
   const layers = [commandLine.given, settingsFromEnvironment(environment), gunicorn.given];
-  const file = await loadConfigFile(mergeSettings(layers).config?.value, surroundings);
+  const { config: named, python } = mergeSettings(layers);
+  const file = await loadConfigFile(named?.value, { environment, workingDirectory, python: python?.value ?? null });
   const given = mergeSettings([...layers, file.settings, settingsFromPlatform(environment)]);
   const app = commandLine.app === undefined ? file.app : argument(commandLine.app);
   const directory = directoryOf(given, workingDirectory);
@@ -58,7 +59,6 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
     ...commandLine.warnings,
     ...gunicorn.warnings,
     ...file.warnings,
-    ...threadsWarning(given),
     ...trusted.doubts.map(doubtText),
     ...ofOverrides,
     ...adminWarnings(admin),
@@ -66,19 +66,20 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
   if (commandLine.printConfig || gunicorn.printConfig) {
     return { type: 'print', text: printConfig({ app, given, configFile: file.shown, policy, warnings }) };
   }
-  const target = findApp(app, file.workerHooks, directory);
+  const application = await applicationFrom(app, given, file, environment, directory);
+  const { app: target, workerClass } = application;
   const config: Config = {
-    app: target,
+    ...application,
     workingDirectory: directory,
     environment: Object.fromEntries(given.env?.value ?? []),
     binds,
-    ...countProcesses(given),
+    ...countProcesses(workerClass, given),
     workerConnections: given.workerConnections?.value ?? defaultsOfSettings.workerConnections,
     scriptName: given.scriptName?.value ?? defaultsOfSettings.scriptName,
     backlog: given.backlog?.value ?? defaultsOfSettings.backlog,
-    recycling: recyclingLimits(given, given.workerClass?.value ?? defaultsOfSettings.workerClass),
+    recycling: recyclingLimits(given, workerClass),
     preload: given.preloadApp?.value ?? defaultsOfSettings.preloadApp,
-    reload: reloadOnChange(given, given.workerClass?.value ?? defaultsOfSettings.workerClass, directory),
+    reload: reloadOnChange(given, workerClass, directory),
     policy,
     policyFile,
     watchPolicy: watchesPolicy(given),
@@ -95,7 +96,7 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
     admin,
     statsd: statsdFrom(given),
     checkOnly: commandLine.checkOnly || gunicorn.checkOnly,
-    warnings,
+    warnings: [...warnings, ...application.warnings],
   };
   return { type: 'run', config: Object.freeze(config) };
 }
@@ -104,35 +105,10 @@ function argument(text: string): GivenTexts {
   return { texts: [text], origin: 'argument', label: 'argument' };
 }
 
-function findApp(app: GivenTexts | null, workerHooks: readonly ConfigEntry[], directory: string): Config['app'] {
-  const text = app?.texts[0];
-  if (text === undefined) {
-    throw new ConfigError(
-      'the application is missing: portcullis [flags] path/to/module.js. portcullis --help lists the flags.',
-    );
-  }
-  const target = parseAppArgument(text, directory);
-  if (workerHooks.length === 0) return target;
-  const lines = workerHooks.map(
-    ({ origin, name }) =>
-      `${origin}: ${name}: this hook is for Python workers, and ${text} is a JavaScript application, which runs in Node`,
-  );
-  throw new ConfigError(lines.join('\n'));
-}
-
-/** Nothing in Node is made parallel by it; whoever moves over from Gunicorn has it in a Dockerfile. */
-function threadsWarning({ threads }: GivenSettings): readonly string[] {
-  if (threads === undefined || threads.value === 1) return [];
-  return [
-    `${threads.origin}: a JavaScript application has one thread in each worker; --workers is how to run more at once.`,
-  ];
-}
-
 /** With `inline` the edges run the application, so they are what `--workers` counts. */
-function countProcesses(given: GivenSettings): Pick<Config, 'workerClass' | 'workers' | 'edges'> {
-  const workerClass = given.workerClass?.value ?? defaultsOfSettings.workerClass;
+function countProcesses(workerClass: WorkerClass, given: GivenSettings): Pick<Config, 'workers' | 'edges'> {
   const workers = given.workers?.value ?? defaultsOfSettings.workers;
-  if (workerClass === 'node') return { workerClass, workers, edges: given.edges?.value ?? defaultsOfSettings.edges };
+  if (workerClass !== 'inline') return { workers, edges: given.edges?.value ?? defaultsOfSettings.edges };
   if (given.edges !== undefined) {
     throw new ConfigError(
       `${given.edges.origin}: with the worker class inline the edges run the application; --workers says how many.`,
@@ -141,7 +117,7 @@ function countProcesses(given: GivenSettings): Pick<Config, 'workerClass' | 'wor
   if (workers > maxEdges) {
     throw new ConfigError(`${given.workers?.origin}: with the worker class inline at most ${maxEdges} can run.`);
   }
-  return { workerClass, workers: 0, edges: workers };
+  return { workers: 0, edges: workers };
 }
 
 function watchesPolicy({ watchPolicy, policy }: GivenSettings): boolean {

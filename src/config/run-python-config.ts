@@ -27,6 +27,8 @@ export type PythonCode =
 export type PythonSurroundings = {
   readonly environment: Environment;
   readonly workingDirectory: string;
+  /** Of `--python`; null: the usual one. */
+  readonly python?: string | null;
   /** Another deadline than the usual one. */
   readonly deadlineMs?: number;
 };
@@ -39,10 +41,10 @@ const maxAnswerBytes = 1024 * 1024;
  * master. What it prints goes to standard error. Throws `ConfigError` if it has no answer.
  */
 export async function runPythonConfig(code: PythonCode, surroundings: PythonSurroundings): Promise<PythonAnswer> {
-  const { environment, workingDirectory, deadlineMs = evaluationDeadlineMs } = surroundings;
-  const python = await findPython(environment, workingDirectory);
+  const { environment, workingDirectory, python = null, deadlineMs = evaluationDeadlineMs } = surroundings;
+  const interpreter = await findPython(python, environment, workingDirectory);
   const location = code.kind === 'python-file' ? ['file', code.path] : ['module', code.module];
-  const child = spawn(python, [script, ...location, JSON.stringify(gunicornNames)], {
+  const child = spawn(interpreter, [script, ...location, JSON.stringify(gunicornNames)], {
     cwd: workingDirectory,
     env: { ...environment },
     stdio: ['ignore', 2, 2, 'pipe'],
@@ -53,8 +55,8 @@ export async function runPythonConfig(code: PythonCode, surroundings: PythonSurr
   child.on('error', (error: NodeJS.ErrnoException) => {
     fail(
       error.code === 'ENOENT'
-        ? `this config file is Python, and there is no ${python} to evaluate it. Install Python 3.9 or newer, or write a portcullis.config.yaml.`
-        : `${python} could not be started: ${error.message}.`,
+        ? `this config file is Python, and there is no ${interpreter} to evaluate it. Install Python 3.9 or newer, or write a portcullis.config.yaml.`
+        : `${interpreter} could not be started: ${error.message}.`,
     );
   });
   // With `close` everything it has written was received.

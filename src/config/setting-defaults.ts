@@ -7,6 +7,8 @@ import type { SettingName, SettingValue } from './settings.ts';
 
 type WithoutDefault =
   | 'config'
+  | 'workerClass'
+  | 'python'
   | 'chdir'
   | 'name'
   | 'pid'
@@ -34,9 +36,11 @@ export const defaultsOfSettings: {
   backlog: 2048,
   scriptName: '',
   workers: 1,
-  workerClass: 'node',
+  workerClass: null,
   workerConnections: 1000,
   threads: 1,
+  python: null,
+  pythonpath: [],
   edges: 1,
   gracefulTimeout: 30,
   maxRequests: 0,

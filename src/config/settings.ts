@@ -1,9 +1,8 @@
 import { parseSize } from '../policy/quantity.ts';
-import { nearestNames } from '../suggestion/nearest-name.ts';
 import { isLogLevel, type LogLevel, logLevels } from '../telemetry/error-log.ts';
 import { parseAdminAddress } from './admin-address.ts';
 import { type BindAddress, parseBindAddress } from './bind-address.ts';
-import { ConfigError, type WorkerClass } from './config.ts';
+import { ConfigError } from './config.ts';
 import {
   parseAccessLogFormat,
   parseErrorLogFormat,
@@ -11,12 +10,14 @@ import {
   parseSyslogAddress,
   parseSyslogPrefix,
 } from './logging.ts';
+import { parsePython, parsePythonPath } from './python-place.ts';
 import { parseStoreAddress } from './rate-limit-store.ts';
 import { parseContentBytes, parseMaskedNames, parseRecordBytes } from './recording.ts';
 import { parseReloadEngine } from './reload-engine.ts';
 import { parseScriptName } from './script-name.ts';
 import { parseStatsdHost, parseStatsdText } from './statsd.ts';
 import { parseName, parseUmask } from './system-settings.ts';
+import { parseWorkerClass } from './worker-class.ts';
 
 /**
  * Every setting, once: its flag, what help says about it and how its text is read. The environment
@@ -113,7 +114,8 @@ export const settings = {
   workerClass: {
     flags: '-k, --worker-class <class>',
     group: 'Processes',
-    about: 'node: the application runs in worker processes (default); inline: inside the edge',
+    about:
+      'of a JavaScript application node (default) or inline, inside the edge; of a Python one sync (default) or gthread (default with --threads)',
     parse: parseWorkerClass,
   },
   workerConnections: {
@@ -127,6 +129,19 @@ export const settings = {
     group: 'Processes',
     about: 'threads of a Python worker; a JavaScript application has one (default 1)',
     parse: wholeNumber(1, 1024),
+  },
+  python: {
+    flags: '--python <file or folder>',
+    group: 'Processes',
+    about:
+      'the Python that runs a Python application, or its virtual environment (default $VIRTUAL_ENV, .venv, python3)',
+    parse: parsePython,
+  },
+  pythonpath: {
+    flags: '--pythonpath <directories>',
+    group: 'Processes',
+    about: 'directories, separated by commas, in which Python looks for modules first',
+    parse: parsePythonPath,
   },
   edges: {
     flags: '--edges <number>',
@@ -462,28 +477,11 @@ function wholeNumber(least: number, most: number, unit = '') {
   };
 }
 
-/** Classes of Gunicorn that run Python: known, so that the message can say what fits instead. */
-const pythonClasses = ['sync', 'gthread', 'gevent', 'eventlet'];
-
 function parseMemory(text: string, origin: string): number {
   // 0 and numbers of bytes need no unit.
   const bytes = /^\d{1,16}$/.test(text) ? Number(text) : parseSize(text);
   if (bytes === 0 || (bytes !== undefined && bytes >= leastMemoryBytes && bytes <= mostMemoryBytes)) return bytes;
   throw new ConfigError(`${origin}: ${JSON.stringify(text)} is not 0 or a size of at least 64MiB, as in 512MiB.`);
-}
-
-function parseWorkerClass(text: string, origin: string): WorkerClass {
-  if (text === 'node' || text === 'inline') return text;
-  if (pythonClasses.includes(text)) {
-    throw new ConfigError(
-      `${origin}: the worker class ${text} runs Python applications. A JavaScript application takes node or inline.`,
-    );
-  }
-  const [nearest] = nearestNames(text, ['node', 'inline', ...pythonClasses], 1);
-  const meant = nearest === undefined ? '' : ` Did you mean ${nearest}?`;
-  throw new ConfigError(
-    `${origin}: there is no worker class ${JSON.stringify(text)}.${meant} A JavaScript application takes node or inline.`,
-  );
 }
 
 function parseLogLevel(text: string, origin: string): LogLevel {

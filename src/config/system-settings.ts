@@ -1,5 +1,5 @@
-import { basename, resolve } from 'node:path';
-import type { AppTarget } from '../worker/app-target.ts';
+import { resolve } from 'node:path';
+import { type AppTarget, shortNameOf } from '../worker/app-target.ts';
 import { ConfigError } from './config.ts';
 import type { GivenSettings } from './precedence.ts';
 import { defaultsOfSettings } from './setting-defaults.ts';
@@ -29,7 +29,7 @@ export function systemConfig(given: GivenSettings, app: AppTarget, directory: st
   return {
     pidFile: pid === undefined ? null : resolve(directory, pid),
     daemon: given.daemon?.value ?? defaultsOfSettings.daemon,
-    processName: given.name?.value ?? basename(app.path).slice(0, maxNameLength),
+    processName: given.name?.value ?? shortNameOf(app).slice(0, maxNameLength),
     user: userFrom(given),
     initGroups: given.initgroups?.value ?? defaultsOfSettings.initgroups,
     workerUser: workerUserFrom(given),

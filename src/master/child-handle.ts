@@ -19,16 +19,20 @@ const transitions: Readonly<Record<ChildState, Readonly<Partial<Record<ChildInpu
   gone: { drain: 'gone', stop: 'gone' },
 };
 
+/** What runs an entry. */
+export type Runtime =
+  | { readonly kind: 'node'; readonly flags: readonly string[] }
+  | { readonly kind: 'python'; readonly interpreter: string };
+
 export type ChildCommand = {
   readonly entry: string;
+  readonly runtime: Runtime;
   /** What `ps` shows (`titleArgument`). */
   readonly title: string;
   /** Whom the child becomes before it does anything; null: it is as we are. */
   readonly identity: Identity | null;
   /** Removed by the child when the master was killed; null: it has no part in that. */
   readonly privateDirectory: string | null;
-  /** Flags of Node itself. */
-  readonly nodeFlags: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
   /** Absolute. */
   readonly workingDirectory: string;
@@ -216,10 +220,15 @@ export class ChildHandle<In extends { readonly type: string }, Out extends { rea
 }
 
 function spawnChild(command: ChildCommand): ChildProcess {
-  const { entry, nodeFlags, environment, descriptors, privateDirectory, identity } = command;
+  const { entry, runtime, title, environment, descriptors, privateDirectory, identity } = command;
   const orders = [privateDirectory ?? '', identity === null ? '' : JSON.stringify(identity)];
-  return spawn(process.execPath, [...nodeFlags, entry, ...orders], {
-    argv0: command.title,
+  const isNode = runtime.kind === 'node';
+  const [file, words] = isNode
+    ? [process.execPath, [...runtime.flags, entry, ...orders]]
+    : [runtime.interpreter, [entry, ...orders, title]];
+  return spawn(file, words, {
+    // Python finds its virtual environment by it.
+    ...(isNode ? { argv0: title } : {}),
     // 3: control channel, 4: lifeline, which only has to stay open for as long as we live.
     stdio: ['ignore', 'inherit', command.errorOutput == null ? 'inherit' : 'pipe', 'pipe', 'pipe', ...descriptors],
     env: environment,

@@ -174,6 +174,8 @@ const settings: Readonly<Record<Exclude<keyof Config, BroughtAnyway>, readonly [
   workerClass: ['worker-class', 'another master'],
   workers: ['workers', 'new processes'],
   edges: ['edges', 'new processes'],
+  threads: ['threads', 'new processes'],
+  python: ['python or pythonpath', 'new processes'],
   workerConnections: ['worker-connections', 'new processes'],
   scriptName: ['script-name', 'new processes'],
   backlog: ['backlog', 'new processes'],

@@ -4,8 +4,9 @@ import type { Config } from '../config/config.ts';
 import type { Policy } from '../policy/policy.ts';
 import { firstListenerDescriptor } from '../process/child.ts';
 import type { EdgeStart, ListenerDescription, WorkerStart } from '../process/control-messages.ts';
-import { titleArgument } from '../process/title.ts';
+import { titleArgument, titleWithoutPhase } from '../process/title.ts';
 import type { HooksOrder } from '../worker/hooks.ts';
+import type { ChildCommand } from './child-handle.ts';
 import { type EdgeEvents, EdgeHandle } from './edge-handle.ts';
 import type { ErrorOutput } from './error-output.ts';
 import type { Listener } from './listeners.ts';
@@ -13,13 +14,14 @@ import { identityOf } from './system-place.ts';
 import { environmentOfChildren, type WorkerEvents, WorkerHandle } from './worker-handle.ts';
 
 /** The programs that the master starts. */
-export type Entries = { readonly edge: string; readonly worker: string };
+export type Entries = { readonly edge: string; readonly worker: string; readonly pythonWorker: string };
 
 /** Beside this file, built or not. */
 const extension = extname(import.meta.url);
 export const ownEntries: Entries = {
   edge: fileURLToPath(new URL(`../edge${extension}`, import.meta.url)),
   worker: fileURLToPath(new URL(`../worker/worker${extension}`, import.meta.url)),
+  pythonWorker: fileURLToPath(new URL('../worker/worker.py', import.meta.url)),
 };
 
 /** The least time that a child has to boot; a longer `--timeout` is taken as a wish for patience with the worker. */
@@ -41,11 +43,9 @@ export function workerStarter(
   { policy, hooks, errorOutput }: StartServices,
 ): (id: number, maxRequests: number, events: WorkerEvents) => WorkerHandle {
   const command = {
-    entry: entries.worker,
-    title: titleArgument('worker', config.processName),
+    ...programOfWorker(config, entries),
     identity: identityOf('worker', config),
     privateDirectory: null,
-    nodeFlags: inheritedNodeFlags(),
     environment: { ...environmentOfChildren(process.env), ...config.environment },
     workingDirectory: config.workingDirectory,
     descriptors: [],
@@ -54,18 +54,28 @@ export function workerStarter(
   return (id, maxRequests, events) => {
     const { workerMs } = policy().timeouts;
     const bootMs = workerMs === 0 ? 0 : Math.max(workerMs, leastBootMs);
-    const { app, logLevel, errorLog, reload } = config;
-    const start: WorkerStart = {
-      type: 'start',
-      app,
-      logLevel,
-      errorLogFormat: errorLog.format,
-      maxRequests,
-      tellsFiles: reload !== null,
-      hooks: hooks(id),
-    };
-    return new WorkerHandle(id, { ...command, bootMs }, start, events);
+    return new WorkerHandle(id, { ...command, bootMs }, startOfWorker(config, maxRequests, hooks(id)), events);
   };
+}
+
+function programOfWorker(config: Config, entries: Entries): Pick<ChildCommand, 'entry' | 'runtime' | 'title'> {
+  const { python, processName } = config;
+  if (python === null) {
+    const runtime = { kind: 'node', flags: inheritedNodeFlags() } as const;
+    return { entry: entries.worker, runtime, title: titleArgument('worker', processName) };
+  }
+  const runtime = { kind: 'python', interpreter: python.interpreter } as const;
+  return { entry: entries.pythonWorker, runtime, title: titleWithoutPhase('worker', processName) };
+}
+
+function startOfWorker(config: Config, maxRequests: number, hooks: HooksOrder | null): WorkerStart {
+  const { app, logLevel, errorLog, reload, workers, threads, python } = config;
+  const errorLogFormat = errorLog.format;
+  const common = { type: 'start', logLevel, errorLogFormat, maxRequests, tellsFiles: reload !== null } as const;
+  if (app.kind === 'javascript') return { ...common, app, hooks };
+  const workerClass = config.workerClass === 'gthread' ? 'gthread' : 'sync';
+  const pythonPath = python?.pythonPath ?? [];
+  return { ...common, app, hooks: null, python: { workerClass, threads, multiprocess: workers > 1, pythonPath } };
 }
 
 export function edgeStarter(
@@ -75,7 +85,7 @@ export function edgeStarter(
   privateDirectory: string,
   { policy, hooks, errorOutput }: StartServices,
 ): (age: number, events: EdgeEvents) => EdgeHandle {
-  const inlineApp = config.workerClass === 'inline' ? config.app : null;
+  const inlineApp = config.workerClass === 'inline' && config.app.kind === 'javascript' ? config.app : null;
   // No edge makes code from strings; an application may have to (template engines do).
   const hardening = inlineApp === null ? ['--disallow-code-generation-from-strings'] : [];
   const command = {
@@ -83,7 +93,7 @@ export function edgeStarter(
     title: titleArgument('edge', config.processName),
     identity: identityOf('edge', config),
     privateDirectory,
-    nodeFlags: [...inheritedNodeFlags(), ...hardening],
+    runtime: { kind: 'node', flags: [...inheritedNodeFlags(), ...hardening] } as const,
     // `--env` is for the application.
     environment: { ...environmentOfChildren(process.env), ...(inlineApp === null ? {} : config.environment) },
     workingDirectory: config.workingDirectory,
@@ -105,7 +115,7 @@ export function edgeStarter(
     logLevel: config.logLevel,
     privateDirectory,
     sharesLinks: config.workerUser !== null,
-    workerConnections: config.workerConnections,
+    ...requestsOfWorkers(config),
     scriptName: config.scriptName,
     accessLog: config.accessLog,
     errorLogFormat: config.errorLog.format,
@@ -117,6 +127,12 @@ export function edgeStarter(
     const ofApplication = inlineApp === null ? null : hooks(age);
     return new EdgeHandle(command, { ...start, policy: policy(), hooks: ofApplication }, events);
   };
+}
+
+/** Node runs many at once in one thread; Python as many as it has threads, and a quick application is never without one. */
+function requestsOfWorkers(config: Config): Pick<EdgeStart, 'requestsPerWorker' | 'mayWaitAtWorker'> {
+  if (config.python === null) return { requestsPerWorker: config.workerConnections, mayWaitAtWorker: false };
+  return { requestsPerWorker: config.workerClass === 'gthread' ? config.threads : 1, mayWaitAtWorker: true };
 }
 
 /** Of the durations that StatsD is sent in a second, an equal share for each edge. */

@@ -6,7 +6,7 @@ import type { LogLevel } from '../telemetry/error-log.ts';
 import type { AccessLogConfig, ErrorLogFormat } from '../telemetry/log-destinations.ts';
 import type { EdgeReport } from '../telemetry/metrics/edge-counts.ts';
 import type { RecordingOptions } from '../telemetry/recorder.ts';
-import type { AppTarget } from '../worker/app-target.ts';
+import type { JavaScriptApp, PythonApp, PythonWorkerClass } from '../worker/app-target.ts';
 import type { HooksOrder } from '../worker/hooks.ts';
 
 /**
@@ -29,7 +29,9 @@ export type EdgeStart = {
   /** The workers are another user: what they open of a link is for the group of the directory. */
   readonly sharesLinks: boolean;
   /** Requests that may run in one worker at once. */
-  readonly workerConnections: number;
+  readonly requestsPerWorker: number;
+  /** More may wait at a worker that runs so many, as long as it is quick (`AnswerPace`). */
+  readonly mayWaitAtWorker: boolean;
   /** Where the application is mounted, in latin1; empty for all paths. */
   readonly scriptName: string;
   /** Null: nobody asked for one. */
@@ -40,7 +42,7 @@ export type EdgeStart = {
   /** Null: nobody asked for metrics. `timings`: how many durations of requests a report may have. */
   readonly metrics: { readonly timings: number } | null;
   /** Present where the app runs inside the edge (`-k inline`). */
-  readonly inlineApp: AppTarget | null;
+  readonly inlineApp: JavaScriptApp | null;
   /** Of an edge that runs the application. */
   readonly hooks: HooksOrder | null;
 };
@@ -106,16 +108,32 @@ export type EdgeToMaster =
   | { readonly type: 'measured'; readonly id: number; readonly report: EdgeReport }
   | ChildFailed;
 
-export type MasterToWorker =
-  | WorkerStart
+export type MasterToWorker<Start extends WorkerStart = WorkerStart> =
+  | Start
   /** Connect to an edge's link socket and say hello with this token. */
   | { readonly type: 'connect'; readonly path: string; readonly token: string; readonly startedPath: string }
   | { readonly type: 'drain' }
   | { readonly type: 'stop' };
 
-export type WorkerStart = {
+export type WorkerStart = JavaScriptWorkerStart | PythonWorkerStart;
+
+export type JavaScriptWorkerStart = CommonWorkerStart & { readonly app: JavaScriptApp };
+
+/** To src/worker/worker.py. */
+export type PythonWorkerStart = CommonWorkerStart & {
+  readonly app: PythonApp;
+  readonly python: {
+    readonly workerClass: PythonWorkerClass;
+    readonly threads: number;
+    /** There are other workers. */
+    readonly multiprocess: boolean;
+    /** Absolute directories, ahead of all others in `sys.path` but the working directory. */
+    readonly pythonPath: readonly string[];
+  };
+};
+
+type CommonWorkerStart = {
   readonly type: 'start';
-  readonly app: AppTarget;
   readonly logLevel: LogLevel;
   readonly errorLogFormat: ErrorLogFormat;
   /** Tell the master once so many requests have been begun; 0: never. */

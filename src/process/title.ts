@@ -6,7 +6,12 @@ const longestPhase = 'draining'.length;
 
 /** `portcullis: worker [shop] serving`. */
 export function titleOf(role: Role, name: string, phase: Phase): string {
-  return `portcullis: ${role} [${name}] ${phase}`;
+  return `${titleWithoutPhase(role, name)} ${phase}`;
+}
+
+/** The same for a child that adds its phase itself. */
+export function titleWithoutPhase(role: Role, name: string): string {
+  return `portcullis: ${role} [${name}]`;
 }
 
 /**

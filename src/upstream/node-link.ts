@@ -4,6 +4,7 @@ import { FrameBatch } from '../link/frame-batch.ts';
 import { helloFault, type Welcome, welcomeBytes, writeWelcome } from '../link/greeting.ts';
 import { isAfter, nextRequestId, previousRequestId } from '../link/request-id.ts';
 import type { StartedFile } from '../link/started-file.ts';
+import type { AnswerPace } from './answer-pace.ts';
 import type { Carrier, NodeRequest } from './node-request.ts';
 
 /** Who is allowed on a link. */
@@ -37,6 +38,8 @@ export type LinkEnd = {
 /** The edge's end of the link to one worker. */
 export class NodeLink implements FrameReceiver, Carrier {
   readonly expected: ExpectedWorker;
+  /** Null: nothing waits at a worker, all that it has runs. */
+  readonly pace: AnswerPace | null;
   /** The master is about to kill the worker, whose event loop does not turn. */
   isSilent = false;
   /** Requests go to an `open` one alone. `draining`: the worker asked for no more. `ending`: we have had enough of it. */
@@ -52,8 +55,9 @@ export class NodeLink implements FrameReceiver, Carrier {
   #nextId: number;
   #fault: string | null = null;
 
-  constructor(socket: Socket, expected: ExpectedWorker, welcome: Welcome, owner: LinkOwner) {
+  constructor(socket: Socket, expected: ExpectedWorker, welcome: Welcome, pace: AnswerPace | null, owner: LinkOwner) {
     this.expected = expected;
+    this.pace = pace;
     this.#owner = owner;
     this.#socket = socket;
     this.#welcome = welcome;
@@ -79,6 +83,7 @@ export class NodeLink implements FrameReceiver, Carrier {
     if (request.welcome !== this.#welcome) this.#welcomeAnew(request.welcome);
     const id = this.#nextId;
     this.#nextId = nextRequestId(id);
+    this.pace?.sent(performance.now(), this.#requests.size);
     this.#requests.set(id, request);
     request.send(this.#batch, id, this);
   }
@@ -120,7 +125,10 @@ export class NodeLink implements FrameReceiver, Carrier {
     if (request === undefined) return `frame of type ${type} for request ${id}, which does not run`;
     const isLast = end || type === frameType.abort;
     // First of all: the sink may hand over its next request during the call, and there has to be room for it.
-    if (isLast) this.#requests.delete(id);
+    if (isLast) {
+      this.#requests.delete(id);
+      this.pace?.answered(performance.now());
+    }
     let fault: string | null = null;
     try {
       fault = request.receiveFrame(type, end, bytes, start, stop);

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { maxPieceBytes } from '../link/frame.ts';
 import { type Rejection, reject } from '../rejection/rejection.ts';
 import type { Log } from '../telemetry/error-log.ts';
+import { AnswerPace } from './answer-pace.ts';
 import { describeRequest, describeRequests } from './describe-request.ts';
 import type { DispatchBounds, DispatchedRequest, Dispatcher, ResponseSink } from './dispatch.ts';
 import { EnvironCopies } from './environ-copies.ts';
@@ -12,8 +13,10 @@ import { NodeRequest, type NodeRequestContext } from './node-request.ts';
 
 export type NodeDispatcherOptions = InvitationOptions &
   DispatchBounds & {
-    /** Requests that one worker may have at once. */
+    /** Requests that one worker may run at once. */
     readonly requestsPerWorker: number;
+    /** More of them may wait at a worker that answers fast enough. */
+    readonly mayWaitAtWorker?: boolean;
     readonly log: Log;
     /** A link is gone. `fault` is what the worker did wrong: it should be replaced; null: it went by itself. */
     readonly onWorkerGone?: (worker: number, fault: string | null) => void;
@@ -112,7 +115,12 @@ export class NodeDispatcher implements Dispatcher, LinkOwner, InvitationOwner {
   }
 
   invitationAccepted(invitation: NodeInvitation, socket: Socket): void {
-    this.#invitations.set(invitation, new NodeLink(socket, invitation.expected, this.#context.welcome, this));
+    this.#invitations.set(invitation, this.#linkFor(invitation, socket));
+  }
+
+  #linkFor({ expected }: NodeInvitation, socket: Socket): NodeLink {
+    const pace = this.#options.mayWaitAtWorker === true ? new AnswerPace() : null;
+    return new NodeLink(socket, expected, this.#context.welcome, pace, this);
   }
 
   invitationExpired(invitation: NodeInvitation): void {
@@ -179,17 +187,20 @@ export class NodeDispatcher implements Dispatcher, LinkOwner, InvitationOwner {
   #leastBusy(): NodeLink | null {
     let chosen: NodeLink | null = null;
     const { length } = this.#links;
+    const nowMs = this.#options.mayWaitAtWorker === true ? performance.now() : 0;
     for (let step = 0; step < length; step++) {
       const link = this.#links[(this.#turn + step) % length];
-      if (link !== undefined && this.#hasRoom(link) && (chosen === null || link.inFlight < chosen.inFlight))
+      if (link !== undefined && this.#hasRoom(link, nowMs) && (chosen === null || link.inFlight < chosen.inFlight))
         chosen = link;
     }
     this.#turn = (this.#turn + 1) % Math.max(length, 1);
     return chosen;
   }
 
-  #hasRoom(link: NodeLink): boolean {
-    return link.state === 'open' && link.inFlight < this.#options.requestsPerWorker;
+  #hasRoom(link: NodeLink, nowMs: number): boolean {
+    if (link.state !== 'open') return false;
+    const surplus = link.inFlight - this.#options.requestsPerWorker;
+    return surplus < 0 || (link.pace?.mayWait(nowMs, surplus) ?? false);
   }
 
   #finishInvitation(link: NodeLink): void {

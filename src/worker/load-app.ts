@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { basename, relative } from 'node:path';
+import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { nearestNames } from '../suggestion/nearest-name.ts';
 import type { EnvironApp } from './app-interface.ts';
-import type { AppTarget } from './app-target.ts';
+import type { JavaScriptApp } from './app-target.ts';
 
 /** The operator's fault: one paragraph, and the application's own stack where it is the one that threw. */
 export class AppLoadError extends Error {
@@ -22,7 +22,7 @@ const maxListedNames = 20;
 const syntaxCheckMs = 5000;
 
 /** Imports the module, which runs it, and answers the application in it. Rejects with AppLoadError alone. */
-export async function loadApp(target: AppTarget): Promise<EnvironApp> {
+export async function loadApp(target: Pick<JavaScriptApp, 'path' | 'name'>): Promise<EnvironApp> {
   const exported = exportsOf(await importModule(target.path));
   const name = target.name ?? defaultNames.find((candidate) => exported.has(candidate));
   const file = JSON.stringify(basename(target.path));
@@ -42,12 +42,6 @@ export async function loadApp(target: AppTarget): Promise<EnvironApp> {
 }
 
 const expected = 'An application is a function app(environ, startResponse).';
-
-/** As an operator would write it, for log lines. */
-export function appName({ path, name }: AppTarget): string {
-  const fromHere = relative(process.cwd(), path);
-  return `${fromHere.startsWith('..') ? path : fromHere}:${name ?? 'app'}`;
-}
 
 async function importModule(path: string): Promise<Record<string, unknown>> {
   try {

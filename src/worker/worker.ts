@@ -1,12 +1,12 @@
 import { bootChild } from '../process/child.ts';
-import type { MasterToWorker, WorkerToMaster } from '../process/control-messages.ts';
+import type { JavaScriptWorkerStart, MasterToWorker, WorkerToMaster } from '../process/control-messages.ts';
 import { showPhase } from '../process/title.ts';
 import { openErrorLog } from '../telemetry/error-log.ts';
 import { stackOf } from '../telemetry/stack.ts';
 import type { EnvironApp } from './app-interface.ts';
-import type { AppTarget } from './app-target.ts';
+import { appName, type JavaScriptApp } from './app-target.ts';
 import { type HooksOrder, loadHooks, type WorkerHooks } from './hooks.ts';
-import { AppLoadError, appName, loadApp } from './load-app.ts';
+import { AppLoadError, loadApp } from './load-app.ts';
 import { watchLoadedFiles } from './loaded-files.ts';
 import { RequestQuota } from './request-quota.ts';
 import { WorkerLink } from './worker-link.ts';
@@ -28,7 +28,7 @@ let quota = new RequestQuota(0, () => {});
 let tellFiles = (): void => {};
 const links = new Set<WorkerLink>();
 
-const master = bootChild<MasterToWorker, WorkerToMaster>((message) => {
+const master = bootChild<MasterToWorker<JavaScriptWorkerStart>, WorkerToMaster>((message) => {
   switch (message.type) {
     case 'start':
       log = openErrorLog({ level: message.logLevel, format: message.errorLogFormat });
@@ -64,7 +64,7 @@ process.on('uncaughtException', (error) => {
   giveUp();
 });
 
-async function start(target: AppTarget, order: HooksOrder | null): Promise<void> {
+async function start(target: JavaScriptApp, order: HooksOrder | null): Promise<void> {
   state = 'loading';
   try {
     hooks = await loadHooks(order, log);

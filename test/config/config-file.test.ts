@@ -88,14 +88,14 @@ const readings: readonly Reading[] = [
     behaviour: 'takes the application from the config where the command line has none',
     files: { 'portcullis.config.yaml': 'app: app.mjs:api\n' },
     line: '-w 2',
-    value: ({ app }) => app.name,
+    value: ({ app }) => 'name' in app && app.name,
     expected: 'api',
   },
   {
     behaviour: 'puts the application of the command line first',
     files: { 'portcullis.config.yaml': 'wsgi_app: app.mjs:api\n' },
     line: 'app.mjs:mine',
-    value: ({ app }) => app.name,
+    value: ({ app }) => 'name' in app && app.name,
     expected: 'mine',
   },
   {
@@ -217,7 +217,7 @@ describe('a config file', () => {
     const before = process.cwd();
     const { app, workingDirectory, policy, binds } = await folder.config();
     assert.equal(workingDirectory, other.path);
-    assert.equal(app.path, `${other.path}/app.mjs`);
+    assert.deepEqual(app, { kind: 'javascript', path: `${other.path}/app.mjs`, name: null });
     assert.equal(policy.queue.max, 5);
     assert.deepEqual(binds, [{ kind: 'unix', path: `${other.path}/x.sock` }]);
     assert.equal(process.cwd(), before);

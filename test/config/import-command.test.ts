@@ -13,7 +13,7 @@ const source = `import multiprocessing
 wsgi_app = "app.mjs"
 bind = ['127.0.0.1:8000', 'unix:/tmp/x.sock']
 workers = 2 + 1
-worker_class = "gthread"
+worker_class = "gevent"
 threads = 4
 timeout = 120
 keepalive = 0
@@ -39,7 +39,7 @@ describe('portcullis import', () => {
     const { out, complaints } = await runIn(folder, 'gunicorn.conf.py');
     assert.equal(out, 'Wrote portcullis.config.yaml and policy.yaml.\n');
     const { policy, ...config } = await folder.config('');
-    assert.equal(config.app.path, join(folder.path, 'app.mjs'));
+    assert.deepEqual(config.app, { kind: 'javascript', path: join(folder.path, 'app.mjs'), name: null });
     assert.equal(config.binds.length, 2);
     assert.equal(config.accessLog?.file, '-');
     assert.deepEqual([config.workers, config.logLevel, config.environment], [3, 'warning', { A: 'b: #c\u2028' }]);

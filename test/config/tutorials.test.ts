@@ -8,11 +8,11 @@ import { loadConfigFile } from '../../src/config/load-config-file.ts';
 import { mergeSettings, type SettingsLayer } from '../../src/config/precedence.ts';
 import { longFlag } from '../../src/config/settings.ts';
 import { shellWords } from '../../src/config/shell-words.ts';
+import { appName } from '../../src/worker/app-target.ts';
 import { ConfigFolder } from './config-folder.ts';
 
 /**
- * What ordinary Gunicorn tutorials tell people to write, and what each of it says here. Python applications are not run yet,
- * so that is the one thing that a start would be refused for.
+ * What ordinary Gunicorn tutorials tell people to write, and what each of it says here.
  */
 type Case = {
   readonly source: string;
@@ -26,13 +26,19 @@ type Case = {
 
 type Cases = {
   readonly commandLines: readonly Case[];
-  readonly workerClasses: readonly (Omit<Case, 'says' | 'app'> & { readonly class: string })[];
+  readonly workerClasses: readonly (Omit<Case, 'says' | 'app'> & {
+    readonly class: string;
+    readonly refused?: string;
+  })[];
   /** By flag: what it is given, unread. */
   readonly later: readonly Case[];
   readonly configFiles: readonly (Omit<Case, 'form' | 'app' | 'ignored'> & { readonly warned?: readonly string[] })[];
 };
 
 const cases = JSON.parse(readFileSync(new URL('./tutorials.cases.json', import.meta.url), 'utf8')) as Cases;
+
+/** A Python is looked for, and nothing else. */
+const environment = { PATH: process.env['PATH'] ?? '' };
 
 /** The words of the command, the program's own name left out, by what it stands in. */
 const wordsIn = {
@@ -75,27 +81,24 @@ describe('a command line of a tutorial', () => {
     });
   }
 
-  it('is refused for nothing but its Python application', async () => {
+  it('is accepted whole', async () => {
     const folder = new ConfigFolder({ 'gunicorn.conf.py': '', 'config.py': '' });
     mkdirSync(join(folder.path, 'project'));
     for (const { form, text, app } of cases.commandLines) {
       const words = wordsIn[form](text).map((word) => word.replace('/path/to/', ''));
-      const message = await folder.refusal(words.join(' '));
-      assert.match(message, /^[^\n]*names a Python application \(package\.module:callable\)[^\n]*$/, text);
-      assert.ok(message.startsWith(JSON.stringify(app)), message);
+      const config = await folder.config(words.join(' '), environment);
+      assert.equal(appName(config.app), app.includes(':') ? app : `${app}:application`, text);
     }
   });
 });
 
 describe('a worker class of a tutorial', () => {
-  for (const { source, form, text, class: workerClass } of cases.workerClasses) {
-    it(`is known as one for Python: ${text} (${source})`, async () => {
+  for (const { source, form, text, class: workerClass, refused } of cases.workerClasses) {
+    it(`is known: ${text} (${source})`, async () => {
       const folder = new ConfigFolder({ 'config.py': '' });
-      const message = await folder.refusal(wordsIn[form](text).join(' '));
-      assert.equal(
-        message,
-        `flag --worker-class: the worker class ${workerClass} runs Python applications. A JavaScript application takes node or inline.`,
-      );
+      const line = wordsIn[form](text).join(' ');
+      if (refused === undefined) assert.equal((await folder.config(line, environment)).workerClass, workerClass);
+      else assert.ok((await folder.refusal(line, environment)).startsWith(refused));
     });
   }
 });

@@ -11,7 +11,7 @@ const command: ChildCommand = {
   title: 'portcullis: worker [test] booting',
   identity: null,
   privateDirectory: null,
-  nodeFlags: [],
+  runtime: { kind: 'node', flags: [] },
   environment: process.env,
   workingDirectory: process.cwd(),
   descriptors: [],
@@ -33,7 +33,7 @@ function lifeOf(behaviour: string, changes: Partial<ChildCommand> = {}, act = (_
     );
     worker.send({
       type: 'start',
-      app: { path: '/nowhere', name: behaviour },
+      app: { kind: 'javascript', path: '/nowhere', name: behaviour },
       logLevel: 'info',
       maxRequests: 0,
       tellsFiles: false,

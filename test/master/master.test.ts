@@ -113,7 +113,7 @@ describe('master', () => {
       const port = await master.port();
       const told = (await ask(port, 'start')) as Record<string, unknown>;
       assert.equal(told['backlog'], 77);
-      assert.equal(told['workerConnections'], 9);
+      assert.equal(told['requestsPerWorker'], 9);
       assert.equal(told['inlineApp'], null);
       assert.deepEqual(told['listeners'], [
         { descriptor: 5, url: `http://127.0.0.1:${port}`, serverName: '127.0.0.1', serverPort: String(port) },
@@ -124,7 +124,12 @@ describe('master', () => {
 
   describe('inline', () => {
     it('runs the application in the edges and starts no worker', async () => {
-      const master = start({ workerClass: 'inline', workers: 0, edges: 2, app: { path: '/app.js', name: 'ready' } });
+      const master = start({
+        workerClass: 'inline',
+        workers: 0,
+        edges: 2,
+        app: { kind: 'javascript', path: '/app.js', name: 'ready' },
+      });
       const port = await master.port();
       const pids = await workerPids(master, 2);
       await master.logged(/Using worker: inline/);
@@ -167,7 +172,11 @@ describe('master', () => {
 
     it('starts a worker that cannot boot any more again and again, ever later, and serves on', async () => {
       const marker = join(folder, 'booted-once');
-      const master = start({ behaviour: 'once', app: { path: marker, name: null }, logLevel: 'debug' });
+      const master = start({
+        behaviour: 'once',
+        app: { kind: 'javascript', path: marker, name: null },
+        logLevel: 'debug',
+      });
       const port = await master.port();
       const [pid = 0] = await workerPids(master, 1);
       await linkedWorkers(port, 1);
@@ -409,7 +418,10 @@ describe('master', () => {
       ['exits', 'Worker \\(pid:\\d+\\) exited with code 0 while it was booting'],
     ] as const) {
       it(`keeps the old workers where the new application does not load (${behaviour})`, async () => {
-        const broken = reloads({ app: { path: '/nowhere', name: behaviour }, policy: stubPolicy('second') });
+        const broken = reloads({
+          app: { kind: 'javascript', path: '/nowhere', name: behaviour },
+          policy: stubPolicy('second'),
+        });
         const master = start({ workers: 2, reloads: broken });
         const port = await master.port();
         const old = await linkedWorkers(port, 2);

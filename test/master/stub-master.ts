@@ -24,11 +24,13 @@ export function stubPolicy(name: string): object {
 
 /** The numbers that a test does not care about. */
 const config = {
-  app: { path: '/nowhere', name: 'ready' },
+  app: { kind: 'javascript', path: '/nowhere', name: 'ready' },
   workingDirectory: process.cwd(),
   environment: {},
   binds: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
   workerClass: 'node',
+  threads: 1,
+  python: null,
   workers: 1,
   edges: 1,
   workerConnections: 1000,

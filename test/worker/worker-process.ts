@@ -54,7 +54,7 @@ export class WorkerProcess {
     });
     this.send({
       type: 'start',
-      app: { path, name },
+      app: { kind: 'javascript', path, name },
       logLevel: 'debug',
       errorLogFormat: 'text',
       maxRequests: 0,

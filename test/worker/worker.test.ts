@@ -1,125 +1,16 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { endFlag, FrameDecoder, frameType } from '../../src/link/frame.ts';
-import { helloFault, welcomeBytes, writeWelcome } from '../../src/link/greeting.ts';
-import { StartedFile } from '../../src/link/started-file.ts';
-import { frameBytes, type SeenFrame, u32 } from '../link/bytes.ts';
-import { within } from '../support/deadline.ts';
+import { endFlag, frameType } from '../../src/link/frame.ts';
+import { frameBytes, u32 } from '../link/bytes.ts';
 import { requestEnviron } from './environ-block.ts';
+import { contentWindow, ScriptedEdge } from './scripted-edge.ts';
 import { WorkerProcess } from './worker-process.ts';
 
 const apps = fileURLToPath(new URL('./fixtures/apps.js', import.meta.url));
-const token = Buffer.alloc(32, 7);
-const contentWindow = 1000;
-
-/** An edge's end of a link that sends exactly what it is told to. */
-class ScriptedEdge {
-  readonly frames: SeenFrame[] = [];
-  readonly folder = mkdtempSync(join(tmpdir(), 'edge-'));
-  readonly invitation = {
-    path: join(this.folder, 'link'),
-    token: token.toString('hex'),
-    startedPath: join(this.folder, 'started'),
-  };
-  readonly started: StartedFile;
-  socket: Socket | null = null;
-  helloFault: string | null = null;
-  isClosed = false;
-  readonly #server: Server;
-  readonly #changed = new Set<() => void>();
-
-  private constructor(worker: WorkerProcess) {
-    this.started = StartedFile.create(this.invitation.startedPath, 1);
-    this.#server = createServer((socket) => this.#accept(socket, worker.pid)).listen(this.invitation.path);
-  }
-
-  static async link(worker: WorkerProcess): Promise<ScriptedEdge> {
-    const edge = new ScriptedEdge(worker);
-    await within(
-      30_000,
-      new Promise<void>((resolve) => edge.#server.once('listening', resolve)),
-      () => 'not listening',
-    );
-    worker.connect(edge.invitation);
-    await edge.receive(frameType.hello);
-    return edge;
-  }
-
-  send(type: number, id: number, payload: string | Uint8Array = '', flags = 0): void {
-    this.socket?.write(frameBytes(type, id, payload, flags));
-  }
-
-  async receive(type: number, count = 1): Promise<SeenFrame> {
-    let frame: SeenFrame | undefined;
-    await this.until(() => {
-      frame = this.frames.filter((seen) => seen.type === type)[count - 1];
-      return frame !== undefined;
-    });
-    assert.ok(frame !== undefined);
-    return frame;
-  }
-
-  async closed(): Promise<void> {
-    await this.until(() => this.isClosed);
-  }
-
-  stop(): void {
-    this.socket?.destroy();
-    this.#server.close();
-    this.started.close();
-    rmSync(this.folder, { recursive: true });
-  }
-
-  async until(holds: () => boolean): Promise<void> {
-    const held = new Promise<void>((resolve) => {
-      const check = (): void => {
-        if (!holds()) return;
-        this.#changed.delete(check);
-        resolve();
-      };
-      this.#changed.add(check);
-      check();
-    });
-    await within(30_000, held, () => `frames: ${JSON.stringify(this.frames)}, closed: ${this.isClosed}`);
-  }
-
-  #accept(socket: Socket, pid: number): void {
-    this.socket = socket;
-    const decoder = new FrameDecoder(1 << 20, {
-      receiveFrame: (type, end, id, bytes, start, stop) => {
-        if (type === frameType.hello) this.helloFault = helloFault(bytes, start, stop, { pid, token });
-        this.frames.push({ type, end, id, payload: bytes.toString('latin1', start, stop) });
-        return null;
-      },
-    });
-    socket.on('error', () => {});
-    socket.on('data', (bytes: Buffer) => {
-      decoder.receive(bytes, bytes.length);
-      this.#change();
-    });
-    socket.on('close', () => {
-      this.isClosed = true;
-      this.#change();
-    });
-    const welcome = Buffer.alloc(welcomeBytes);
-    writeWelcome(welcome, 0, {
-      contentWindowBytes: contentWindow,
-      responseWindowBytes: 10_000,
-      maxPayloadBytes: 100_000,
-    });
-    this.send(frameType.welcome, 0, welcome);
-  }
-
-  #change(): void {
-    for (const check of [...this.#changed]) check();
-  }
-}
-
 describe('a worker that boots', () => {
   let folder: string;
   before(() => {

@@ -1,0 +1,56 @@
+import { nearestNames } from '../suggestion/nearest-name.ts';
+import type { AppTarget, PythonWorkerClass } from '../worker/app-target.ts';
+import { ConfigError } from './config.ts';
+import type { GivenSettings } from './precedence.ts';
+
+/** `node`: JavaScript in worker processes; `inline`: JavaScript in the edges; the others run Python. */
+export type WorkerClass = 'node' | 'inline' | PythonWorkerClass;
+
+const classesOf = {
+  javascript: ['node', 'inline'],
+  python: ['sync', 'gthread'],
+} as const satisfies Record<AppTarget['kind'], readonly WorkerClass[]>;
+const languages = { javascript: 'JavaScript', python: 'Python' } as const;
+const known: readonly string[] = Object.values(classesOf).flat();
+/** Gunicorn has them, and we will. */
+const later = ['gevent', 'eventlet'];
+/** Where Gunicorn's own are, for those who name them in full; `egg:gunicorn#sync` is an older way to say it. */
+const longNames: Readonly<Record<string, string>> = {
+  'gunicorn.workers.sync.SyncWorker': 'sync',
+  'gunicorn.workers.gthread.ThreadWorker': 'gthread',
+  'gunicorn.workers.ggevent.GeventWorker': 'gevent',
+  'gunicorn.workers.geventlet.EventletWorker': 'eventlet',
+};
+
+export function parseWorkerClass(text: string, origin: string): WorkerClass {
+  const name = longNames[text] ?? text.replace(/^egg:gunicorn#/, '');
+  if (known.includes(name)) return name as WorkerClass;
+  const problem = later.includes(name)
+    ? `the worker class ${name} is not in this version yet.`
+    : `there is no worker class ${JSON.stringify(text)}.${meant(text)}`;
+  throw new ConfigError(`${origin}: ${problem} ${whatFits('python')} ${whatFits('javascript')}`);
+}
+
+/**
+ * The class that was asked for, where it runs the application's language; else the usual one. As with Gunicorn, more than
+ * one thread makes `sync` mean `gthread`.
+ */
+export function workerClassFor(app: AppTarget, { workerClass, threads }: GivenSettings): WorkerClass {
+  const fitting: readonly WorkerClass[] = classesOf[app.kind];
+  const asked = workerClass?.value ?? fitting[0] ?? 'node';
+  if (!fitting.includes(asked)) {
+    throw new ConfigError(
+      `${workerClass?.origin}: the worker class ${asked} does not run ${languages[app.kind]}. ${whatFits(app.kind)}`,
+    );
+  }
+  return asked === 'sync' && (threads?.value ?? 1) > 1 ? 'gthread' : asked;
+}
+
+function whatFits(kind: AppTarget['kind']): string {
+  return `A ${languages[kind]} application takes ${classesOf[kind].join(' or ')}.`;
+}
+
+function meant(text: string): string {
+  const [nearest] = nearestNames(text, [...known, ...later], 1);
+  return nearest === undefined ? '' : ` Did you mean ${nearest}?`;
+}
