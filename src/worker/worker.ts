@@ -70,6 +70,8 @@ async function start(target: JavaScriptApp, order: HooksOrder | null): Promise<v
     hooks = await loadHooks(order, log);
     hooks.postFork();
     running = { app: await loadApp(target), name: appName(target) };
+    // What was required while it ran, and not imported, may have been seen by nobody yet.
+    tellFiles();
     await hooks.postWorkerInit();
   } catch (error) {
     fail(error);

@@ -9,7 +9,8 @@ import { type Program, startProgram } from '../support/program.ts';
 const files = {
   'app.mjs':
     "import { word } from './word.mjs';\nimport late from './late.cjs';\nexport const app = (e, s) => { s('200 OK', []); return [word + late]; };\n",
-  'word.mjs': "export const word = 'good';\n",
+  // What comes after it is required long after it was loaded.
+  'word.mjs': "await new Promise((resolve) => setTimeout(resolve, 200));\nexport const word = 'good';\n",
   'late.cjs': "module.exports = require('./deep.cjs');\n",
   'deep.cjs': "module.exports = '!';\n",
   'template.html': '<p>\n',
