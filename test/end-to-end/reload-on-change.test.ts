@@ -8,8 +8,8 @@ import { type Program, startProgram } from '../support/program.ts';
 /** By name: what the application consists of, and one file that it does not load. */
 const files = {
   'app.mjs':
-    "import { word } from './word.mjs';\nimport late from './late.cjs';\nexport const app = (e, s) => { s('200 OK', []); return [word + late]; };\n",
-  // What comes after it is required long after it was loaded.
+    "import { createRequire } from 'node:module';\nimport { word } from './word.mjs';\nconst late = createRequire(import.meta.url)('./late.cjs');\nexport const app = (e, s) => { s('200 OK', []); return [word + late]; };\n",
+  // What is required after it is required long after all imports were seen.
   'word.mjs': "await new Promise((resolve) => setTimeout(resolve, 200));\nexport const word = 'good';\n",
   'late.cjs': "module.exports = require('./deep.cjs');\n",
   'deep.cjs': "module.exports = '!';\n",

@@ -135,7 +135,7 @@ describe('master', () => {
       await master.logged(/Using worker: inline/);
       assert.deepEqual([...childrenOf(master.pid)].sort(), pids.sort());
       const told = (await ask(port, 'start')) as Record<string, unknown>;
-      assert.deepEqual(told['inlineApp'], { path: '/app.js', name: 'ready' });
+      assert.deepEqual(told['inlineApp'], { kind: 'javascript', path: '/app.js', name: 'ready' });
       // Template engines make code from strings.
       assert.ok(!((await ask(port, 'flags')) as string[]).includes('--disallow-code-generation-from-strings'));
     });
