@@ -859,6 +859,8 @@ def _piece_count(result: Any) -> int:
 # ---------------------------------------------------------------------------------------------------------------------------
 
 READ_BYTES = 256 * 1024
+# One thread reads all links. Memory of this size for each read would be mapped, and given back, each time.
+_read_buffer = memoryview(bytearray(READ_BYTES))
 # From the connect to the edge's welcome: an edge that lives welcomes at once; one that is stopped or dead does not.
 WELCOME_S = 10.0
 
@@ -1005,14 +1007,15 @@ class Link:
 
     def _read(self) -> None:
         try:
-            data = self._socket.recv(READ_BYTES)
+            read_bytes = self._socket.recv_into(_read_buffer)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            data = b""
-        if not data:
+            read_bytes = 0
+        if read_bytes == 0:
             self._end()
             return
+        data = bytes(_read_buffer[:read_bytes])
         if self._held:
             self._held += data
             if len(self._held) < self._needed_bytes:
