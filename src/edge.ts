@@ -74,6 +74,9 @@ function receive(message: MasterToEdge): void {
       if (edge?.dispatcher instanceof NodeDispatcher) edge.dispatcher.workerSilent(message.worker);
       master.send({ type: 'silence-noted', worker: message.worker });
       return;
+    case 'worker-leaves':
+      if (edge?.dispatcher instanceof NodeDispatcher) edge.dispatcher.workerLeaves(message.worker);
+      return;
     case 'tokens':
       edge?.admission.answer(message.batch, message.answers);
       return;

@@ -25,6 +25,7 @@ function loadOnce(config: Config, log: Log, entries: Entries): Promise<number> {
     let hasLoaded = false;
     const services = { policy: () => config.policy, hooks: () => null, errorOutput: null };
     const worker = workerStarter(config, entries, services)(1, 0, {
+      leaving: () => {},
       maxRequestsReached: () => {},
       loadedFiles: () => {},
       serving: () => {

@@ -89,6 +89,11 @@ export class EdgeHandle implements PoolChild {
     if (worker.pid !== undefined) this.#child.send({ type: 'expect-worker', worker: worker.id, pid: worker.pid });
   }
 
+  /** No request that it reads after this goes to that worker. */
+  letGo(worker: WorkerHandle): void {
+    this.#child.send({ type: 'worker-leaves', worker: worker.id });
+  }
+
   /** It answers with `policyInForce`; also while it boots. */
   adopt(version: number, policy: Policy): void {
     this.#child.send({ type: 'policy', version, policy: withoutOrigins(policy) });

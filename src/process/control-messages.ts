@@ -63,6 +63,8 @@ export type MasterToEdge =
   | TokenGrants
   /** This worker is about to be killed for its silence: tell of its requests, answer `silence-noted`. */
   | { readonly type: 'worker-silent'; readonly worker: number }
+  /** This worker goes: hand it no request that comes from now on. */
+  | { readonly type: 'worker-leaves'; readonly worker: number }
   /** Refuse these clients for so long; 0: no longer. */
   | { readonly type: 'blocked'; readonly clients: readonly (readonly [client: string, forMs: number])[] }
   /** The other edges have so many connections of these clients; of the surplus, end so many of your newest ones. */

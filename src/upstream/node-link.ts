@@ -42,8 +42,11 @@ export class NodeLink implements FrameReceiver, Carrier {
   readonly pace: AnswerPace | null;
   /** The master is about to kill the worker, whose event loop does not turn. */
   isSilent = false;
-  /** Requests go to an `open` one alone. `draining`: the worker asked for no more. `ending`: we have had enough of it. */
-  state: 'awaiting-hello' | 'open' | 'draining' | 'ending' | 'closed' = 'awaiting-hello';
+  /**
+   * Requests go to an `open` one alone. `leaving`: the master lets the worker go. `draining`: the worker has said so too.
+   * `ending`: we have had enough of it.
+   */
+  state: 'awaiting-hello' | 'open' | 'leaving' | 'draining' | 'ending' | 'closed' = 'awaiting-hello';
   readonly #owner: LinkOwner;
   readonly #socket: Socket;
   readonly #batch: FrameBatch;
@@ -100,6 +103,11 @@ export class NodeLink implements FrameReceiver, Carrier {
   /** Those that the worker has not let go of, in the order of dispatch. */
   get requests(): readonly NodeRequest[] {
     return [...this.#requests.values()];
+  }
+
+  /** No request begins here any more. The worker may be too busy to say so itself. */
+  leave(): void {
+    if (this.state === 'open') this.state = 'leaving';
   }
 
   /** Ends the link at once for what the worker did wrong, and tells the worker, which should end as well. */

@@ -145,6 +145,11 @@ export class NodeDispatcher implements Dispatcher, LinkOwner, InvitationOwner {
     }
   }
 
+  /** The master lets this worker go: what comes from now on is for the others, or waits for them. */
+  workerLeaves(worker: number): void {
+    for (const link of this.#links) if (link.expected.worker === worker) link.leave();
+  }
+
   linkGreeted(link: NodeLink): void {
     this.#finishInvitation(link);
     this.#links.push(link);
