@@ -119,8 +119,8 @@ async function start(order: EdgeStart): Promise<void> {
     const arrival = new Arrival(serverName, serverPort);
     await listener.listen({ descriptor, arrival }, order.backlog);
   }
-  showPhase('serving');
   master.send({ type: 'started' });
+  showPhase('serving');
 }
 
 /**
