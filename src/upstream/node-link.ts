@@ -129,6 +129,7 @@ export class NodeLink implements FrameReceiver, Carrier {
   receiveFrame(type: number, end: boolean, id: number, bytes: Buffer, start: number, stop: number): string | null {
     if (this.state === 'awaiting-hello') return this.#receiveHello(type, id, bytes, start, stop);
     if (type === frameType.draining) return this.#receiveDraining(id, stop - start);
+    if (type === frameType.pace) return this.#receivePace(id, bytes, start, stop);
     const request = this.#requests.get(id);
     if (request === undefined) return `frame of type ${type} for request ${id}, which does not run`;
     const isLast = end || type === frameType.abort;
@@ -174,6 +175,12 @@ export class NodeLink implements FrameReceiver, Carrier {
   #receiveDraining(id: number, payloadBytes: number): string | null {
     if (id !== 0 || payloadBytes > 0) return 'malformed draining frame';
     this.state = 'draining';
+    return null;
+  }
+
+  #receivePace(id: number, bytes: Buffer, start: number, stop: number): string | null {
+    if (id !== 0 || stop - start !== 4) return 'malformed pace frame';
+    this.pace?.told(bytes.readUInt32LE(start));
     return null;
   }
 

@@ -119,7 +119,7 @@ export class NodeDispatcher implements Dispatcher, LinkOwner, InvitationOwner {
   }
 
   #linkFor({ expected }: NodeInvitation, socket: Socket): NodeLink {
-    const pace = this.#options.mayWaitAtWorker === true ? new AnswerPace() : null;
+    const pace = this.#options.mayWaitAtWorker === true ? new AnswerPace(this.#options.requestsPerWorker) : null;
     return new NodeLink(socket, expected, this.#context.welcome, pace, this);
   }
 

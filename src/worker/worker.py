@@ -156,7 +156,7 @@ def shown(value: object) -> str:
 # The frames of a link: docs/link.md.
 # ---------------------------------------------------------------------------------------------------------------------------
 
-HELLO, WELCOME, REQUEST, RESPONSE, CONTENT, CREDIT, ABORT, DRAINING, FAULT = range(1, 10)
+HELLO, WELCOME, REQUEST, RESPONSE, CONTENT, CREDIT, ABORT, DRAINING, FAULT, PACE = range(1, 11)
 END = 1
 LINK_VERSION = 1
 FRAME_HEADER_BYTES = 12
@@ -183,7 +183,7 @@ def is_after(request_id: int, other: int) -> bool:
 
 
 def header_fault(length: int, kind: int, flags: int, zero: int, max_payload_bytes: int) -> Optional[str]:
-    if kind < HELLO or kind > FAULT:
+    if kind < HELLO or kind > PACE:
         return f"frame of unknown type {kind}"
     if zero != 0:
         return "reserved bytes are not zero"
@@ -933,6 +933,11 @@ class Link:
         self.fail(fault)
         return False
 
+    def tell_pace(self, seconds: float) -> None:
+        """With what leaves next: how long a request took the application. The lock is held."""
+        microseconds = min(max(int(seconds * 1_000_000), 0), 0xFFFFFFFF)
+        self.out.append(frame(PACE, 0, _u32.pack(microseconds)))
+
     def flush(self) -> None:
         """Writes what the kernel takes; the rest goes when it takes more. The lock is held."""
         while self.state != "closed":
@@ -1390,12 +1395,14 @@ class SyncWorker(Worker):
         app = self.app
         clock = time.monotonic
         since = before = clock()
+        answered = 0
         while pending:
             exchange = pending.popleft()
             if not exchange.link.begin(exchange):
                 continue
             self._count()
             exchange.run(app)
+            answered += 1
             now = clock()
             if now - before > MAX_SLICE_S:
                 self._cautious_calls = CAUTIOUS_CALLS
@@ -1403,12 +1410,14 @@ class SyncWorker(Worker):
             if self._cautious_calls > 0 or now - since > MAX_SLICE_S:
                 self._cautious_calls = max(0, self._cautious_calls - 1)
                 break
-        self._flush()
+        self._flush((before - since) / answered if answered > 0 else None)
 
-    def _flush(self) -> None:
+    def _flush(self, pace: Optional[float] = None) -> None:
         for link in list(self.links.values()):
             if link.out:
                 with link.lock:
+                    if pace is not None:
+                        link.tell_pace(pace)
                     link.flush()
 
 
@@ -1479,9 +1488,13 @@ class ThreadWorker(Worker):
                         continue
                     self._running += 1
                     self._count()
+                since = time.monotonic()
                 exchange.run(self.app)
+                took = time.monotonic() - since
                 link = exchange.link
                 with link.lock:
+                    if link.state != "closed":
+                        link.tell_pace(took)
                     link.flush()
                 with self._begin_lock:
                     self._running -= 1
