@@ -10,7 +10,7 @@ import { requestEnviron } from './environ-block.ts';
 import { fixtures, PythonWorkerProcess, startMessage } from './python-worker-process.ts';
 import { contentWindow, maxPayload, responseWindow, ScriptedEdge } from './scripted-edge.ts';
 
-const classes = ['sync', 'gthread'] as const;
+const classes = ['sync', 'gthread', 'gevent', 'eventlet'] as const;
 
 describe('a Python worker that boots', () => {
   type BootCase = {

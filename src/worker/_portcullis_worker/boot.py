@@ -6,10 +6,12 @@ import importlib
 import json
 import os
 import sys
-from typing import Any, Optional
+from functools import partial
+from typing import Any, Callable, Optional
 
 from .control import Control
 from .error_log import ErrorLog
+from .hub import patched_hub
 from .lifeline import watch_lifeline
 from .load_app import AppLoadError, load_app
 from .loaded_files import LoadedFiles
@@ -17,6 +19,7 @@ from .process import (
     EXIT_APP_FAILED,
     EXIT_BOOT_FAILED,
     EXIT_BROKEN,
+    BootError,
     end_process,
     entitle,
     leave_signals_to_master,
@@ -26,6 +29,7 @@ from .process import (
 from .sync_worker import SyncWorker
 from .thread_worker import ThreadWorker
 from .tracebacks import stack_of
+from .worker import Worker
 
 
 def boot() -> None:
@@ -73,18 +77,18 @@ def run(control: Control, start: dict[str, Any], rest: list[dict[str, Any]]) -> 
             pass
         show_phase("booting")
         log = ErrorLog(start["logLevel"], start["errorLogFormat"])
+        make_worker = class_named(start["python"]["workerClass"])
         app = load_app(target["module"], target["callable"])
         leave_signals_to_master()
     except BaseException as error:  # noqa: BLE001
         if files is not None:
             files.look_at_failure(error, target["module"])
-        is_the_apps = isinstance(error, AppLoadError)
-        exit_status = EXIT_APP_FAILED if is_the_apps else EXIT_BOOT_FAILED
-        control.send(type="failed", exitCode=exit_status, message=str(error) if is_the_apps else stack_of(error))
+        exit_status = EXIT_APP_FAILED if isinstance(error, AppLoadError) else EXIT_BOOT_FAILED
+        is_explained = isinstance(error, (AppLoadError, BootError))
+        control.send(type="failed", exitCode=exit_status, message=str(error) if is_explained else stack_of(error))
         end_process(exit_status)
         return
-    kind = ThreadWorker if start["python"]["workerClass"] == "gthread" else SyncWorker
-    worker = kind(control, start, log, app, f"{target['module']}:{target['callable']}")
+    worker = make_worker(control, start, log, app, f"{target['module']}:{target['callable']}")
     worker.watched_files = files
     show_phase("serving")
     control.send(type="started")
@@ -94,3 +98,15 @@ def run(control: Control, start: dict[str, Any], rest: list[dict[str, Any]]) -> 
     except BaseException as error:  # noqa: BLE001
         log.critical("this worker failed and ends", stack_of(error))
         end_process(EXIT_BROKEN)
+
+
+def class_named(name: str) -> Callable[..., Worker]:
+    """Before the application is imported: a class of greenlets changes what it will import."""
+    if name == "gthread":
+        return ThreadWorker
+    if name == "sync":
+        return SyncWorker
+    # In this order: the module takes what it needs of the standard library before that is patched.
+    from .green_worker import GreenWorker
+
+    return partial(GreenWorker, patched_hub(name))

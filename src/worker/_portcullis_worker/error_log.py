@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import select
 import threading
 import time
+
+# Bound before a library of greenlets patches them: a line is short, and the log must work where the hub does not.
+from os import write
+from select import POLLOUT, poll
 from typing import Any, Optional
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -31,8 +34,8 @@ class ErrorLog:
         self._threshold = LEVELS.index(level)
         self._form = form
         self._lock = threading.Lock()
-        self._writable = select.poll()
-        self._writable.register(2, select.POLLOUT)
+        self._writable = poll()
+        self._writable.register(2, POLLOUT)
         self._dropped = 0
 
     def debug(self, text: str, stack: Optional[str] = None) -> None:
@@ -76,7 +79,7 @@ class ErrorLog:
                     if not self._writable.poll(0 if self._dropped > 0 else LOG_PATIENCE_MS):
                         self._dropped += 1
                         return
-                    unsent = unsent[os.write(2, unsent[:PIPE_PIECE_BYTES]) :]
+                    unsent = unsent[write(2, unsent[:PIPE_PIECE_BYTES]) :]
             except OSError:
                 pass
             self._dropped = 0

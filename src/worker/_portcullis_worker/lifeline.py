@@ -6,8 +6,12 @@ import os
 import signal
 import sys
 import threading
+
+# Bound before a library of greenlets patches them: this has to be a thread of the system, whatever the application is.
+from _thread import get_ident, start_new_thread
+from os import kill, read, write
 from types import FrameType
-from typing import Optional
+from typing import Callable, Iterable, Iterator, Optional
 
 LIFELINE_DESCRIPTOR = 4
 STACK_QUESTION = b"?"
@@ -15,6 +19,15 @@ STACK_ANSWER_END = b"\0"
 MAX_FRAMES = 50
 # Less than the master takes.
 MAX_ANSWER_BYTES = 60_000
+
+_main_ident = get_ident()
+
+
+def _no_greenlets() -> Iterable[tuple[str, FrameType]]:
+    return ()
+
+
+_other_frames: Callable[[], Iterable[tuple[str, FrameType]]] = _no_greenlets
 
 
 def watch_lifeline() -> None:
@@ -28,28 +41,29 @@ def watch_lifeline() -> None:
     def wait() -> None:
         try:
             while True:
-                question = os.read(LIFELINE_DESCRIPTOR, 64)
+                question = read(LIFELINE_DESCRIPTOR, 64)
                 if not question:
                     break
                 if STACK_QUESTION in question:
-                    os.write(LIFELINE_DESCRIPTOR, stacks() + STACK_ANSWER_END)
+                    write(LIFELINE_DESCRIPTOR, stacks() + STACK_ANSWER_END)
         except OSError:
             pass
-        os.kill(os.getpid(), signal.SIGKILL)
+        kill(os.getpid(), signal.SIGKILL)
 
-    threading.Thread(target=wait, name="lifeline", daemon=True).start()
+    start_new_thread(wait, ())
+
+
+def watch_greenlets(frames: Callable[[], Iterable[tuple[str, FrameType]]]) -> None:
+    """`stacks` asks it for what waits beside the threads."""
+    global _other_frames
+    _other_frames = frames
 
 
 def stacks() -> bytes:
-    """Where all threads are, the main one first, the innermost call first."""
-    frames = sys._current_frames()
-    threads = sorted(threading.enumerate(), key=lambda thread: thread is not threading.main_thread())
+    """Where all threads are, the main one first, the innermost call first; then the greenlets that wait."""
     parts = []
-    for thread in threads:
-        top = frames.get(thread.ident or 0)
-        if top is None or thread is threading.current_thread():
-            continue
-        parts.append(f"thread {thread.name}:")
+    for name, top in [*_thread_frames(), *_other_frames()]:
+        parts.append(f"{name}:")
         at: Optional[FrameType] = top
         for _ in range(MAX_FRAMES):
             if at is None:
@@ -57,3 +71,13 @@ def stacks() -> bytes:
             parts.append(f"at {at.f_code.co_name} ({at.f_code.co_filename}:{at.f_lineno})")
             at = at.f_back
     return "\n".join(parts).encode("utf-8", "backslashreplace").replace(b"\0", b"")[:MAX_ANSWER_BYTES]
+
+
+def _thread_frames() -> Iterator[tuple[str, FrameType]]:
+    # Not threading.enumerate(): it waits for a lock, which the thread that hangs may have.
+    names = {thread.ident: thread.name for thread in list(threading._active.values())}  # type: ignore[attr-defined]
+    frames = sys._current_frames()
+    frames.pop(get_ident(), None)
+    for ident in sorted(frames, key=lambda ident: ident != _main_ident):
+        name = "MainThread" if ident == _main_ident else names.get(ident, str(ident))
+        yield f"thread {name}", frames[ident]

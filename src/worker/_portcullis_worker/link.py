@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-import select
-import socket
 import threading
 import time
+
+# Bound before a library of greenlets patches it: this socket is only ever used when it is ready.
+from select import POLLOUT
+from socket import AF_UNIX, SOCK_STREAM, socket
 from typing import TYPE_CHECKING, Optional, Union
 
 from .exchange import Exchange
@@ -75,7 +77,7 @@ class Link:
         self._held = bytearray()
         self._needed_bytes = FRAME_HEADER_BYTES
         self._started = os.open(started_path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket = socket(AF_UNIX, SOCK_STREAM)
         try:
             self._socket.connect(path)
             self._socket.sendall(frame(HELLO, 0, HELLO_PAYLOAD.pack(LINK_VERSION, 0, os.getpid(), bytes.fromhex(token))))
@@ -150,11 +152,11 @@ class Link:
         """The poll says that there is something to read, or room for more."""
         if self.state == "closed":
             return
-        if events & select.POLLOUT:
+        if events & POLLOUT:
             with self.lock:
                 self.flush()
                 self.changed.notify_all()
-        if events & ~select.POLLOUT:
+        if events & ~POLLOUT:
             self._read()
 
     def fail(self, fault: str) -> None:

@@ -13,10 +13,15 @@ EXIT_BROKEN = 1
 EXIT_BOOT_FAILED = 3
 EXIT_APP_FAILED = 4
 
+
 # Signals that reach the whole process group from a terminal or a service manager. The master alone acts on them.
 COORDINATED_BY_MASTER = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGTTIN", "SIGTTOU")
 
 _title = ""
+
+
+class BootError(Exception):
+    """The operator's fault, in one sentence: this process cannot serve as it is set up."""
 
 
 def entitle(title: str) -> None:

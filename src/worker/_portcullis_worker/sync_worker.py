@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import select
 import time
+from typing import Any
 
+from .control import Control
+from .error_log import ErrorLog
 from .link import Link
+from .response_head import Application
 from .worker import Worker
 
 # Applications are called without a pause for at most this long; then what they answered goes out.
@@ -18,8 +23,10 @@ PIECE_TURN_S = 0.01
 class SyncWorker(Worker):
     """One request at a time, in the main thread. Where a request waits for its client, that thread reads the links."""
 
-    _cautious_calls = 0
-    _last_turn = 0.0
+    def __init__(self, control: Control, start: dict[str, Any], log: ErrorLog, app: Application, app_name: str) -> None:
+        super().__init__(control, start, log, app, app_name, select.poll())
+        self._cautious_calls = 0
+        self._last_turn = 0.0
 
     def serve(self) -> None:
         while True:

@@ -26,7 +26,7 @@ class ThreadWorker(Worker):
     """
 
     def __init__(self, control: Control, start: dict[str, Any], log: ErrorLog, app: Application, app_name: str) -> None:
-        super().__init__(control, start, log, app, app_name)
+        super().__init__(control, start, log, app, app_name, select.poll())
         self._thread_count = start["python"]["threads"]
         # One ticket for each request in `_ready`. A request is taken and marked as begun under one lock: in the order of ids.
         self._tickets: SimpleQueue[None] = SimpleQueue()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import select
 import time
 from collections import deque
-from typing import Any, Optional
+from select import POLLIN, POLLOUT
+from typing import Any, Optional, Protocol, Union
 
 from .control import CONTROL_DESCRIPTOR, Control
 from .error_log import ErrorLog
@@ -22,10 +22,24 @@ from .response_head import Application
 CRASH_S = 5.0
 
 
-class Worker:
-    """What both classes do: one thread, the main one, polls the control channel and all links."""
+class Poll(Protocol):
+    """What `select.poll` has."""
 
-    def __init__(self, control: Control, start: dict[str, Any], log: ErrorLog, app: Application, app_name: str) -> None:
+    def register(self, descriptor: Union[int, Link], events: int) -> None: ...
+
+    def modify(self, descriptor: Union[int, Link], events: int) -> None: ...
+
+    def unregister(self, descriptor: Union[int, Link]) -> None: ...
+
+    def poll(self, milliseconds: Optional[float] = None) -> list[tuple[int, int]]: ...
+
+
+class Worker:
+    """What all classes do: one thread or greenlet, the main one, polls the control channel and all links."""
+
+    def __init__(
+        self, control: Control, start: dict[str, Any], log: ErrorLog, app: Application, app_name: str, poll: Poll
+    ) -> None:
         settings = start["python"]
         # Of a server in development: told of what the application imports later on.
         self.watched_files: Optional[LoadedFiles] = None
@@ -37,7 +51,7 @@ class Worker:
         self.links: dict[int, Link] = {}
         self.environ_base: dict[str, Any] = {
             "wsgi.version": (1, 0),
-            "wsgi.multithread": settings["workerClass"] == "gthread",
+            "wsgi.multithread": settings["workerClass"] != "sync",
             "wsgi.multiprocess": settings["multiprocess"],
             "wsgi.run_once": False,
             "wsgi.input_terminated": True,
@@ -50,8 +64,8 @@ class Worker:
         self._is_draining = False
         self._exit_status = 0
         self._crash_deadline: Optional[float] = None
-        self._poll = select.poll()
-        self._poll.register(CONTROL_DESCRIPTOR, select.POLLIN)
+        self._poll = poll
+        self._poll.register(CONTROL_DESCRIPTOR, POLLIN)
         os.register_at_fork(after_in_child=self._close_in_child)
 
     def serve(self) -> None:
@@ -82,7 +96,7 @@ class Worker:
                 if link is not None:
                     link.ready(events)
                     if link.state != "closed" and not link.has_unsent:
-                        self._poll.modify(link, select.POLLIN)
+                        self._poll.modify(link, POLLIN)
                 else:
                     self._other_ready(descriptor)
         self._expire()
@@ -113,7 +127,7 @@ class Worker:
 
     def _watch_room(self, link: Link) -> None:
         if link.fileno() in self.links:
-            self._poll.modify(link, select.POLLIN | select.POLLOUT)
+            self._poll.modify(link, POLLIN | POLLOUT)
 
     def _other_ready(self, descriptor: int) -> None:
         """Of what only one class has."""
@@ -161,7 +175,7 @@ class Worker:
             self.log.error(f"no link to an edge: {error}")
             return
         self.links[link.fileno()] = link
-        self._poll.register(link, select.POLLIN)
+        self._poll.register(link, POLLIN)
 
     def _drain(self) -> None:
         self._is_draining = True
