@@ -23,6 +23,8 @@ const packages = {
   'php-cli': '/usr/bin/php',
   'prometheus-blackbox-exporter': '/usr/bin/prometheus-blackbox-exporter',
   'python3-aiohttp': '/usr/lib/python3/dist-packages/aiohttp/__init__.py',
+  'python3-eventlet': '/usr/lib/python3/dist-packages/eventlet/__init__.py',
+  'python3-gevent': '/usr/lib/python3/dist-packages/gevent/__init__.py',
   'python3-h11': '/usr/lib/python3/dist-packages/h11/__init__.py',
   'python3-httpx': '/usr/lib/python3/dist-packages/httpx/__init__.py',
   'python3-requests': '/usr/lib/python3/dist-packages/requests/__init__.py',

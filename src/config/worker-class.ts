@@ -8,12 +8,10 @@ export type WorkerClass = 'node' | 'inline' | PythonWorkerClass;
 
 const classesOf = {
   javascript: ['node', 'inline'],
-  python: ['sync', 'gthread'],
+  python: ['sync', 'gthread', 'gevent', 'eventlet'],
 } as const satisfies Record<AppTarget['kind'], readonly WorkerClass[]>;
 const languages = { javascript: 'JavaScript', python: 'Python' } as const;
 const known: readonly string[] = Object.values(classesOf).flat();
-/** Gunicorn has them, and we will. */
-const later = ['gevent', 'eventlet'];
 /** Where Gunicorn's own are, for those who name them in full; `egg:gunicorn#sync` is an older way to say it. */
 const longNames: Readonly<Record<string, string>> = {
   'gunicorn.workers.sync.SyncWorker': 'sync',
@@ -25,9 +23,7 @@ const longNames: Readonly<Record<string, string>> = {
 export function parseWorkerClass(text: string, origin: string): WorkerClass {
   const name = longNames[text] ?? text.replace(/^egg:gunicorn#/, '');
   if (known.includes(name)) return name as WorkerClass;
-  const problem = later.includes(name)
-    ? `the worker class ${name} is not in this version yet.`
-    : `there is no worker class ${JSON.stringify(text)}.${meant(text)}`;
+  const problem = `there is no worker class ${JSON.stringify(text)}.${meant(text)}`;
   throw new ConfigError(`${origin}: ${problem} ${whatFits('python')} ${whatFits('javascript')}`);
 }
 
@@ -51,6 +47,6 @@ function whatFits(kind: AppTarget['kind']): string {
 }
 
 function meant(text: string): string {
-  const [nearest] = nearestNames(text, [...known, ...later], 1);
+  const [nearest] = nearestNames(text, known, 1);
   return nearest === undefined ? '' : ` Did you mean ${nearest}?`;
 }

@@ -121,12 +121,14 @@ export type WorkerStart = JavaScriptWorkerStart | PythonWorkerStart;
 
 export type JavaScriptWorkerStart = CommonWorkerStart & { readonly app: JavaScriptApp };
 
-/** To src/worker/worker.py. */
+/** To src/worker/_portcullis_worker/boot.py. */
 export type PythonWorkerStart = CommonWorkerStart & {
   readonly app: PythonApp;
   readonly python: {
     readonly workerClass: PythonWorkerClass;
     readonly threads: number;
+    /** Greenlets that run requests at once. */
+    readonly connections: number;
     /** There are other workers. */
     readonly multiprocess: boolean;
     /** Absolute directories, ahead of all others in `sys.path` but the working directory. */

@@ -9,8 +9,8 @@ export type JavaScriptApp = { readonly kind: 'javascript'; readonly path: string
 /** `package.module:callable`. `callable` is a name, dotted names, or the call of a factory with literal arguments. */
 export type PythonApp = { readonly kind: 'python'; readonly module: string; readonly callable: string };
 
-/** How a Python worker runs requests: one at a time, or each in one of its threads. */
-export type PythonWorkerClass = 'sync' | 'gthread';
+/** How a Python worker runs requests: one at a time, each in one of its threads, or each in a greenlet. */
+export type PythonWorkerClass = 'sync' | 'gthread' | 'gevent' | 'eventlet';
 
 /** As an operator would write it, for log lines. */
 export function appName(target: AppTarget): string {
