@@ -102,7 +102,7 @@ def upload():
 
 @app.get("/numbers")
 def numbers():
-    return Response((f"{number}\n" for number in range(100_000)), mimetype="text/plain")
+    return Response((f"{number}\n" for number in range(10_000)), mimetype="text/plain")
 
 
 @app.get("/fail")
