@@ -73,6 +73,7 @@ function startOfWorker(config: Config, maxRequests: number, hooks: HooksOrder | 
   const errorLogFormat = errorLog.format;
   const common = { type: 'start', logLevel, errorLogFormat, maxRequests, tellsFiles: reload !== null } as const;
   if (app.kind === 'javascript') return { ...common, app, hooks };
+  if (app.kind === 'uwsgi') throw new Error('an upstream has no worker of ours');
   const workerClass = config.workerClass === 'gthread' ? 'gthread' : 'sync';
   const pythonPath = python?.pythonPath ?? [];
   return { ...common, app, hooks: null, python: { workerClass, threads, multiprocess: workers > 1, pythonPath } };
@@ -122,6 +123,7 @@ export function edgeStarter(
     record: config.record,
     metrics: metricsOfEdges(config),
     inlineApp,
+    upstream: config.app.kind === 'uwsgi' ? config.app.servers : null,
   };
   return (age, events) => {
     const ofApplication = inlineApp === null ? null : hooks(age);
