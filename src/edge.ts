@@ -159,7 +159,6 @@ async function createDispatcher(order: EdgeStart, policy: PolicyInForce, log: Lo
     return new UwsgiDispatcher({
       ...bounds,
       servers: order.upstream,
-      requestsPerServer: order.requestsPerWorker,
       log,
       onReachable: (servers) => master.send({ type: 'upstream-reachable', servers }),
     });

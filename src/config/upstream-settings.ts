@@ -9,7 +9,7 @@ import { workerClassFor } from './worker-class.ts';
 /** Of processes that run an application. An upstream has its own, which we do not start. */
 const ofWorkers = [
   ...['workers', 'threads', 'python', 'pythonpath', 'env', 'workerUser', 'preloadApp', 'reload', 'reloadExtraFiles'],
-  ...['maxRequests', 'maxRequestsJitter', 'maxMemory', 'workerLifetime'],
+  ...['maxRequests', 'maxRequestsJitter', 'maxMemory', 'workerLifetime', 'workerConnections'],
 ] as readonly SettingName[];
 const noWorkers = 'has no effect: the uWSGI server runs the application, with settings of its own.';
 

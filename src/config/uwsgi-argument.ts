@@ -6,20 +6,22 @@ import { placeName } from '../worker/uwsgi-target.ts';
 import { ConfigError } from './config.ts';
 
 const forms =
-  'An upstream is uwsgi://host:port, uwsgi://[IPv6 address]:port or uwsgi+unix:/path/of.sock, with ?weight=, ?buffer= and ?vars= behind it where needed; a comma stands between two.';
+  'An upstream is uwsgi://host:port, uwsgi://[IPv6 address]:port or uwsgi+unix:/path/of.sock, with ?weight=, ?buffer=, ?vars= and ?connections= behind it where needed; a comma stands between two.';
 /** `sun_path` of unix(7) without its terminating NUL. */
 const maxUnixPathBytes = 107;
 
-type Options = Pick<UwsgiAddress, 'weight' | 'bufferBytes' | 'maxVariables'>;
+type Options = Omit<UwsgiAddress, 'place'>;
 
 /**
  * What stands behind the question mark. uWSGI's own defaults: `buffer-size` is 4096 and at most what the 16 bits of a packet
- * can say; `max-vars` is 64, and it keeps 4 places for each of them and 2 for each variable.
+ * can say; `max-vars` is 64, and it keeps 4 places for each of them and 2 for each variable; `listen` is 100: one connection
+ * more than fit there is dropped by the kernel of the server, without a word, and tried again after a second.
  */
 const options = {
   weight: { key: 'weight', least: 1, most: 1000, usual: 1 },
   buffer: { key: 'bufferBytes', least: 512, most: 65_535, usual: 4096 },
   vars: { key: 'maxVariables', least: 32, most: 65_535, usual: 128 },
+  connections: { key: 'connections', least: 1, most: 65_535, usual: 100 },
 } as const satisfies Record<
   string,
   { readonly key: keyof Options; readonly least: number; readonly most: number; readonly usual: number }

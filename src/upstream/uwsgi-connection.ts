@@ -4,10 +4,12 @@ import { UwsgiResponseHead } from './uwsgi-response.ts';
 import { connectTo, type UwsgiSocket } from './uwsgi-socket.ts';
 
 /**
- * Why a connection brought no answer, or not all of it. `unreachable`, `full`: it was never made, so nothing was sent.
- * `lost`: it ended before a byte came. `broken`: what came is no answer, or only a part of one.
+ * Why a connection brought no answer, or not all of it. `unreachable`, `full`, `unheard`: it was never made, so nothing was
+ * sent; `full` is EAGAIN of a Unix socket, and `unheard` the same over TCP, where the kernel of the server drops what does not
+ * fit into its listen queue, or a machine that is gone. `lost`: it ended before a byte came. `broken`: what came is no answer,
+ * or only a part of one.
  */
-export type Failure = 'unreachable' | 'full' | 'lost' | 'broken';
+export type Failure = 'unreachable' | 'full' | 'unheard' | 'lost' | 'broken';
 
 /** Byte arrays are valid only during the call. */
 export interface ConnectionOwner {
@@ -60,7 +62,7 @@ export class UwsgiConnection {
     this.#head = new UwsgiResponseHead(limits.maxHeadBytes);
     this.#socket = connectTo(place);
     this.#timer = setTimeout(
-      () => this.#fail('unreachable', `no connection within ${limits.connectMs} ms`),
+      () => this.#fail('unheard', `no connection within ${limits.connectMs} ms`),
       limits.connectMs,
     );
     this.#socket.on('connect', () => this.#connected());

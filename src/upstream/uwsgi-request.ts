@@ -53,6 +53,8 @@ export class UwsgiRequest implements DispatchedRequest, Queued<UwsgiRequest> {
   #held: HeldContent | null;
   #contentEnded: boolean;
   #isRepeated = false;
+  /** Of its server, when it was asked for a connection. */
+  #answersBefore = 0;
   #connection: UwsgiConnection | null = null;
 
   constructor(
@@ -96,6 +98,7 @@ export class UwsgiRequest implements DispatchedRequest, Queued<UwsgiRequest> {
     const { connectMs, maxResponseHeadBytes: maxHeadBytes, responseWindowBytes: windowBytes } = this.#bounds;
     const limits = { connectMs, maxHeadBytes, windowBytes, isHead: this.#isHead };
     server.take();
+    this.#answersBefore = server.answers;
     const attempt = this.#attempt(server, () => connection);
     const connection: UwsgiConnection = new UwsgiConnection(server.address.place, limits, attempt);
     this.#connection = connection;
@@ -156,7 +159,7 @@ export class UwsgiRequest implements DispatchedRequest, Queued<UwsgiRequest> {
       connected: () => ifCurrent(() => this.#connected(connection())),
       answered: (bytes, headEnd, end) =>
         ifCurrent(() => {
-          server.answers();
+          server.answered();
           this.#held = null;
           this.#take(end);
           this.#sink.respond(bytes, 0, headEnd, bytes.length, end);
@@ -188,13 +191,23 @@ export class UwsgiRequest implements DispatchedRequest, Queued<UwsgiRequest> {
   }
 
   #failed(server: UwsgiServer, failure: Failure, reason: string): void {
-    if (failure === 'unreachable') server.unreachable(reason);
-    else if (failure === 'full') server.full();
-    else if (failure === 'lost') server.lost(reason);
-    if (failure === 'unreachable' || failure === 'full') return this.#goOn(server);
-    if (failure === 'lost' && this.#held !== null) {
-      this.#isRepeated = true;
-      return this.#goOn(server);
+    switch (failure) {
+      case 'full':
+        server.full();
+        return this.#goOn(server);
+      case 'unheard':
+        // One that has answered others meanwhile is there.
+        if (server.answers > this.#answersBefore) server.full();
+        else server.unreachable(reason);
+        return this.#goOn(server);
+      case 'unreachable':
+        server.unreachable(reason);
+        return this.#goOn(server);
+      case 'lost':
+        server.lost(reason);
+        if (this.#held === null) break;
+        this.#isRepeated = true;
+        return this.#goOn(server);
     }
     this.#owner.failed(this, server, reason);
     this.fail(reject('worker.failed', `upstream: ${reason}`));

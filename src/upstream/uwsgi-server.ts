@@ -34,7 +34,8 @@ export class UwsgiServer implements Candidate {
   state: ServerState = 'untried';
   turn = 0;
   inFlight = 0;
-  readonly #maxInFlight: number;
+  /** Answers that have begun. */
+  answers = 0;
   readonly #owner: ServerOwner;
   #lostInARow = 0;
   #isFull = false;
@@ -45,11 +46,10 @@ export class UwsgiServer implements Candidate {
   /** It has been of use since it was looked after. */
   #wasBusy = false;
 
-  constructor(address: UwsgiAddress, maxInFlight: number, owner: ServerOwner) {
+  constructor(address: UwsgiAddress, owner: ServerOwner) {
     this.address = address;
     this.name = placeName(address.place);
     this.weight = address.weight;
-    this.#maxInFlight = maxInFlight;
     this.#owner = owner;
   }
 
@@ -65,7 +65,7 @@ export class UwsgiServer implements Candidate {
   }
 
   get mayTake(): boolean {
-    return this.state !== 'down' && !this.#isFull && this.inFlight < this.#maxInFlight;
+    return this.state !== 'down' && !this.#isFull && this.inFlight < this.address.connections;
   }
 
   take(): void {
@@ -80,7 +80,8 @@ export class UwsgiServer implements Candidate {
   }
 
   /** A first byte of an answer came. */
-  answers(): void {
+  answered(): void {
+    this.answers++;
     this.#lostInARow = 0;
     if (this.state !== 'up') this.#comeBack();
   }
@@ -96,7 +97,7 @@ export class UwsgiServer implements Candidate {
     this.#takeOut(reason);
   }
 
-  /** The kernel has no place for a connection to it (EAGAIN of a Unix socket): nothing is wrong with it, but it is behind. */
+  /** It has no place for another connection in its listen queue: nothing is wrong with it, but it is behind. */
   full(): void {
     if (this.#isFull) return;
     this.#isFull = true;

@@ -14,8 +14,6 @@ export type UwsgiBounds = Omit<DispatchBounds, 'maxEnvironBytes'>;
 
 export type UwsgiDispatcherOptions = UwsgiBounds & {
   readonly servers: readonly UwsgiAddress[];
-  /** Requests that one server has from this edge at once. */
-  readonly requestsPerServer: number;
   readonly log: Log;
   /** So many servers are known to be there. Said when it is another number than before. */
   readonly onReachable?: (servers: number) => void;
@@ -44,7 +42,7 @@ export class UwsgiDispatcher implements Dispatcher, UwsgiRequestOwner, ServerOwn
   #reachable = 0;
 
   constructor(options: UwsgiDispatcherOptions) {
-    const { servers, requestsPerServer, log, onReachable = () => {} } = options;
+    const { servers, log, onReachable = () => {} } = options;
     this.log = log;
     this.#onReachable = onReachable;
     this.#queueMax = options.queueMax;
@@ -53,7 +51,7 @@ export class UwsgiDispatcher implements Dispatcher, UwsgiRequestOwner, ServerOwn
       bufferBytes: Math.min(...servers.map(({ bufferBytes }) => bufferBytes)),
       maxVariables: Math.min(...servers.map(({ maxVariables }) => maxVariables)),
     };
-    this.#servers = servers.map((address) => new UwsgiServer(address, requestsPerServer, this));
+    this.#servers = servers.map((address) => new UwsgiServer(address, this));
     for (const server of this.#servers) server.watch();
   }
 
@@ -165,6 +163,6 @@ export class UwsgiDispatcher implements Dispatcher, UwsgiRequestOwner, ServerOwn
 
 function requestBounds({ helloMs, ...bounds }: UwsgiBounds): UwsgiRequestBounds {
   const { contentWindowBytes, responseWindowBytes, maxResponseHeadBytes } = bounds;
-  const connectMs = helloMs === 0 ? longestConnectMs : Math.min(helloMs / connectShare, longestConnectMs);
+  const connectMs = helloMs === 0 ? longestConnectMs : Math.min(Math.ceil(helloMs / connectShare), longestConnectMs);
   return { contentWindowBytes, responseWindowBytes, maxResponseHeadBytes, connectMs };
 }

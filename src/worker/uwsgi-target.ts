@@ -9,6 +9,8 @@ export type UwsgiAddress = {
   readonly bufferBytes: number;
   /** Variables that it takes: those beyond it would lose without a word. uWSGI takes twice its `max-vars`. */
   readonly maxVariables: number;
+  /** Requests that it has from one edge at once. More wait in the edge, where they can still go to another server. */
+  readonly connections: number;
 };
 
 export type UwsgiPlace =

@@ -5,7 +5,7 @@ import { ConfigError } from '../../src/config/config.ts';
 import { appName } from '../../src/worker/app-target.ts';
 import type { UwsgiAddress } from '../../src/worker/uwsgi-target.ts';
 
-const usual = { weight: 1, bufferBytes: 4096, maxVariables: 128 };
+const usual = { weight: 1, bufferBytes: 4096, maxVariables: 128, connections: 100 };
 
 const taken: readonly (readonly [argument: string, servers: readonly UwsgiAddress[]])[] = [
   ['uwsgi://127.0.0.1:3031', [{ place: { host: '127.0.0.1', port: 3031 }, ...usual }]],
@@ -15,10 +15,10 @@ const taken: readonly (readonly [argument: string, servers: readonly UwsgiAddres
   ['uwsgi+unix:///run/app.sock', [{ place: { path: '/run/app.sock' }, ...usual }]],
   ['uwsgi+unix:run/app.sock', [{ place: { path: '/srv/run/app.sock' }, ...usual }]],
   [
-    'uwsgi://10.0.0.1:3031?weight=3&buffer=32768,uwsgi+unix:/run/b.sock?vars=256',
+    'uwsgi://10.0.0.1:3031?weight=3&buffer=32768,uwsgi+unix:/run/b.sock?vars=256&connections=8',
     [
       { place: { host: '10.0.0.1', port: 3031 }, ...usual, weight: 3, bufferBytes: 32_768 },
-      { place: { path: '/run/b.sock' }, ...usual, maxVariables: 256 },
+      { place: { path: '/run/b.sock' }, ...usual, maxVariables: 256, connections: 8 },
     ],
   ],
 ];
@@ -42,6 +42,7 @@ const refused: readonly (readonly [argument: string, problem: RegExp])[] = [
   ['uwsgi://h:1?weight', /weight is a number from 1 to 1000/],
   ['uwsgi://h:1?buffer=65536', /buffer is a number from 512 to 65535/],
   ['uwsgi://h:1?vars=1e3', /vars is a number from 32 to 65535/],
+  ['uwsgi://h:1?connections=0', /connections is a number from 1 to 65535/],
   ['uwsgi://h:1?weight=1&weight=2', /weight is given twice/],
   ['uwsgi://h:1?wieght=1', /"wieght" is none of its options\. Did you mean weight\?/],
   ['uwsgi://h:1?constructor=1', /"constructor" is none of its options/],

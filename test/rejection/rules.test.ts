@@ -125,9 +125,9 @@ const circumstances: Readonly<Partial<Record<RuleId, Circumstances>>> = {
 
 /** Nobody is there, and nobody is asked. */
 function upstreamOfOneServer(): Application {
-  const server = { place: { path: '/nowhere' }, weight: 1, bufferBytes: 4096, maxVariables: 128 };
+  const server = { place: { path: '/nowhere' }, weight: 1, bufferBytes: 4096, maxVariables: 128, connections: 1 };
   const log = openErrorLog({ level: 'critical' });
-  const dispatcher = new UwsgiDispatcher({ ...bounds, servers: [server], requestsPerServer: 1, log });
+  const dispatcher = new UwsgiDispatcher({ ...bounds, servers: [server], log });
   return { dispatcher, stop: async () => dispatcher.close() };
 }
 

@@ -114,6 +114,7 @@ export class Upstream {
       weight: 1,
       bufferBytes: 4096,
       maxVariables: 128,
+      connections: 100,
       ...options,
     };
   }

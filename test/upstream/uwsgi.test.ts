@@ -43,7 +43,7 @@ function dispatcherOf(
   options: Partial<UwsgiDispatcherOptions> = {},
 ): UwsgiDispatcher {
   const log = openErrorLog({ level: 'debug', write: (lines) => (logged += lines) });
-  const dispatcher = new UwsgiDispatcher({ ...bounds, requestsPerServer: 100, servers, log, ...options });
+  const dispatcher = new UwsgiDispatcher({ ...bounds, servers, log, ...options });
   dispatchers.push(dispatcher);
   return dispatcher;
 }
@@ -53,11 +53,11 @@ function environ(method: string, more: readonly (readonly [string, string])[] = 
 }
 
 /** A server that is known to be there: what happens then is no first impression. */
-async function serving(options: Partial<UwsgiDispatcherOptions> = {}): Promise<[Upstream, UwsgiDispatcher]> {
+async function serving(address: Partial<UwsgiAddress> = {}): Promise<[Upstream, UwsgiDispatcher]> {
   const server = await upstream();
   let reached: () => void = () => {};
   const isReached = new Promise<void>((resolve) => (reached = resolve));
-  const dispatcher = dispatcherOf([server.address()], { onReachable: reached, ...options });
+  const dispatcher = dispatcherOf([server.address(address)], { onReachable: reached });
   await within(10_000, isReached, () => 'no pong');
   return [server, dispatcher];
 }
@@ -320,7 +320,7 @@ describe('while no upstream is there', () => {
 
 describe('an upstream', () => {
   it('has so many requests at once as it may, and the others wait', async () => {
-    const [server, dispatcher] = await serving({ requestsPerServer: 1 });
+    const [server, dispatcher] = await serving({ connections: 1 });
     const sinks = [1, 2].map(() => new RecordingSink().dispatch(dispatcher, environ('GET')));
     const first = await server.request();
     assert.equal(dispatcher.waiting, 1);
