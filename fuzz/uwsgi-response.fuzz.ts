@@ -60,7 +60,7 @@ function checkHead(text: string, { status, contentLength, encoded }: UwsgiRespon
   if (strings.pop() !== '' || strings.length % 2 !== 1) throw new Violation('pairs', JSON.stringify(strings));
   const [first = '', ...rest] = strings;
   if (!/^\d{3} /.test(first) || Number(first.slice(0, 3)) !== status) throw new Violation('status', first);
-  const lines = text.split('\r\n').filter((line) => line !== '' && !line.startsWith('HTTP/'));
+  const lines = text.split('\r\n').filter((line, index) => line !== '' && !(index === 0 && line.startsWith('HTTP/')));
   const meant = lines.flatMap((line) => {
     const [name = '', ...value] = line.split(':');
     return [[name, value.join(':').replace(/^[ \t]+|[ \t]+$/g, '')] as const];

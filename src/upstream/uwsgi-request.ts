@@ -171,7 +171,7 @@ export class UwsgiRequest implements DispatchedRequest, Queued<UwsgiRequest> {
         }),
       written: (bytes) => ifCurrent(() => this.#written(bytes)),
       failed: (failure, reason) => ifCurrent(() => this.#failed(server, failure, reason)),
-      closed: () => server.release(),
+      released: () => server.release(),
     };
   }
 

@@ -73,7 +73,7 @@ export class UwsgiServer implements Candidate {
     this.#wasBusy = true;
   }
 
-  /** One of its connections is closed. */
+  /** It is done with a request. */
   release(): void {
     this.inFlight--;
     this.#owner.serverChanged();
