@@ -214,6 +214,19 @@ describe('uWSGI servers', () => {
     await site.program.logged(/Upstream uwsgi\+unix:\S+ gets requests again/);
   });
 
+  it('that have no place for another connection are busy, not away', async () => {
+    site = new Site();
+    const server = await site.server({ processes: 1, flags: ['--listen', '1'] });
+    await site.serve(`uwsgi://127.0.0.1:${server.port}?connections=50`, [], { timeouts: { queue: '3s' } });
+    // More than a connection may wait, of which the kernel of the server hears no word.
+    const answers = await Promise.all(Array.from({ length: 20 }, () => site.ask(get('/busy'))));
+    assert.deepEqual(
+      answers.filter((answer) => !/^HTTP\/1\.1 (?:200|503) /.test(answer)),
+      [],
+    );
+    assert.doesNotMatch(site.program.stderr, /gets no requests/);
+  });
+
   it('that do not answer in time are given up', async () => {
     site = new Site();
     const server = await site.server();
