@@ -79,10 +79,10 @@ export class UwsgiServer implements Candidate {
     this.#owner.serverChanged();
   }
 
-  /** A first byte of an answer came. */
+  /** The head of an answer came. One that is out may be ending, and finish what it had: only a pong brings it back. */
   answers(): void {
     this.#lostInARow = 0;
-    if (this.state !== 'up') this.#comeBack();
+    if (this.state === 'untried') this.#comeBack();
   }
 
   /** It had a request and ended the connection without a byte. */

@@ -264,6 +264,26 @@ describe('uWSGI servers', () => {
   });
 });
 
+describe('a configuration that names another upstream', () => {
+  it('needs another start, and the server says so', async () => {
+    const site = new Site();
+    try {
+      const server = await site.server({ env: { NAME: 'first' } });
+      const configure = (app: string): void => writeFileSync(join(site.folder, 'config.json'), JSON.stringify({ app }));
+      configure(`uwsgi://127.0.0.1:${server.port}`);
+      await site.serve('config.json', ['-c']);
+      for (const [before, app] of ['uwsgi://127.0.0.1:1', 'app:app'].entries()) {
+        configure(app);
+        site.program.signal('SIGHUP');
+        await site.program.logged(/Not changed by a reload, needs a restart or USR2: .*the application/, before + 1);
+        assert.equal(await site.content(get('/name')), 'first');
+      }
+    } finally {
+      await site.stop();
+    }
+  });
+});
+
 describe('settings with a uWSGI upstream', () => {
   it('those of workers have no effect, and say so', async () => {
     const { code, stderr } = await runProgram(['--check-config', '-w', '4', '--threads', '2', 'uwsgi://127.0.0.1:9']);
