@@ -79,11 +79,11 @@ export class UwsgiServer implements Candidate {
     this.#owner.serverChanged();
   }
 
-  /** A first byte of an answer came. */
+  /** The head of an answer came. One that is out may be ending, and finish what it had: only a pong brings it back. */
   answered(): void {
     this.answers++;
     this.#lostInARow = 0;
-    if (this.state !== 'up') this.#comeBack();
+    if (this.state === 'untried') this.#comeBack();
   }
 
   /** It had a request and ended the connection without a byte. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
@@ -54,6 +55,16 @@ class Site {
     for (const server of this.#servers) await server.stop();
     rmSync(this.folder, { recursive: true });
   }
+}
+
+/** Status and words of `/readyz`. */
+function ready(socketPath: string): Promise<readonly [number | undefined, string]> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path: '/readyz', headers: { Host: 'localhost' } }, (answer) => {
+      answer.setEncoding('utf8').on('data', (text: string) => resolve([answer.statusCode, text.trim()]));
+    });
+    asked.on('error', reject).end();
+  });
 }
 
 const large = { request: { content: { maxBytes: '32MiB' } } };
@@ -208,10 +219,23 @@ describe('uWSGI servers', () => {
     const admin = join(site.folder, 'admin.sock');
     await site.serve(`uwsgi+unix:${socket}`, ['--admin', `unix:${admin}`]);
     await site.program.logged(/Upstream uwsgi\+unix:\S+ gets no requests until it answers a ping: ENOENT/);
+    assert.deepEqual(await ready(admin), [503, 'no upstream answers']);
     const asked = site.content(get('/name'));
     await site.server({ socket, env: { NAME: 'late' } });
     assert.equal(await asked, 'late');
     await site.program.logged(/Upstream uwsgi\+unix:\S+ gets requests again/);
+    while ((await ready(admin))[0] !== 200);
+  });
+
+  it('get content as it comes where the policy says so, and chunked content with its length all the same', async () => {
+    site = new Site();
+    const server = await site.server();
+    const policy = { request: { content: { delivery: 'stream', maxBytes: '32MiB' } } };
+    await site.serve(`uwsgi://127.0.0.1:${server.port}`, [], policy);
+    assert.equal(await site.content(post('/length', 'x'.repeat(5_000_000))), '5000000 5000000');
+    const chunk = `${(100_000).toString(16)}\r\n${'x'.repeat(100_000)}\r\n`;
+    const head = 'POST /length HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
+    assert.equal(await site.content(`${head}${chunk.repeat(20)}0\r\n\r\n`), '2000000 2000000');
   });
 
   it('that have no place for another connection are busy, not away', async () => {
@@ -250,6 +274,26 @@ describe('uWSGI servers', () => {
     assert.equal(code, 0);
     assert.match(stderr, /Using worker: uwsgi\n/);
     assert.doesNotMatch(stderr, /Booting worker|Application reloaded/);
+  });
+});
+
+describe('a configuration that names another upstream', () => {
+  it('needs another start, and the server says so', async () => {
+    const site = new Site();
+    try {
+      const server = await site.server({ env: { NAME: 'first' } });
+      const configure = (app: string): void => writeFileSync(join(site.folder, 'config.json'), JSON.stringify({ app }));
+      configure(`uwsgi://127.0.0.1:${server.port}`);
+      await site.serve('config.json', ['-c']);
+      for (const [before, app] of ['uwsgi://127.0.0.1:1', 'app:app'].entries()) {
+        configure(app);
+        site.program.signal('SIGHUP');
+        await site.program.logged(/Not changed by a reload, needs a restart or USR2: .*the application/, before + 1);
+        assert.equal(await site.content(get('/name')), 'first');
+      }
+    } finally {
+      await site.stop();
+    }
   });
 });
 
