@@ -39,6 +39,8 @@ const packages = {
   supervisor: '/usr/bin/supervisord',
   systemd: '/usr/bin/systemd-notify',
   tini: '/usr/bin/tini',
+  'uwsgi-core': '/usr/bin/uwsgi-core',
+  'uwsgi-plugin-python3': '/usr/lib/uwsgi/plugins/python3_plugin.so',
   w3m: '/usr/bin/w3m',
   wget: '/usr/bin/wget',
   wrk: '/usr/bin/wrk',

@@ -74,6 +74,7 @@ function startOfWorker(config: Config, maxRequests: number, hooks: HooksOrder | 
   const errorLogFormat = errorLog.format;
   const common = { type: 'start', logLevel, errorLogFormat, maxRequests, tellsFiles: reload !== null } as const;
   if (app.kind === 'javascript') return { ...common, app, hooks };
+  if (app.kind === 'uwsgi') throw new Error('an upstream has no worker of ours');
   const workerClass = pythonClassOf(config);
   const pythonPath = python?.pythonPath ?? [];
   const ofPython = {
@@ -130,6 +131,7 @@ export function edgeStarter(
     record: config.record,
     metrics: metricsOfEdges(config),
     inlineApp,
+    upstream: config.app.kind === 'uwsgi' ? config.app.servers : null,
   };
   return (age, events) => {
     const ofApplication = inlineApp === null ? null : hooks(age);
@@ -138,7 +140,8 @@ export function edgeStarter(
 }
 
 function pythonClassOf({ workerClass }: Config): PythonWorkerClass {
-  return workerClass === 'node' || workerClass === 'inline' ? 'sync' : workerClass;
+  const isForPython = workerClass !== 'node' && workerClass !== 'inline' && workerClass !== 'uwsgi';
+  return isForPython ? workerClass : 'sync';
 }
 
 /**

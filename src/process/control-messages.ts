@@ -8,6 +8,7 @@ import type { EdgeReport } from '../telemetry/metrics/edge-counts.ts';
 import type { RecordingOptions } from '../telemetry/recorder.ts';
 import type { JavaScriptApp, PythonApp, PythonWorkerClass } from '../worker/app-target.ts';
 import type { HooksOrder } from '../worker/hooks.ts';
+import type { UwsgiAddress } from '../worker/uwsgi-target.ts';
 
 /**
  * What master and children say to each other: one JSON object a line over the socket pair at descriptor 3.
@@ -43,6 +44,8 @@ export type EdgeStart = {
   readonly metrics: { readonly timings: number } | null;
   /** Present where the app runs inside the edge (`-k inline`). */
   readonly inlineApp: JavaScriptApp | null;
+  /** Present where the app runs in uWSGI servers. */
+  readonly upstream: readonly UwsgiAddress[] | null;
   /** Of an edge that runs the application. */
   readonly hooks: HooksOrder | null;
 };
@@ -97,6 +100,8 @@ export type EdgeToMaster =
   | { readonly type: 'take-tokens'; readonly batch: number; readonly takes: readonly Take[] }
   /** Connections that these clients have here now, where their number has changed. */
   | { readonly type: 'client-counts'; readonly counts: readonly ClientCount[] }
+  /** So many of the upstream's servers are known to be there. */
+  | { readonly type: 'upstream-reachable'; readonly servers: number }
   /** Points of the jail, summed up since the last such message. */
   | { readonly type: 'offences'; readonly clients: readonly (readonly [client: string, score: number])[] }
   | {

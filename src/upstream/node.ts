@@ -8,8 +8,8 @@ import type { DispatchBounds, DispatchedRequest, Dispatcher, ResponseSink } from
 import { EnvironCopies } from './environ-copies.ts';
 import { type Invitation, type InvitationOptions, type InvitationOwner, NodeInvitation } from './node-invitation.ts';
 import { type LinkEnd, type LinkOwner, NodeLink } from './node-link.ts';
-import { NodeQueue } from './node-queue.ts';
 import { NodeRequest, type NodeRequestContext } from './node-request.ts';
+import { RequestQueue } from './request-queue.ts';
 
 export type NodeDispatcherOptions = InvitationOptions &
   DispatchBounds & {
@@ -29,7 +29,7 @@ export type NodeDispatcherOptions = InvitationOptions &
  */
 export class NodeDispatcher implements Dispatcher, LinkOwner, InvitationOwner {
   readonly #options: NodeDispatcherOptions;
-  readonly #queue = new NodeQueue();
+  readonly #queue = new RequestQueue<NodeRequest>();
   readonly #copies = new EnvironCopies();
   readonly #links: NodeLink[] = [];
   readonly #invitations = new Map<NodeInvitation, NodeLink | null>();
