@@ -20,8 +20,8 @@ const longestWaitMs = 5_000;
 /** Somebody who does nothing for us is looked after so often. */
 const idleCheckMs = 5_000;
 const pongMs = 5_000;
-/** Its listen queue was full a moment ago. */
-const fullMs = 50;
+/** One request more is tried so often, where its listen queue was full. */
+const growMs = 50;
 
 /**
  * One uWSGI server: what it has to do for this edge, and whether it is there. Who cannot be reached is out at once, who drops
@@ -35,9 +35,10 @@ export class UwsgiServer implements Candidate {
   turn = 0;
   inFlight = 0;
   readonly #maxInFlight: number;
+  /** Less than that while its listen queue is known to hold no more. */
+  #limit: number;
   readonly #owner: ServerOwner;
   #lostInARow = 0;
-  #isFull = false;
   #hasEnded = false;
   #waitMs = firstWaitMs;
   #timer: NodeJS.Timeout | undefined;
@@ -50,6 +51,7 @@ export class UwsgiServer implements Candidate {
     this.name = placeName(address.place);
     this.weight = address.weight;
     this.#maxInFlight = maxInFlight;
+    this.#limit = maxInFlight;
     this.#owner = owner;
   }
 
@@ -65,7 +67,7 @@ export class UwsgiServer implements Candidate {
   }
 
   get mayTake(): boolean {
-    return this.state !== 'down' && !this.#isFull && this.inFlight < this.#maxInFlight;
+    return this.state !== 'down' && this.inFlight < this.#limit;
   }
 
   take(): void {
@@ -96,14 +98,23 @@ export class UwsgiServer implements Candidate {
     this.#takeOut(reason);
   }
 
-  /** The kernel has no place for a connection to it (EAGAIN of a Unix socket): nothing is wrong with it, but it is behind. */
+  /**
+   * The kernel has no place for a connection to it (EAGAIN of a Unix socket): nothing is wrong with it, but it is behind. It has
+   * as many as it has now, the one that failed left out, until a process of its own or time has made room.
+   */
   full(): void {
-    if (this.#isFull) return;
-    this.#isFull = true;
+    const isGrowing = this.#limit < this.#maxInFlight;
+    this.#limit = this.inFlight - 1;
+    if (!isGrowing) this.#growLater();
+  }
+
+  #growLater(): void {
     setTimeout(() => {
-      this.#isFull = false;
-      if (!this.#hasEnded) this.#owner.serverChanged();
-    }, fullMs).unref();
+      if (this.#hasEnded) return;
+      this.#limit += 1;
+      if (this.#limit < this.#maxInFlight) this.#growLater();
+      this.#owner.serverChanged();
+    }, growMs).unref();
   }
 
   #takeOut(reason: string): void {
