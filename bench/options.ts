@@ -35,7 +35,7 @@ export const usage = `npm run bench -- [flags]
 
   --peers                  also nginx in front of node:http, or Gunicorn (hostile, lives), where they are installed
   --only NAME              one section: ${sectionNames.join(', ')}; repeatable
-                           (default: all but the long ones, logging, hostile, soak and lives)
+                           (default: all but the long ones, wsgi, logging, hostile, soak and lives)
   --rounds N               rounds that count, after one warm-up (default 7)
   --seconds N              seconds of one measurement in one round (default 3)
   --load auto|wrk|node     load generator; auto is wrk where it is installed (default auto)

@@ -23,6 +23,7 @@ import { protections } from './sections/protections.ts';
 import { soak } from './sections/soak.ts';
 import { throughput } from './sections/throughput.ts';
 import { transfers } from './sections/transfers.ts';
+import { wsgi } from './sections/wsgi.ts';
 import { builtProgram } from './servers/portcullis.ts';
 
 const EXIT_FAILED = 1;
@@ -37,6 +38,7 @@ const sections: Readonly<Record<SectionName, Section>> = {
   latency,
   'idle-connections': idleConnections,
   transfers,
+  wsgi,
   logging,
   hostile,
   soak,

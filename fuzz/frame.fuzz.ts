@@ -97,7 +97,7 @@ function isSound(rest: Buffer): boolean {
   const isMessage = [frameType.request, frameType.response, frameType.content].some((known) => known === type);
   const isFlagged = isMessage ? flags <= 1 : flags === 0;
   const mostBytes = isMessage ? maxPayloadBytes : maxReasonBytes;
-  return type >= 1 && type <= 9 && isFlagged && rest.readUInt16LE(6) === 0 && rest.readUInt32LE(0) <= mostBytes;
+  return type >= 1 && type <= 10 && isFlagged && rest.readUInt16LE(6) === 0 && rest.readUInt32LE(0) <= mostBytes;
 }
 
 const expected = { pid: 7, token: Buffer.alloc(32, 't') };

@@ -36,6 +36,7 @@ import { EnvironEncoder, longestEnviron } from './upstream/environ.ts';
 import { InlineDispatcher } from './upstream/inline.ts';
 import { mountAt } from './upstream/mount.ts';
 import { NodeDispatcher } from './upstream/node.ts';
+import { UwsgiDispatcher } from './upstream/uwsgi.ts';
 import { appName } from './worker/app-target.ts';
 import { loadHooks, type WorkerHooks } from './worker/hooks.ts';
 import { AppLoadError, loadApp } from './worker/load-app.ts';
@@ -45,7 +46,7 @@ const EXIT_FAILED = 1;
 /** After an exception that nobody caught, requests that run may finish for so long. */
 const CRASH_MS = 5_000;
 
-type OwnDispatcher = NodeDispatcher | InlineDispatcher;
+type OwnDispatcher = NodeDispatcher | InlineDispatcher | UwsgiDispatcher;
 type OwnEdge = Edge & { readonly dispatcher: OwnDispatcher };
 
 let listener: Listener | undefined;
@@ -73,6 +74,9 @@ function receive(message: MasterToEdge): void {
     case 'worker-silent':
       if (edge?.dispatcher instanceof NodeDispatcher) edge.dispatcher.workerSilent(message.worker);
       master.send({ type: 'silence-noted', worker: message.worker });
+      return;
+    case 'worker-leaves':
+      if (edge?.dispatcher instanceof NodeDispatcher) edge.dispatcher.workerLeaves(message.worker);
       return;
     case 'tokens':
       edge?.admission.answer(message.batch, message.answers);
@@ -116,8 +120,8 @@ async function start(order: EdgeStart): Promise<void> {
     const arrival = new Arrival(serverName, serverPort);
     await listener.listen({ descriptor, arrival }, order.backlog);
   }
-  showPhase('serving');
   master.send({ type: 'started' });
+  showPhase('serving');
 }
 
 /**
@@ -150,6 +154,14 @@ async function createDispatcher(order: EdgeStart, policy: PolicyInForce, log: Lo
     const requestHooks = hooks.requests;
     const name = appName(order.inlineApp);
     return new InlineDispatcher({ app, appName: name, requestHooks, log, multiprocess: false, ...bounds });
+  }
+  if (order.upstream !== null) {
+    return new UwsgiDispatcher({
+      ...bounds,
+      servers: order.upstream,
+      log,
+      onReachable: (servers) => master.send({ type: 'upstream-reachable', servers }),
+    });
   }
   return new NodeDispatcher({
     ...bounds,
@@ -223,7 +235,7 @@ function report(meter: EdgeMeter, { dispatcher, memory, spool }: OwnEdge, listen
   const gauges = () => ({
     connections: listener.connectionsByState,
     inFlight: dispatcher.inFlight,
-    queued: dispatcher instanceof NodeDispatcher ? dispatcher.waiting : 0,
+    queued: dispatcher instanceof InlineDispatcher ? 0 : dispatcher.waiting,
     heldBytes: memory.usedBytes,
     spoolBytes: spool.usedBytes,
   });

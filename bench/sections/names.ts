@@ -11,6 +11,6 @@ export const quickSectionNames = [
 ] as const;
 
 /** The long ones run only when they are asked for. */
-export const sectionNames = [...quickSectionNames, 'logging', 'hostile', 'soak', 'lives'] as const;
+export const sectionNames = [...quickSectionNames, 'wsgi', 'logging', 'hostile', 'soak', 'lives'] as const;
 
 export type SectionName = (typeof sectionNames)[number];

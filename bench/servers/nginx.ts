@@ -27,6 +27,8 @@ export type ProxyOptions = {
   readonly connectionsPerWorker?: number;
   /** Deadline of head, content, reader and idle connection alike; nginx's own where it is left out. */
   readonly clientSeconds?: number;
+  /** What the upstream understands; `http` where it is left out. */
+  readonly speaks?: 'http' | 'uwsgi';
 };
 
 /** nginx in front of the hello application on `node:http`. */
@@ -72,9 +74,36 @@ type Configuration = ProxyOptions & {
   readonly upstreamPort: number;
 };
 
+const locations = {
+  http: `proxy_pass http://app;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $host;
+      proxy_set_header X-Real-IP $remote_addr;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Proto $scheme;`,
+  // The variables of nginx's own file uwsgi_params.
+  uwsgi: `uwsgi_pass app;
+      uwsgi_param QUERY_STRING $query_string;
+      uwsgi_param REQUEST_METHOD $request_method;
+      uwsgi_param CONTENT_TYPE $content_type;
+      uwsgi_param CONTENT_LENGTH $content_length;
+      uwsgi_param REQUEST_URI $request_uri;
+      uwsgi_param PATH_INFO $document_uri;
+      uwsgi_param DOCUMENT_ROOT $document_root;
+      uwsgi_param SERVER_PROTOCOL $server_protocol;
+      uwsgi_param REQUEST_SCHEME $scheme;
+      uwsgi_param HTTPS $https if_not_empty;
+      uwsgi_param REMOTE_ADDR $remote_addr;
+      uwsgi_param REMOTE_PORT $remote_port;
+      uwsgi_param SERVER_PORT $server_port;
+      uwsgi_param SERVER_NAME $server_name;`,
+} as const;
+
 /** As nginx's own documentation has it for a proxy with keep-alive upstreams, and no access log, as Portcullis. */
 function configuration(options: Configuration): string {
   const { directory, port, upstreamPort, workerProcesses, connectionsPerWorker = 1024, clientSeconds } = options;
+  const location = locations[options.speaks ?? 'http'];
   const { uid, username } = userInfo();
   const deadlines =
     clientSeconds === undefined
@@ -108,13 +137,7 @@ http {
   server {
     listen 127.0.0.1:${port} backlog=2048;
     location / {
-      proxy_pass http://app;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_set_header Host $host;
-      proxy_set_header X-Real-IP $remote_addr;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-      proxy_set_header X-Forwarded-Proto $scheme;
+      ${location}
     }
   }
 }

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { root } from '../../test/support/program.ts';
 import { type Server, startNodeServer } from './server.ts';
 
-export type Mode = 'isolated' | 'inline';
+/** `python`: what of workers there is, the flags say. */
+export type Mode = 'isolated' | 'inline' | 'python';
 
 export type PortcullisOptions = {
   /** Path of the built `cli.js`. */
@@ -18,6 +19,12 @@ export type PortcullisOptions = {
   readonly env?: Readonly<Record<string, string>>;
 };
 
+const flagsOf: Readonly<Record<Mode, readonly string[]>> = {
+  isolated: ['--edges', '1', '-w', '1', '-k', 'node'],
+  inline: ['-w', '1', '-k', 'inline'],
+  python: ['--edges', '1'],
+};
+
 /** One edge and, when isolated, one worker. */
 export function startPortcullis({
   program,
@@ -28,11 +35,9 @@ export function startPortcullis({
   flags = [],
   env,
 }: PortcullisOptions): Promise<Server> {
-  const workerClass = mode === 'inline' ? 'inline' : 'node';
   const policyFlag = policy === undefined ? [] : ['--policy', policy];
-  const edges = mode === 'inline' ? [] : ['--edges', '1'];
-  const args = [program, '-b', '127.0.0.1:0', ...edges, '-w', '1', '-k', workerClass, ...policyFlag, ...flags, app];
-  return startNodeServer(`${name}, ${mode}`, args, env);
+  const args = [program, '-b', '127.0.0.1:0', ...flagsOf[mode], ...policyFlag, ...flags, app];
+  return startNodeServer(mode === 'python' ? name : `${name}, ${mode}`, args, env);
 }
 
 export const apps = {

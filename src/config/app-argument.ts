@@ -3,6 +3,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { nearestNames } from '../suggestion/nearest-name.ts';
 import type { AppTarget, JavaScriptApp, PythonApp } from '../worker/app-target.ts';
 import { ConfigError } from './config.ts';
+import { isUwsgiArgument, parseUwsgiArgument } from './uwsgi-argument.ts';
 
 const javaScriptFile = /\.(?:js|mjs|cjs|ts)$/;
 const javaScriptForm = 'A JavaScript application is path/to/module.js or path/to/module.js:name.';
@@ -16,10 +17,8 @@ const exitAppNotLoaded = 4;
 
 /** The APP argument: which module, and what of it. Nothing of it has run yet. */
 export function parseAppArgument(argument: string, workingDirectory: string): AppTarget {
+  if (isUwsgiArgument(argument)) return parseUwsgiArgument(argument, workingDirectory);
   const shown = JSON.stringify(argument);
-  if (argument.startsWith('uwsgi://')) {
-    throw new ConfigError(`${shown} is a uWSGI upstream, which is not in this version yet. ${javaScriptForm}`);
-  }
   if (argument.includes('\0')) throw new ConfigError(`${shown} is no path. ${javaScriptForm}`);
   const isJavaScript = javaScriptFile.test(argument) || javaScriptFile.test(beforeLastColon(argument));
   return isJavaScript ? javaScriptApp(argument, workingDirectory) : pythonApp(argument, workingDirectory);

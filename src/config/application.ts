@@ -5,6 +5,7 @@ import type { Environment } from './environment.ts';
 import type { GivenSettings, GivenTexts } from './precedence.ts';
 import { pythonPlace } from './python-place.ts';
 import { defaultsOfSettings } from './setting-defaults.ts';
+import { upstreamApplication } from './upstream-settings.ts';
 import { workerClassFor } from './worker-class.ts';
 
 /** What runs, and on what. */
@@ -25,6 +26,7 @@ export async function applicationFrom(
     );
   }
   const app = parseAppArgument(argument, directory);
+  if (app.kind === 'uwsgi') return upstreamApplication(app, given, file);
   if (app.kind === 'javascript') refuseWorkerHooks(argument, file);
   else refuseWorkerUser(given);
   return {

@@ -21,9 +21,9 @@ export type Config = SystemConfig & {
   /** What the application finds in its environment beside, or instead of, what the master has. */
   readonly environment: Readonly<Record<string, string>>;
   readonly binds: readonly BindAddress[];
-  /** `inline`: the application runs in the edges; else in worker processes. Fits the application. */
+  /** `inline`: the application runs in the edges; `uwsgi`: in a server elsewhere; else in worker processes. Fits it. */
   readonly workerClass: WorkerClass;
-  /** Worker processes; 0 with `inline`. */
+  /** Worker processes; 0 with `inline` and `uwsgi`. */
   readonly workers: number;
   readonly edges: number;
   /** Of each worker that runs Python. */

@@ -19,6 +19,7 @@ import { defaultsOfSettings } from './setting-defaults.ts';
 import { longFlag, maxEdges } from './settings.ts';
 import { statsdFrom } from './statsd.ts';
 import { systemConfig } from './system-settings.ts';
+import { settingsInForce } from './upstream-settings.ts';
 import type { WorkerClass } from './worker-class.ts';
 import { recyclingLimits, reloadOnChange } from './workers-lives.ts';
 import { bindsFrom, directoryOf } from './working-directory.ts';
@@ -47,8 +48,9 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
   const layers = [commandLine.given, settingsFromEnvironment(environment), gunicorn.given];
   const { config: named, python } = mergeSettings(layers);
   const file = await loadConfigFile(named?.value, { environment, workingDirectory, python: python?.value ?? null });
-  const given = mergeSettings([...layers, file.settings, settingsFromPlatform(environment)]);
   const app = commandLine.app === undefined ? file.app : argument(commandLine.app);
+  const merged = mergeSettings([...layers, file.settings, settingsFromPlatform(environment)]);
+  const { given, warnings: ofUpstream } = settingsInForce(merged, app);
   const directory = directoryOf(given, workingDirectory);
   const policyFile = given.policy === undefined ? null : pathIn(directory, given.policy.value);
   const trusted = loadTrustedPolicy(given.policy?.value ?? null, directory);
@@ -59,6 +61,7 @@ export async function readConfig(argv: readonly string[], surroundings: Surround
     ...commandLine.warnings,
     ...gunicorn.warnings,
     ...file.warnings,
+    ...ofUpstream,
     ...trusted.doubts.map(doubtText),
     ...ofOverrides,
     ...adminWarnings(admin),
@@ -107,7 +110,7 @@ function argument(text: string): GivenTexts {
 
 /** With `inline` the edges run the application, so they are what `--workers` counts. */
 function countProcesses(workerClass: WorkerClass, given: GivenSettings): Pick<Config, 'workers' | 'edges'> {
-  const workers = given.workers?.value ?? defaultsOfSettings.workers;
+  const workers = workerClass === 'uwsgi' ? 0 : (given.workers?.value ?? defaultsOfSettings.workers);
   if (workerClass !== 'inline') return { workers, edges: given.edges?.value ?? defaultsOfSettings.edges };
   if (given.edges !== undefined) {
     throw new ConfigError(

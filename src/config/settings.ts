@@ -115,7 +115,7 @@ export const settings = {
     flags: '-k, --worker-class <class>',
     group: 'Processes',
     about:
-      'of a JavaScript application node (default) or inline, inside the edge; of a Python one sync (default) or gthread (default with --threads)',
+      'of a JavaScript application node (default) or inline, inside the edge; of a Python one sync (default) or gthread (default with --threads); of an upstream uwsgi',
     parse: parseWorkerClass,
   },
   workerConnections: {

@@ -3,17 +3,21 @@ import type { AppTarget, PythonWorkerClass } from '../worker/app-target.ts';
 import { ConfigError } from './config.ts';
 import type { GivenSettings } from './precedence.ts';
 
-/** `node`: JavaScript in worker processes; `inline`: JavaScript in the edges; the others run Python. */
-export type WorkerClass = 'node' | 'inline' | PythonWorkerClass;
+/** `node`: JavaScript in worker processes; `inline`: JavaScript in the edges; `uwsgi`: elsewhere; the others run Python. */
+export type WorkerClass = 'node' | 'inline' | 'uwsgi' | PythonWorkerClass;
 
 const classesOf = {
   javascript: ['node', 'inline'],
-  python: ['sync', 'gthread'],
+  python: ['sync', 'gthread', 'gevent', 'eventlet'],
+  uwsgi: ['uwsgi'],
 } as const satisfies Record<AppTarget['kind'], readonly WorkerClass[]>;
-const languages = { javascript: 'JavaScript', python: 'Python' } as const;
+const languages = { javascript: 'JavaScript', python: 'Python', uwsgi: 'what a uWSGI server runs' } as const;
+const subjects = {
+  javascript: 'A JavaScript application',
+  python: 'A Python application',
+  uwsgi: 'A uWSGI upstream',
+} as const;
 const known: readonly string[] = Object.values(classesOf).flat();
-/** Gunicorn has them, and we will. */
-const later = ['gevent', 'eventlet'];
 /** Where Gunicorn's own are, for those who name them in full; `egg:gunicorn#sync` is an older way to say it. */
 const longNames: Readonly<Record<string, string>> = {
   'gunicorn.workers.sync.SyncWorker': 'sync',
@@ -25,9 +29,7 @@ const longNames: Readonly<Record<string, string>> = {
 export function parseWorkerClass(text: string, origin: string): WorkerClass {
   const name = longNames[text] ?? text.replace(/^egg:gunicorn#/, '');
   if (known.includes(name)) return name as WorkerClass;
-  const problem = later.includes(name)
-    ? `the worker class ${name} is not in this version yet.`
-    : `there is no worker class ${JSON.stringify(text)}.${meant(text)}`;
+  const problem = `there is no worker class ${JSON.stringify(text)}.${meant(text)}`;
   throw new ConfigError(`${origin}: ${problem} ${whatFits('python')} ${whatFits('javascript')}`);
 }
 
@@ -46,11 +48,16 @@ export function workerClassFor(app: AppTarget, { workerClass, threads }: GivenSe
   return asked === 'sync' && (threads?.value ?? 1) > 1 ? 'gthread' : asked;
 }
 
+/** There are processes that do nothing else. */
+export function hasWorkerProcesses(workerClass: WorkerClass): boolean {
+  return workerClass !== 'inline' && workerClass !== 'uwsgi';
+}
+
 function whatFits(kind: AppTarget['kind']): string {
-  return `A ${languages[kind]} application takes ${classesOf[kind].join(' or ')}.`;
+  return `${subjects[kind]} takes ${classesOf[kind].join(' or ')}.`;
 }
 
 function meant(text: string): string {
-  const [nearest] = nearestNames(text, [...known, ...later], 1);
+  const [nearest] = nearestNames(text, known, 1);
   return nearest === undefined ? '' : ` Did you mean ${nearest}?`;
 }

@@ -8,6 +8,7 @@ import type { DispatchedRequest, ResponseSink } from '../upstream/dispatch.ts';
 import { isBelow } from '../upstream/mount.ts';
 import { CompleteContent } from './complete-content.ts';
 import type { ContentOwner, ContentPath } from './content-path.ts';
+import { isDeliveredComplete } from './delivery.ts';
 import type { Edge } from './edge-context.ts';
 import { HeldRequest, type HeldRequestOwner } from './held-request.ts';
 import type { RequestRecord } from './request-record.ts';
@@ -113,12 +114,12 @@ export class Exchange implements ResponseSink, ContentOwner, HeldRequestOwner {
     if (!isBelow(edge.inspection, edge.mount)) {
       return owner.refuse(reject('target.not-mounted', `not below ${edge.mount.scriptName}`));
     }
-    const held = HeldRequest.isNeeded(head, policy) ? new HeldRequest(edge, this, head, policy) : undefined;
+    const held = HeldRequest.isNeeded(edge, head, policy) ? new HeldRequest(edge, this, head, policy) : undefined;
     const excess = held?.admit(head, policy);
     if (excess !== undefined) return owner.refuse(excess);
     this.held = held;
     const environ = edge.environ.encode(head, edge.inspection, owner.connectionPairs, this.number);
-    if (head.framing !== 'none') this.content = this.contentPath(policy);
+    if (head.framing !== 'none') this.content = this.contentPath(head, policy);
     if (held !== undefined && !held.isReady) return held.keep(environ);
     if (this.expectsContinue) owner.sendContinue();
     this.dispatch(environ);
@@ -130,10 +131,10 @@ export class Exchange implements ResponseSink, ContentOwner, HeldRequestOwner {
     if (isCounted) this.observedContentBytes = request.contentBytes;
   }
 
-  private contentPath({ request }: EffectivePolicy): ContentPath {
-    if (request.delivery === 'stream') return new StreamedContent(this);
+  private contentPath(head: RequestHead, policy: EffectivePolicy): ContentPath {
+    if (!isDeliveredComplete(head, policy, this.edge.dispatcher)) return new StreamedContent(this);
     const { maxBytes } = this.edge.policy.policy.spool;
-    return new CompleteContent(this, this.edge.spool, request.contentMemoryBytes, maxBytes);
+    return new CompleteContent(this, this.edge.spool, policy.request.contentMemoryBytes, maxBytes);
   }
 
   get clientKey(): string | null {

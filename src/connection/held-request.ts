@@ -2,6 +2,7 @@ import type { AdmissionSink } from '../admit/admission.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { EffectivePolicy } from '../policy/effective.ts';
 import type { Rejection } from '../rejection/rejection.ts';
+import { isDeliveredComplete } from './delivery.ts';
 import type { Edge } from './edge-context.ts';
 
 /** What a request that is held back asks of its exchange. */
@@ -30,17 +31,17 @@ export class HeldRequest implements AdmissionSink {
   /** A copy, once there is something to wait for. */
   private environ: Buffer | undefined;
 
-  constructor(edge: Edge, owner: HeldRequestOwner, { framing }: RequestHead, policy: EffectivePolicy) {
+  constructor(edge: Edge, owner: HeldRequestOwner, head: RequestHead, policy: EffectivePolicy) {
     this.edge = edge;
     this.owner = owner;
     this.observesRate = policy.observed?.has('rate.exceeded') === true;
     this.isAdmitted = policy.rateLimits === null;
-    this.isChunked = framing === 'chunked';
-    this.contentIsHere = framing === 'none' || policy.request.delivery === 'stream';
+    this.isChunked = head.framing === 'chunked';
+    this.contentIsHere = !isDeliveredComplete(head, policy, edge.dispatcher);
   }
 
-  static isNeeded({ framing }: RequestHead, { rateLimits, request }: EffectivePolicy): boolean {
-    return rateLimits !== null || (framing !== 'none' && request.delivery === 'complete');
+  static isNeeded(edge: Edge, head: RequestHead, policy: EffectivePolicy): boolean {
+    return policy.rateLimits !== null || isDeliveredComplete(head, policy, edge.dispatcher);
   }
 
   /** Asks the rate limits, while `head` is valid. The answer may come later. */

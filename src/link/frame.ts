@@ -14,6 +14,7 @@ export const frameType = {
   abort: 7,
   draining: 8,
   fault: 9,
+  pace: 10,
 } as const;
 
 /** Nothing more of this message follows. On `request`, `response` and `content` only. */
@@ -130,7 +131,7 @@ export class FrameDecoder {
     const payloadBytes = bytes.readUInt32LE(at);
     const type = bytes[at + 4] ?? 0;
     const flags = bytes[at + 5] ?? 0;
-    if (type < frameType.hello || type > frameType.fault) return `frame of unknown type ${type}`;
+    if (type < frameType.hello || type > frameType.pace) return `frame of unknown type ${type}`;
     if (bytes.readUInt16LE(at + 6) !== 0) return 'reserved bytes are not zero';
     const carriesMessage = type === frameType.request || type === frameType.response || type === frameType.content;
     if (flags > (carriesMessage ? endFlag : 0)) return `frame of type ${type} with flags ${flags}`;

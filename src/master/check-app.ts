@@ -10,6 +10,8 @@ import { becomeUser, PlaceError } from './system-place.ts';
  * would have; where we may not become that one, it still says whether the application loads.
  */
 export async function checkApp(config: Config, log: Log, entries: Entries = ownEntries): Promise<number> {
+  // There is nothing to load, and whether the servers are there now says nothing of the time of the start.
+  if (config.app.kind === 'uwsgi') return 0;
   try {
     if (process.geteuid?.() === 0) becomeUser(config);
   } catch (error) {
@@ -25,6 +27,7 @@ function loadOnce(config: Config, log: Log, entries: Entries): Promise<number> {
     let hasLoaded = false;
     const services = { policy: () => config.policy, hooks: () => null, errorOutput: null };
     const worker = workerStarter(config, entries, services)(1, 0, {
+      leaving: () => {},
       maxRequestsReached: () => {},
       loadedFiles: () => {},
       serving: () => {

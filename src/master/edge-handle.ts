@@ -29,6 +29,7 @@ export class EdgeHandle implements PoolChild {
   readonly #child: ChildHandle<EdgeToMaster, MasterToEdge>;
   /** By the worker whose silence the edge has been told of: who waits for its answer. */
   readonly #silences = new Map<number, () => void>();
+  #reachable = 0;
 
   constructor(command: ChildCommand, start: EdgeStart, events: EdgeEvents) {
     this.#child = new ChildHandle<EdgeToMaster, MasterToEdge>(command, {
@@ -39,6 +40,8 @@ export class EdgeHandle implements PoolChild {
           events.linkReady(worker, { path, token, startedPath });
         } else if (message.type === 'policy-in-force') {
           events.policyInForce(message.version);
+        } else if (message.type === 'upstream-reachable') {
+          this.#reachable = message.servers;
         } else if (message.type === 'silence-noted') {
           this.#silences.get(message.worker)?.();
           this.#silences.delete(message.worker);
@@ -74,6 +77,11 @@ export class EdgeHandle implements PoolChild {
     return this.#child;
   }
 
+  /** Servers of the upstream that it knows to be there. */
+  get reachableUpstreams(): number {
+    return this.#reachable;
+  }
+
   get livedMs(): number {
     return this.#child.livedMs;
   }
@@ -87,6 +95,11 @@ export class EdgeHandle implements PoolChild {
   /** It answers with `linkReady`. */
   expectWorker(worker: WorkerHandle): void {
     if (worker.pid !== undefined) this.#child.send({ type: 'expect-worker', worker: worker.id, pid: worker.pid });
+  }
+
+  /** No request that it reads after this goes to that worker. */
+  letGo(worker: WorkerHandle): void {
+    this.#child.send({ type: 'worker-leaves', worker: worker.id });
   }
 
   /** It answers with `policyInForce`; also while it boots. */

@@ -1,8 +1,10 @@
 import { namedClient } from '../admit/named-client.ts';
 import type { BindAddress } from '../config/bind-address.ts';
 import type { Config } from '../config/config.ts';
+import { hasWorkerProcesses } from '../config/worker-class.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Log } from '../telemetry/error-log.ts';
+import { appName } from '../worker/app-target.ts';
 import type { AdminSource } from './admin-server.ts';
 import { type BootFailure, logFailure } from './child-end.ts';
 import { ClientsOfEdges } from './clients-of-edges.ts';
@@ -206,6 +208,8 @@ class Master implements AdminSource, MeasuredServer {
       received: (name) => this.#log.info(`Handling signal: ${name}`),
       shutDown: (urgency) => this.#shutDown(urgency),
       resize: (change) => {
+        if (this.#runsUpstream)
+          return this.#log.warning('The application runs in a uWSGI server: there are no workers here');
         if (change === 1) application.grow();
         else application.shrink(this.#config.gracefulTimeoutMs);
         this.#hooks.workersKept(application.size);
@@ -251,6 +255,9 @@ class Master implements AdminSource, MeasuredServer {
   }
 
   get #status(): string {
+    if (this.#config.app.kind === 'uwsgi') {
+      return `Serving for ${appName(this.#config.app)} at ${this.#listeners.map(({ url }) => url).join(' ')}`;
+    }
     const workers = this.#processes.application.serving.length;
     return `Serving with ${workers} workers at ${this.#listeners.map(({ url }) => url).join(' ')}`;
   }
@@ -263,6 +270,7 @@ class Master implements AdminSource, MeasuredServer {
   unreadyBecause(): string | null {
     if (this.#phase !== 'serving') return this.#phase;
     if (this.#processes.edges.serving.length === 0) return 'no edge serves';
+    if (this.#runsUpstream) return this.#reachesUpstream ? null : 'no upstream answers';
     return this.workers > 0 ? null : 'no worker serves';
   }
 
@@ -292,6 +300,15 @@ class Master implements AdminSource, MeasuredServer {
     });
   }
 
+  get #runsUpstream(): boolean {
+    return this.#config.workerClass === 'uwsgi';
+  }
+
+  /** An edge that a client may come to has somebody to ask. */
+  get #reachesUpstream(): boolean {
+    return this.#processes.edges.serving.some(({ reachableUpstreams }) => reachableUpstreams > 0);
+  }
+
   get #runsInline(): boolean {
     return this.#config.workerClass === 'inline';
   }
@@ -301,11 +318,11 @@ class Master implements AdminSource, MeasuredServer {
     const urls = this.#listeners.map(({ url }) => url).join(',');
     this.#log.info(`Listening at: ${urls} (${process.pid})`);
     this.#log.info(`Using worker: ${this.#config.workerClass}`);
-    if (this.#runsInline) {
-      for (const edge of this.#processes.edges.serving) this.#processes.announce(edge, true);
-      this.#booted();
-    } else {
+    if (hasWorkerProcesses(this.#config.workerClass)) {
       this.#processes.workers.start(this.#config.preload ? 1 : this.#config.workers);
+    } else {
+      for (const edge of this.#processes.edges.serving) this.#processes.announce(edge, this.#runsInline);
+      this.#booted();
     }
   }
 
@@ -359,7 +376,8 @@ class Master implements AdminSource, MeasuredServer {
     const { edges, workers } = this.#processes;
     const { gracefulTimeoutMs } = this.#config;
     if (edges.size === 0) edges.resize(this.#config.edges, gracefulTimeoutMs);
-    if (workers.size === 0 && !this.#runsInline) workers.resize(this.#config.workers, gracefulTimeoutMs);
+    if (workers.size === 0 && hasWorkerProcesses(this.#config.workerClass))
+      workers.resize(this.#config.workers, gracefulTimeoutMs);
   }
 
   /** This server as its control socket sees it. */

@@ -151,6 +151,10 @@ export class Processes {
       const worker = start(age, lives.drawMaxRequests(), {
         ...events,
         loadedFiles: (files) => lives.loadedFiles(files),
+        // A reload is said to be done when this has been sent: no request that comes later finds the old application.
+        leaving: () => {
+          for (const edge of this.edges.serving) edge.letGo(worker);
+        },
         maxRequestsReached: () => lives.maxRequestsReached(worker),
         gone: (exit) => {
           lives.gone(worker);

@@ -205,9 +205,14 @@ const settingNames = Object.keys(settings) as readonly (keyof typeof settings)[]
 /** As the configuration was, in what a reload of this scope does not bring. */
 function unreloadable(before: Config, after: Config, scope: ReloadScope): Partial<Config> {
   const kept = settingNames.filter((name) => scope === 'policy' || settings[name][1] === 'another master');
-  return Object.fromEntries(
-    kept.filter((name) => !isDeepStrictEqual(before[name], after[name])).map((name) => [name, before[name]]),
-  );
+  const differs = (name: keyof typeof settings): boolean => !isDeepStrictEqual(before[name], after[name]);
+  // Where an application of another kind has other processes, or edges that know it.
+  const keptWithIt = scope === 'all' && isOfUpstream(before, after) ? (['app'] as const) : [];
+  return Object.fromEntries([...kept, ...keptWithIt].filter(differs).map((name) => [name, before[name]]));
+}
+
+function isOfUpstream(...configs: readonly Config[]): boolean {
+  return configs.some(({ app }) => app.kind === 'uwsgi');
 }
 
 /** A mistake of the operator is told as at start; anything else is ours, and no reason to end a server that runs. */

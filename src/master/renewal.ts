@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/config.ts';
+import { hasWorkerProcesses } from '../config/worker-class.ts';
 import type { Log } from '../telemetry/error-log.ts';
 import { logFailure } from './child-end.ts';
 import type { Renewal } from './child-pool.ts';
@@ -45,7 +46,7 @@ export class ProcessRenewal {
     if (this.#after.config.workerClass === 'inline') {
       await this.#renewEdges('Application');
     } else {
-      await this.#renewWorkers();
+      if (hasWorkerProcesses(this.#after.config.workerClass)) await this.#renewWorkers();
       if (this.#edgesDiffer() || this.#processes.edges.size === 0) await this.#renewEdges('Edges');
       else this.#resizeEdges();
     }

@@ -5,6 +5,7 @@ import type { Policy } from '../policy/policy.ts';
 import { firstListenerDescriptor } from '../process/child.ts';
 import type { EdgeStart, ListenerDescription, WorkerStart } from '../process/control-messages.ts';
 import { titleArgument, titleWithoutPhase } from '../process/title.ts';
+import type { PythonWorkerClass } from '../worker/app-target.ts';
 import type { HooksOrder } from '../worker/hooks.ts';
 import type { ChildCommand } from './child-handle.ts';
 import { type EdgeEvents, EdgeHandle } from './edge-handle.ts';
@@ -73,9 +74,17 @@ function startOfWorker(config: Config, maxRequests: number, hooks: HooksOrder | 
   const errorLogFormat = errorLog.format;
   const common = { type: 'start', logLevel, errorLogFormat, maxRequests, tellsFiles: reload !== null } as const;
   if (app.kind === 'javascript') return { ...common, app, hooks };
-  const workerClass = config.workerClass === 'gthread' ? 'gthread' : 'sync';
+  if (app.kind === 'uwsgi') throw new Error('an upstream has no worker of ours');
+  const workerClass = pythonClassOf(config);
   const pythonPath = python?.pythonPath ?? [];
-  return { ...common, app, hooks: null, python: { workerClass, threads, multiprocess: workers > 1, pythonPath } };
+  const ofPython = {
+    workerClass,
+    threads,
+    connections: config.workerConnections,
+    multiprocess: workers > 1,
+    pythonPath,
+  };
+  return { ...common, app, hooks: null, python: ofPython };
 }
 
 export function edgeStarter(
@@ -122,6 +131,7 @@ export function edgeStarter(
     record: config.record,
     metrics: metricsOfEdges(config),
     inlineApp,
+    upstream: config.app.kind === 'uwsgi' ? config.app.servers : null,
   };
   return (age, events) => {
     const ofApplication = inlineApp === null ? null : hooks(age);
@@ -129,10 +139,20 @@ export function edgeStarter(
   };
 }
 
-/** Node runs many at once in one thread; Python as many as it has threads, and a quick application is never without one. */
+function pythonClassOf({ workerClass }: Config): PythonWorkerClass {
+  const isForPython = workerClass !== 'node' && workerClass !== 'inline' && workerClass !== 'uwsgi';
+  return isForPython ? workerClass : 'sync';
+}
+
+/**
+ * Node and greenlets run many at once; the other classes of Python as many as they have threads, and a quick application is
+ * never without one.
+ */
 function requestsOfWorkers(config: Config): Pick<EdgeStart, 'requestsPerWorker' | 'mayWaitAtWorker'> {
-  if (config.python === null) return { requestsPerWorker: config.workerConnections, mayWaitAtWorker: false };
-  return { requestsPerWorker: config.workerClass === 'gthread' ? config.threads : 1, mayWaitAtWorker: true };
+  const { workerClass, threads, workerConnections } = config;
+  if (workerClass === 'sync') return { requestsPerWorker: 1, mayWaitAtWorker: true };
+  if (workerClass === 'gthread') return { requestsPerWorker: threads, mayWaitAtWorker: true };
+  return { requestsPerWorker: workerConnections, mayWaitAtWorker: false };
 }
 
 /** Of the durations that StatsD is sent in a second, an equal share for each edge. */

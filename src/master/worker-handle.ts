@@ -10,6 +10,8 @@ export type Link = { readonly path: string; readonly token: string; readonly sta
 export type WorkerEvents = PoolChildEvents & {
   /** It has begun as many requests as its start message allows. */
   maxRequestsReached(): void;
+  /** It is about to be told to drain. */
+  leaving(): void;
   /** Files of the application, where it was asked to tell. */
   loadedFiles(files: readonly string[]): void;
 };
@@ -19,9 +21,11 @@ export class WorkerHandle implements PoolChild {
   /** Never used twice in the life of a master, so that a late answer cannot meet the wrong worker. */
   readonly id: number;
   readonly #child: ChildHandle<WorkerToMaster, MasterToWorker>;
+  readonly #events: WorkerEvents;
 
   constructor(id: number, command: ChildCommand, start: WorkerStart, events: WorkerEvents) {
     this.id = id;
+    this.#events = events;
     this.#child = new ChildHandle<WorkerToMaster, MasterToWorker>(command, {
       ...events,
       received: (message) => {
@@ -54,6 +58,7 @@ export class WorkerHandle implements PoolChild {
   }
 
   drain(milliseconds: number): void {
+    this.#events.leaving();
     this.#child.drain(milliseconds);
   }
 

@@ -8,6 +8,7 @@ import type { EdgeReport } from '../telemetry/metrics/edge-counts.ts';
 import type { RecordingOptions } from '../telemetry/recorder.ts';
 import type { JavaScriptApp, PythonApp, PythonWorkerClass } from '../worker/app-target.ts';
 import type { HooksOrder } from '../worker/hooks.ts';
+import type { UwsgiAddress } from '../worker/uwsgi-target.ts';
 
 /**
  * What master and children say to each other: one JSON object a line over the socket pair at descriptor 3.
@@ -43,6 +44,8 @@ export type EdgeStart = {
   readonly metrics: { readonly timings: number } | null;
   /** Present where the app runs inside the edge (`-k inline`). */
   readonly inlineApp: JavaScriptApp | null;
+  /** Present where the app runs in uWSGI servers. */
+  readonly upstream: readonly UwsgiAddress[] | null;
   /** Of an edge that runs the application. */
   readonly hooks: HooksOrder | null;
 };
@@ -63,6 +66,8 @@ export type MasterToEdge =
   | TokenGrants
   /** This worker is about to be killed for its silence: tell of its requests, answer `silence-noted`. */
   | { readonly type: 'worker-silent'; readonly worker: number }
+  /** This worker goes: hand it no request that comes from now on. */
+  | { readonly type: 'worker-leaves'; readonly worker: number }
   /** Refuse these clients for so long; 0: no longer. */
   | { readonly type: 'blocked'; readonly clients: readonly (readonly [client: string, forMs: number])[] }
   /** The other edges have so many connections of these clients; of the surplus, end so many of your newest ones. */
@@ -95,6 +100,8 @@ export type EdgeToMaster =
   | { readonly type: 'take-tokens'; readonly batch: number; readonly takes: readonly Take[] }
   /** Connections that these clients have here now, where their number has changed. */
   | { readonly type: 'client-counts'; readonly counts: readonly ClientCount[] }
+  /** So many of the upstream's servers are known to be there. */
+  | { readonly type: 'upstream-reachable'; readonly servers: number }
   /** Points of the jail, summed up since the last such message. */
   | { readonly type: 'offences'; readonly clients: readonly (readonly [client: string, score: number])[] }
   | {
@@ -119,12 +126,14 @@ export type WorkerStart = JavaScriptWorkerStart | PythonWorkerStart;
 
 export type JavaScriptWorkerStart = CommonWorkerStart & { readonly app: JavaScriptApp };
 
-/** To src/worker/worker.py. */
+/** To src/worker/_portcullis_worker/boot.py. */
 export type PythonWorkerStart = CommonWorkerStart & {
   readonly app: PythonApp;
   readonly python: {
     readonly workerClass: PythonWorkerClass;
     readonly threads: number;
+    /** Greenlets that run requests at once. */
+    readonly connections: number;
     /** There are other workers. */
     readonly multiprocess: boolean;
     /** Absolute directories, ahead of all others in `sys.path` but the working directory. */

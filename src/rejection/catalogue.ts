@@ -217,6 +217,12 @@ export const catalogue: Readonly<Record<RuleId, RulePage>> = {
     example: get,
     when: 'the worker exits while it runs the request',
   },
+  'upstream.too-large': {
+    meaning:
+      'The request would take more than a uWSGI server reads of one: its `buffer-size`, or more variables than it keeps. It would close the connection without an answer, or lose the last fields. `?buffer=` and `?vars=` behind the upstream say what it takes.',
+    example: 'GET / HTTP/1.1\r\nHost: a\r\nCookie: {y*5000}\r\n\r\n',
+    when: 'the application runs in a uWSGI server with its usual buffer of 4096 bytes',
+  },
   'connections.too-many': {
     meaning: 'As many connections as the policy allows are open. The new one is closed before anything of it is read.',
     example: get,

@@ -53,6 +53,7 @@ export const rules = {
   'timeout.worker': { status: 504, source: 'RFC 9110 section 15.6.5', pointer: '/timeouts/worker', ends: 'request' },
   'timeout.queue': { status: 503, source: 'RFC 9110 section 15.6.4', pointer: '/timeouts/queue', ends: 'request' },
   'worker.failed': { status: 502, source: 'RFC 9110 section 15.6.3', pointer: null, ends: 'request' },
+  'upstream.too-large': { status: 431, source: 'RFC 6585 section 5', pointer: null, ends: 'request' },
   'connections.too-many': { status: 503, source: 'RFC 9110 section 15.6.4', pointer: '/connections/max', ends: 'connection' },
   'proxy.malformed': { status: null, source: 'PROXY protocol section 2', pointer: '/clients/proxyProtocol', ends: 'connection' },
   'memory.exhausted': { status: 503, source: 'RFC 9110 section 15.6.4', pointer: '/memory/budgetBytes', ends: 'connection' },
@@ -81,6 +82,7 @@ export function whyEnforced(rule: RuleId): string {
   if (rule === 'client.blocked') return 'the request was not read';
   if (rules[rule].status === 503) return 'it keeps the server within its means';
   if (rule === 'target.not-mounted') return 'no application is there';
+  if (rule === 'upstream.too-large') return 'the upstream would drop it';
   if (rules[rule].status === 502) return 'there would be nothing to pass on';
   return 'without it a request cannot be read safely';
 }

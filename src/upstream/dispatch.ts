@@ -1,8 +1,8 @@
 import type { Rejection } from '../rejection/rejection.ts';
 
 /**
- * The seam between a connection and whatever runs the application: `node` (worker processes) and `inline` (in the edge)
- * implement it. A dispatcher never sees a socket, a connection never sees a worker.
+ * The seam between a connection and whatever runs the application: `node` (worker processes), `uwsgi` (uWSGI
+ * servers) and `inline` (in the edge) implement it. A dispatcher never sees a socket, a connection never sees a worker.
  *
  * The encoded response head is NUL-separated latin1: the status as PEP 3333 has it (`200 OK`), then name and value of
  * each field, each followed by NUL. It is unchecked: the connection checks it before a byte goes out.
@@ -17,6 +17,8 @@ export interface Dispatcher {
   readonly inFlight: number;
   /** Somebody takes requests: one that waits does so because of others. */
   readonly hasWorkers: boolean;
+  /** The application is told how long the content is before any of it comes: chunked content has to be complete first. */
+  readonly needsContentLength?: boolean;
 }
 
 /** What the policy says of requests on their way to the application. A reload replaces all of it at once. */

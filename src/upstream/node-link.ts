@@ -42,8 +42,11 @@ export class NodeLink implements FrameReceiver, Carrier {
   readonly pace: AnswerPace | null;
   /** The master is about to kill the worker, whose event loop does not turn. */
   isSilent = false;
-  /** Requests go to an `open` one alone. `draining`: the worker asked for no more. `ending`: we have had enough of it. */
-  state: 'awaiting-hello' | 'open' | 'draining' | 'ending' | 'closed' = 'awaiting-hello';
+  /**
+   * Requests go to an `open` one alone. `leaving`: the master lets the worker go. `draining`: the worker has said so too.
+   * `ending`: we have had enough of it.
+   */
+  state: 'awaiting-hello' | 'open' | 'leaving' | 'draining' | 'ending' | 'closed' = 'awaiting-hello';
   readonly #owner: LinkOwner;
   readonly #socket: Socket;
   readonly #batch: FrameBatch;
@@ -102,6 +105,11 @@ export class NodeLink implements FrameReceiver, Carrier {
     return [...this.#requests.values()];
   }
 
+  /** No request begins here any more. The worker may be too busy to say so itself. */
+  leave(): void {
+    if (this.state === 'open') this.state = 'leaving';
+  }
+
   /** Ends the link at once for what the worker did wrong, and tells the worker, which should end as well. */
   fail(fault: string): void {
     if (this.state === 'ending' || this.state === 'closed') return;
@@ -121,6 +129,7 @@ export class NodeLink implements FrameReceiver, Carrier {
   receiveFrame(type: number, end: boolean, id: number, bytes: Buffer, start: number, stop: number): string | null {
     if (this.state === 'awaiting-hello') return this.#receiveHello(type, id, bytes, start, stop);
     if (type === frameType.draining) return this.#receiveDraining(id, stop - start);
+    if (type === frameType.pace) return this.#receivePace(id, bytes, start, stop);
     const request = this.#requests.get(id);
     if (request === undefined) return `frame of type ${type} for request ${id}, which does not run`;
     const isLast = end || type === frameType.abort;
@@ -166,6 +175,12 @@ export class NodeLink implements FrameReceiver, Carrier {
   #receiveDraining(id: number, payloadBytes: number): string | null {
     if (id !== 0 || payloadBytes > 0) return 'malformed draining frame';
     this.state = 'draining';
+    return null;
+  }
+
+  #receivePace(id: number, bytes: Buffer, start: number, stop: number): string | null {
+    if (id !== 0 || stop - start !== 4) return 'malformed pace frame';
+    this.pace?.told(bytes.readUInt32LE(start));
     return null;
   }
 

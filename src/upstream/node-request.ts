@@ -6,7 +6,7 @@ import { HeldContent } from '../link/held-content.ts';
 import { type Rejection, reject } from '../rejection/rejection.ts';
 import type { DispatchedRequest, RequestPhase, ResponseSink } from './dispatch.ts';
 import type { EnvironCopies } from './environ-copies.ts';
-import type { NodeQueue } from './node-queue.ts';
+import type { Queued, RequestQueue } from './request-queue.ts';
 import { subjectOf } from './request-subject.ts';
 
 /**
@@ -20,7 +20,7 @@ export type NodeRequestContext = {
   /** What a worker is told before it gets the request. */
   readonly welcome: Welcome;
   readonly copies: EnvironCopies;
-  readonly queue: NodeQueue;
+  readonly queue: RequestQueue<NodeRequest>;
 };
 
 /** What a request wants to know of the link that it is on. */
@@ -37,8 +37,7 @@ const nothing = Buffer.alloc(0);
  * One request on its way to a worker and back. Until the worker is heard to have begun it, everything sent so far is kept
  * here (the environ, and content up to its first window), so that it can go to another worker.
  */
-export class NodeRequest implements DispatchedRequest {
-  /** Its neighbours in the queue, which alone sets them. */
+export class NodeRequest implements DispatchedRequest, Queued<NodeRequest> {
   previous: NodeRequest | null = null;
   next: NodeRequest | null = null;
   state: State = 'queued';

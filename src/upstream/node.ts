@@ -8,8 +8,8 @@ import type { DispatchBounds, DispatchedRequest, Dispatcher, ResponseSink } from
 import { EnvironCopies } from './environ-copies.ts';
 import { type Invitation, type InvitationOptions, type InvitationOwner, NodeInvitation } from './node-invitation.ts';
 import { type LinkEnd, type LinkOwner, NodeLink } from './node-link.ts';
-import { NodeQueue } from './node-queue.ts';
 import { NodeRequest, type NodeRequestContext } from './node-request.ts';
+import { RequestQueue } from './request-queue.ts';
 
 export type NodeDispatcherOptions = InvitationOptions &
   DispatchBounds & {
@@ -29,7 +29,7 @@ export type NodeDispatcherOptions = InvitationOptions &
  */
 export class NodeDispatcher implements Dispatcher, LinkOwner, InvitationOwner {
   readonly #options: NodeDispatcherOptions;
-  readonly #queue = new NodeQueue();
+  readonly #queue = new RequestQueue<NodeRequest>();
   readonly #copies = new EnvironCopies();
   readonly #links: NodeLink[] = [];
   readonly #invitations = new Map<NodeInvitation, NodeLink | null>();
@@ -119,7 +119,7 @@ export class NodeDispatcher implements Dispatcher, LinkOwner, InvitationOwner {
   }
 
   #linkFor({ expected }: NodeInvitation, socket: Socket): NodeLink {
-    const pace = this.#options.mayWaitAtWorker === true ? new AnswerPace() : null;
+    const pace = this.#options.mayWaitAtWorker === true ? new AnswerPace(this.#options.requestsPerWorker) : null;
     return new NodeLink(socket, expected, this.#context.welcome, pace, this);
   }
 
@@ -143,6 +143,11 @@ export class NodeDispatcher implements Dispatcher, LinkOwner, InvitationOwner {
         `worker ${worker} (pid ${pid}) is silent; its requests: ${describeRequests(link.requests)}`,
       );
     }
+  }
+
+  /** The master lets this worker go: what comes from now on is for the others, or waits for them. */
+  workerLeaves(worker: number): void {
+    for (const link of this.#links) if (link.expected.worker === worker) link.leave();
   }
 
   linkGreeted(link: NodeLink): void {

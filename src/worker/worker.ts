@@ -79,8 +79,9 @@ async function start(target: JavaScriptApp, order: HooksOrder | null): Promise<v
   }
   if (state !== 'loading') return;
   state = 'running';
-  showPhase('serving');
+  // First: whoever reads the title may take it that the master knows.
   master.send({ type: 'started' });
+  showPhase('serving');
 }
 
 function fail(error: unknown): void {

@@ -467,7 +467,7 @@ describe('configuration', () => {
     { line: './site/app:application', message: /Did you mean site\.app:application\?/ },
     { line: 'my-app:app', message: /"my-app:app" is no application/ },
     { line: 'app', message: /Did you mean app\.js\?/ },
-    { line: 'uwsgi://127.0.0.1:3031', message: /not in this version yet/ },
+    { line: 'uwsgi://127.0.0.1', message: /is no uWSGI upstream: the port is a number from 1 to 65535/ },
     { line: '-P nowhere.json app.js', message: /nowhere\.json/ },
     { line: '-P broken.json app.js', message: /broken\.json:1:\d+: .*lime/ },
     { line: 'app.js', environment: { WEB_CONCURRENCY: '0' }, message: /^environment WEB_CONCURRENCY: "0"/ },

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -65,6 +65,10 @@ export class Server {
     for (let number = 1; number <= count; number++) {
       pids.push(Number((await this.program.logged(/Booting worker with pid: (\d+)/, number))[1]));
     }
+    const booted = async (): Promise<void> => {
+      while (pids.some(isBooting)) await new Promise((resolve) => setImmediate(resolve));
+    };
+    await within(30_000, booted(), () => `workers that boot for ever:\n${this.program.stderr}`);
     return pids;
   }
 
@@ -72,6 +76,15 @@ export class Server {
     for (const client of this.#clients) client.destroy();
     await this.program.stop();
     rmSync(this.folder, { recursive: true });
+  }
+}
+
+/** By its title. To lose a worker in its first boot ends the server. */
+function isBooting(pid: number): boolean {
+  try {
+    return / booting *\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1'));
+  } catch {
+    return false;
   }
 }
 

@@ -86,7 +86,7 @@ const faults: readonly {
   readonly maxPayloadBytes?: number;
 }[] = [
   { behaviour: 'an unknown type', bytes: frameBytes(0, 1), fault: /unknown type 0/ },
-  { behaviour: 'a type from the future', bytes: frameBytes(10, 1), fault: /unknown type 10/ },
+  { behaviour: 'a type from the future', bytes: frameBytes(11, 1), fault: /unknown type 11/ },
   { behaviour: 'an unknown flag', bytes: frameBytes(frameType.content, 1, 'x', 2), fault: /flags 2/ },
   { behaviour: 'an end where nothing ends', bytes: frameBytes(frameType.credit, 1, 'xxxx', endFlag), fault: /flags 1/ },
   { behaviour: 'a payload that is too long', bytes: frameBytes(frameType.content, 1, 'x'.repeat(101)), fault: /101/ },

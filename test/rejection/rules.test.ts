@@ -8,38 +8,43 @@ import { policyKeys } from '../../src/policy/policy-file.generated.ts';
 import { catalogue, type RulePage } from '../../src/rejection/catalogue.ts';
 import { reject } from '../../src/rejection/rejection.ts';
 import { type Rule, type RuleId, rules } from '../../src/rejection/rules.ts';
+import { openErrorLog } from '../../src/telemetry/error-log.ts';
+import type { Dispatcher } from '../../src/upstream/dispatch.ts';
 import { mountAt } from '../../src/upstream/mount.ts';
+import { UwsgiDispatcher } from '../../src/upstream/uwsgi.ts';
 import { proxyCases } from '../accept/proxy-cases.ts';
 import { TestEdge } from '../connection/edge-harness.ts';
 import { parserCaseFiles, parserCases } from '../http1/parser-cases.ts';
 import { inspectCaseFiles, inspectCases } from '../inspect/inspect-cases.ts';
 import { bytesOf } from '../support/cases.ts';
 import type { RawClient } from '../support/raw-client.ts';
-import { NodeHarness } from '../upstream/node-harness.ts';
+import { bounds, NodeHarness } from '../upstream/node-harness.ts';
 
 const ids = Object.keys(rules) as RuleId[];
 const rowsOfCases = [...parserCaseFiles.flatMap(parserCases), ...inspectCaseFiles.flatMap(inspectCases), ...proxyCases];
 const fromCases = rowsOfCases.flatMap(({ rejected }) => (rejected === undefined ? [] : [rejected]));
 
 let edge: TestEdge;
-let workers: NodeHarness | undefined;
+/** Where the application runs, in place of the test. */
+type Application = { readonly dispatcher: Dispatcher; stop(): Promise<unknown> };
+let application: Application | undefined;
 
 function policyOf({ policy }: RulePage): Policy {
   return policy === undefined ? loadPolicy(null) : policyFrom(Buffer.from(JSON.stringify(policy)), 'example.json');
 }
 
-async function start(page: RulePage, node?: NodeHarness, mount = ''): Promise<TestEdge> {
-  workers = node;
+async function start(page: RulePage, app?: Application, mount = ''): Promise<TestEdge> {
+  application = app;
   edge = await new TestEdge(() => policyOf(page), {
-    ...(node === undefined ? {} : { dispatcher: node.dispatcher }),
+    ...(app === undefined ? {} : { dispatcher: app.dispatcher }),
     mount: mountAt(mount),
   }).listen();
   return edge;
 }
 
 /** A client of a new edge that has sent the example. */
-async function send(page: RulePage, node?: NodeHarness, mount?: string): Promise<RawClient> {
-  return (await start(page, node, mount)).client(bytesOf(page.example));
+async function send(page: RulePage, app?: Application, mount?: string): Promise<RawClient> {
+  return (await start(page, app, mount)).client(bytesOf(page.example));
 }
 
 type Circumstances = (page: RulePage) => Promise<RawClient>;
@@ -107,6 +112,7 @@ const circumstances: Readonly<Partial<Record<RuleId, Circumstances>>> = {
     await worker.exited;
     return client;
   },
+  'upstream.too-large': (page) => send(page, upstreamOfOneServer()),
   'connections.too-many': async (page) => {
     await start(page);
     await edge.client();
@@ -116,6 +122,14 @@ const circumstances: Readonly<Partial<Record<RuleId, Circumstances>>> = {
   'spool.full': (page) => send(page),
   'overload.queue': (page) => send(page, new NodeHarness({ queueMax: 0 })),
 };
+
+/** Nobody is there, and nobody is asked. */
+function upstreamOfOneServer(): Application {
+  const server = { place: { path: '/nowhere' }, weight: 1, bufferBytes: 4096, maxVariables: 128, connections: 1 };
+  const log = openErrorLog({ level: 'critical' });
+  const dispatcher = new UwsgiDispatcher({ ...bounds, servers: [server], log });
+  return { dispatcher, stop: async () => dispatcher.close() };
+}
 
 /** Lets the deadline pass once what was sent has been read. */
 async function late(client: RawClient, milliseconds: number): Promise<RawClient> {
@@ -163,7 +177,7 @@ describe('each rule', () => {
 describe('the example of each rule, sent to an edge, is answered and logged so', () => {
   afterEach(async () => {
     await edge.stop();
-    await workers?.stop();
+    await application?.stop();
   });
 
   for (const id of ids) {

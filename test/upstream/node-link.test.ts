@@ -103,6 +103,8 @@ const badFrames: readonly { readonly behaviour: string; readonly frames: readonl
       frames: [frameBytes(frameType.draining, 0, 'x')],
       fault: /malformed draining/,
     },
+    { behaviour: 'a pace with an id', frames: [frameBytes(frameType.pace, 1, u32(8))], fault: /malformed pace/ },
+    { behaviour: 'a pace of three bytes', frames: [frameBytes(frameType.pace, 0, 'xxx')], fault: /malformed pace/ },
   ];
 
 describe('a worker is cut off for', () => {

@@ -3,6 +3,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { frameType } from '../../src/link/frame.ts';
 import { requestEnviron } from '../worker/environ-block.ts';
 import { NodeHarness } from './node-harness.ts';
 import { RecordingSink } from './recording-sink.ts';
@@ -304,6 +305,26 @@ describe('a worker', () => {
     assert.equal(waiting.dispatches, 0);
     await harness.addWorker();
     assert.equal(await waiting.ended(), 'complete');
+  });
+
+  it('that is let go gets no request from then on, though it is too busy to say that it drains', async () => {
+    harness = new NodeHarness();
+    const busy = await harness.addScriptedWorker();
+    const running = new RecordingSink().dispatch(harness.dispatcher, requestEnviron('/string'), null);
+    await busy.receive(frameType.request);
+    harness.dispatcher.workerLeaves(1);
+    const later = new RecordingSink().dispatch(harness.dispatcher, requestEnviron('/string'));
+    assert.deepEqual([harness.dispatcher.workers, harness.dispatcher.waiting], [0, 1]);
+    await harness.addWorker();
+    assert.equal(await later.ended(), 'complete');
+    busy.send(frameType.draining, 0);
+    busy.socket.end();
+    // It has begun nothing.
+    assert.equal(await running.ended(), 'complete');
+    assert.deepEqual(
+      busy.frames.map(({ type }) => type),
+      [frameType.welcome, frameType.request],
+    );
   });
 
   it('that drains before it was welcome gives back what it was sent', async () => {

@@ -63,7 +63,7 @@ function contentOf(row: AppCase): string | null {
   return row.content ?? null;
 }
 
-for (const workerClass of ['sync', 'gthread'] as const) {
+for (const workerClass of ['sync', 'gthread', 'gevent', 'eventlet'] as const) {
   for (const callable of ['application', 'validated'] as const) {
     describe(`a ${workerClass} worker runs apps:${callable}, which answers with`, () => {
       let worker: PythonWorkerProcess;

@@ -5,15 +5,24 @@ import { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { type ControlChannel, openControlChannel } from '../../src/process/control-channel.ts';
 import type { Invitation } from '../../src/upstream/node-invitation.ts';
+import type { PythonWorkerClass } from '../../src/worker/app-target.ts';
 import { within } from '../support/deadline.ts';
 
 const source = fileURLToPath(new URL('../../src/worker/worker.py', import.meta.url));
 export const fixtures = fileURLToPath(new URL('./fixtures/python/', import.meta.url));
 
+/** The libraries of greenlets are Debian's. */
+export function pythonFor(workerClass: PythonWorkerClass | undefined): string {
+  return workerClass === 'gevent' || workerClass === 'eventlet' ? '/usr/bin/python3' : 'python3';
+}
+
 export type PythonWorkerOptions = {
   readonly module?: string;
   readonly callable?: string;
-  readonly workerClass?: 'sync' | 'gthread';
+  readonly workerClass?: PythonWorkerClass;
+  readonly connections?: number;
+  /** Else the one that has what this class needs. */
+  readonly interpreter?: string;
   readonly threads?: number;
   readonly maxRequests?: number;
   readonly tellsFiles?: boolean;
@@ -43,11 +52,15 @@ export class PythonWorkerProcess {
   #hasEnded = false;
 
   constructor(options: PythonWorkerOptions = {}) {
-    this.process = spawn('python3', [source, '', options.identity ?? '', 'portcullis: worker [test]'], {
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
-      cwd: options.folder ?? fixtures,
-      env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...options.environment },
-    });
+    this.process = spawn(
+      options.interpreter ?? pythonFor(options.workerClass),
+      [source, '', options.identity ?? '', 'portcullis: worker [test]'],
+      {
+        stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+        cwd: options.folder ?? fixtures,
+        env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...options.environment },
+      },
+    );
     const [, , , control, lifeline] = this.process.stdio;
     assert.ok(control instanceof Duplex && lifeline instanceof Duplex);
     lifeline.on('error', () => {});
@@ -157,6 +170,7 @@ export function startMessage(options: PythonWorkerOptions): Message {
     python: {
       workerClass: options.workerClass ?? 'sync',
       threads: options.threads ?? 4,
+      connections: options.connections ?? 1000,
       multiprocess: true,
       pythonPath: options.pythonPath ?? [],
     },

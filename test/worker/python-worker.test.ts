@@ -10,7 +10,7 @@ import { requestEnviron } from './environ-block.ts';
 import { fixtures, PythonWorkerProcess, startMessage } from './python-worker-process.ts';
 import { contentWindow, maxPayload, responseWindow, ScriptedEdge } from './scripted-edge.ts';
 
-const classes = ['sync', 'gthread'] as const;
+const classes = ['sync', 'gthread', 'gevent', 'eventlet'] as const;
 
 describe('a Python worker that boots', () => {
   type BootCase = {
@@ -50,7 +50,7 @@ describe('a Python worker that boots', () => {
       assert.match(String(failure['message']), new RegExp(message));
       assert.doesNotMatch(
         String(failure['message']),
-        /importlib|worker\.py/,
+        /importlib|_portcullis_worker|worker\.py/,
         'the operator reads of the application alone',
       );
       assert.equal(worker.stderr, '', 'the master says it, once');
@@ -455,7 +455,7 @@ for (const workerClass of classes) {
       assert.match(worker.stacks, /^thread MainThread:\nat /);
       assert.match(
         worker.stacks,
-        /at spins \(.*apps\.py:\d+\)\nat application \(.*apps\.py:\d+\)\nat run \(.*worker\.py:\d+\)/,
+        /at spins \(.*apps\.py:\d+\)\nat application \(.*apps\.py:\d+\)\nat run \(.*exchange\.py:\d+\)/,
       );
     });
 

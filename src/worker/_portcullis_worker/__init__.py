@@ -1,0 +1,1 @@
+"""A worker process for a Python application: `boot.py` begins it."""
