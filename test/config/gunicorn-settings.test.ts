@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { ConfigError } from '../../src/config/config.ts';
@@ -91,6 +92,18 @@ describe("Gunicorn's settings", () => {
     assert.deepEqual(
       listed,
       gunicornNames.map((name) => `| \`${name}\` | ${inDocs(gunicornSettings[name].fate)} |`),
+    );
+  });
+
+  it("are all known that Debian's Gunicorn has", () => {
+    const program =
+      'import json, gunicorn.config as config; print(json.dumps([s.name for s in config.KNOWN_SETTINGS]))';
+    const names = JSON.parse(
+      execFileSync('/usr/bin/python3', ['-c', program], { encoding: 'utf8' }),
+    ) as readonly string[];
+    assert.deepEqual(
+      names.filter((name) => !Object.hasOwn(gunicornSettings, name)),
+      [],
     );
   });
 
