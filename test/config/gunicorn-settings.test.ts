@@ -95,15 +95,25 @@ describe("Gunicorn's settings", () => {
     );
   });
 
-  it("are all known that Debian's Gunicorn has", () => {
+  it("are in docs/from-gunicorn.md, each in Gunicorn's own section, and all that Debian's Gunicorn has", () => {
+    const page = readFileSync(new URL('../../docs/from-gunicorn.md', import.meta.url), 'utf8');
+    const [, ...parts] = page.split(/^### /m);
+    const listed = new Map(
+      parts.flatMap((part) => {
+        const section = part.slice(0, part.indexOf('\n'));
+        return [...part.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => [name, section] as const);
+      }),
+    );
+    assert.deepEqual([...listed.keys()].sort(), [...gunicornNames].sort());
     const program =
-      'import json, gunicorn.config as config; print(json.dumps([s.name for s in config.KNOWN_SETTINGS]))';
-    const names = JSON.parse(
-      execFileSync('/usr/bin/python3', ['-c', program], { encoding: 'utf8' }),
-    ) as readonly string[];
+      'import json, gunicorn.config as c; print(json.dumps([[s.name, s.section] for s in c.KNOWN_SETTINGS]))';
+    const theirs = JSON.parse(execFileSync('/usr/bin/python3', ['-c', program], { encoding: 'utf8' })) as [
+      string,
+      string,
+    ][];
     assert.deepEqual(
-      names.filter((name) => !Object.hasOwn(gunicornSettings, name)),
-      [],
+      theirs.map(([name]) => [name, listed.get(name)]),
+      theirs,
     );
   });
 
