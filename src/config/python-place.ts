@@ -3,6 +3,7 @@ import { ConfigError } from './config.ts';
 import type { Environment } from './environment.ts';
 import type { GivenSettings } from './precedence.ts';
 import { findPython, isThere } from './python-interpreter.ts';
+import { isNewEnough, oldestPython, pythonVersion } from './python-version.ts';
 
 /** Which Python runs the application, and where it looks for modules first. */
 export type PythonPlace = {
@@ -28,7 +29,7 @@ export function parsePythonPath(text: string, origin: string): readonly string[]
   throw new ConfigError(`${origin}: ${JSON.stringify(text)} is no list of directories, as in lib,vendor.`);
 }
 
-/** Throws `ConfigError` where there is no such Python. How old it is, it says itself when it starts. */
+/** Throws `ConfigError` where there is no such Python, or where it is too old. */
 export async function pythonPlace(
   { python, pythonpath }: GivenSettings,
   environment: Environment,
@@ -42,5 +43,22 @@ export async function pythonPlace(
         : `${python.origin}: there is no Python at ${interpreter}.`;
     throw new ConfigError(problem, exitWorkerBoot);
   }
+  await refuseOldPython(interpreter, python?.origin ?? 'the application is Python', environment, directory);
   return { interpreter, pythonPath: (pythonpath?.value ?? []).map((folder) => pathIn(directory, folder)) };
+}
+
+/** An old one would say `SyntaxError` about a file of ours. */
+async function refuseOldPython(
+  interpreter: string,
+  origin: string,
+  environment: Environment,
+  directory: string,
+): Promise<void> {
+  const version = await pythonVersion(interpreter, environment, directory);
+  if (version === null) {
+    throw new ConfigError(`${origin}: ${interpreter} does not answer as a Python does.`, exitWorkerBoot);
+  }
+  if (isNewEnough(version)) return;
+  const problem = `${interpreter} is Python ${version}, and workers need ${oldestPython} or newer; --python names another one.`;
+  throw new ConfigError(`${origin}: ${problem}`, exitWorkerBoot);
 }

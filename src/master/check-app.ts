@@ -29,6 +29,7 @@ function loadOnce(config: Config, log: Log, entries: Entries): Promise<number> {
     const worker = workerStarter(config, entries, services)(1, 0, {
       leaving: () => {},
       maxRequestsReached: () => {},
+      stuck: () => {},
       loadedFiles: () => {},
       serving: () => {
         hasLoaded = true;

@@ -153,10 +153,10 @@ export class ChildHandle<In extends { readonly type: string }, Out extends { rea
     return this.#signDueSince;
   }
 
-  askForSign(): void {
+  askForSign(workerMs: number): void {
     if (this.#signDueSince !== null) return;
     this.#signDueSince = performance.now();
-    this.#channel?.send({ type: 'ping' });
+    this.#channel?.send({ type: 'ping', workerMs });
   }
 
   waitAnew(): void {

@@ -7,7 +7,7 @@ export interface WatchedChild {
   readonly state: ChildState;
   /** Since when a sign of life is due; null: none is. */
   readonly signDueSince: number | null;
-  askForSign(): void;
+  askForSign(workerMs: number): void;
   /** A sign that is due is waited for from now on. */
   waitAnew(): void;
   /** Where its main thread is, one call a line; null where it does not say so in time. */
@@ -67,7 +67,7 @@ export class Heartbeat<Child extends { readonly watched: WatchedChild }> {
     for (const child of this.#living) {
       const { signDueSince } = child.watched;
       if (signDueSince === null) {
-        child.watched.askForSign();
+        child.watched.askForSign(workerMs);
       } else if (now - signDueSince >= workerMs) {
         this.#found.add(child);
         this.#owner.silent(child, now - signDueSince);

@@ -156,6 +156,7 @@ export class Processes {
           for (const edge of this.edges.serving) edge.letGo(worker);
         },
         maxRequestsReached: () => lives.maxRequestsReached(worker),
+        stuck: (requests) => lives.stuck(worker, requests),
         gone: (exit) => {
           lives.gone(worker);
           metrics?.exited('worker', exit);

@@ -10,6 +10,8 @@ export type Link = { readonly path: string; readonly token: string; readonly sta
 export type WorkerEvents = PoolChildEvents & {
   /** It has begun as many requests as its start message allows. */
   maxRequestsReached(): void;
+  /** So many of its requests will never come back. */
+  stuck(requests: number): void;
   /** It is about to be told to drain. */
   leaving(): void;
   /** Files of the application, where it was asked to tell. */
@@ -30,6 +32,7 @@ export class WorkerHandle implements PoolChild {
       ...events,
       received: (message) => {
         if (message.type === 'max-requests') events.maxRequestsReached();
+        else if (message.type === 'stuck') events.stuck(Number(message.requests));
         else if (message.type === 'loaded-files' && arePaths(message.files)) events.loadedFiles(message.files);
         else this.#child.kill(`sent the master an unknown message (${message.type})`);
       },

@@ -113,6 +113,11 @@ export class WorkerLives {
     this.#recycling.request(worker, 'it has begun its number of requests');
   }
 
+  stuck(worker: WorkerHandle, requests: number): void {
+    const which = requests === 1 ? 'a request hangs' : `${requests} requests hang`;
+    this.#recycling.request(worker, `${which} in it`);
+  }
+
   loadedFiles(files: readonly string[]): void {
     this.#appWatch?.loaded(files);
   }

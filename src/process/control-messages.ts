@@ -16,7 +16,7 @@ import type { UwsgiAddress } from '../worker/uwsgi-target.ts';
  */
 
 /** Of every child: its main thread answers at once, if it does anything at all. */
-export type Ping = { readonly type: 'ping' };
+export type Ping = { readonly type: 'ping' /** `timeouts.worker` as it is in force. */; readonly workerMs: number };
 export type Pong = { readonly type: 'pong' };
 
 export type EdgeStart = {
@@ -156,6 +156,8 @@ export type WorkerToMaster =
   | { readonly type: 'started' }
   /** `maxRequests` of the start. */
   | { readonly type: 'max-requests' }
+  /** So many requests have not come back although nobody waits for them; Python alone can tell. */
+  | { readonly type: 'stuck'; readonly requests: number }
   /** Absolute paths, each once. */
   | { readonly type: 'loaded-files'; readonly files: readonly string[] }
   | ChildFailed;

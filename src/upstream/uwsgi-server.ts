@@ -20,8 +20,10 @@ const longestWaitMs = 5_000;
 /** Somebody who does nothing for us is looked after so often. */
 const idleCheckMs = 5_000;
 const pongMs = 5_000;
-/** Its listen queue was full a moment ago. */
-const fullMs = 50;
+/** Nothing is sent to it for so long after it lost a request. */
+const restMs = 50;
+/** One request more is tried so often, where its listen queue was full. */
+const growMs = 50;
 
 /**
  * One uWSGI server: what it has to do for this edge, and whether it is there. Who cannot be reached is out at once, who drops
@@ -36,9 +38,11 @@ export class UwsgiServer implements Candidate {
   inFlight = 0;
   /** Answers that have begun. */
   answers = 0;
+  /** Less than `connections` while its listen queue is known to hold no more. */
+  #limit: number;
   readonly #owner: ServerOwner;
   #lostInARow = 0;
-  #isFull = false;
+  #rests = false;
   #hasEnded = false;
   #waitMs = firstWaitMs;
   #timer: NodeJS.Timeout | undefined;
@@ -50,6 +54,7 @@ export class UwsgiServer implements Candidate {
     this.address = address;
     this.name = placeName(address.place);
     this.weight = address.weight;
+    this.#limit = address.connections;
     this.#owner = owner;
   }
 
@@ -65,7 +70,7 @@ export class UwsgiServer implements Candidate {
   }
 
   get mayTake(): boolean {
-    return this.state !== 'down' && !this.#isFull && this.inFlight < this.address.connections;
+    return this.state !== 'down' && !this.#rests && this.inFlight < this.#limit;
   }
 
   take(): void {
@@ -86,9 +91,13 @@ export class UwsgiServer implements Candidate {
     if (this.state === 'untried') this.#comeBack();
   }
 
-  /** It had a request and ended the connection without a byte. */
+  /**
+   * It had a request and ended the connection without a byte. All of it may be about to end, one process after the other: what
+   * is asked again at once would be lost with the next.
+   */
   lost(reason: string): void {
     this.#lostInARow++;
+    this.#rest();
     if (this.#lostInARow >= mostLostInARow)
       this.#takeOut(`${this.#lostInARow} requests in a row were lost (${reason})`);
   }
@@ -97,14 +106,32 @@ export class UwsgiServer implements Candidate {
     this.#takeOut(reason);
   }
 
-  /** It has no place for another connection in its listen queue: nothing is wrong with it, but it is behind. */
+  /**
+   * It has no place for another connection in its listen queue: nothing is wrong with it, but it is behind. It has as many as it
+   * has now, the one that failed left out, until a process of its own or time has made room.
+   */
   full(): void {
-    if (this.#isFull) return;
-    this.#isFull = true;
+    const isGrowing = this.#limit < this.address.connections;
+    this.#limit = this.inFlight - 1;
+    if (!isGrowing) this.#growLater();
+  }
+
+  #rest(): void {
+    if (this.#rests) return;
+    this.#rests = true;
     setTimeout(() => {
-      this.#isFull = false;
+      this.#rests = false;
       if (!this.#hasEnded) this.#owner.serverChanged();
-    }, fullMs).unref();
+    }, restMs).unref();
+  }
+
+  #growLater(): void {
+    setTimeout(() => {
+      if (this.#hasEnded) return;
+      this.#limit += 1;
+      if (this.#limit < this.address.connections) this.#growLater();
+      this.#owner.serverChanged();
+    }, growMs).unref();
   }
 
   #takeOut(reason: string): void {

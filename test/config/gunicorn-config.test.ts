@@ -148,11 +148,11 @@ const refusals: readonly { readonly source: string; readonly messages: readonly 
   { source: 'import os\nos._exit(7)', messages: [/Python ended with status 7 and no answer/] },
   { source: 'import os\nos.kill(os.getpid(), 9)', messages: [/Python ended with SIGKILL and no answer/] },
   {
-    source: 'workers = 4.5\nbind = b"x"\nworker_class = "gevent"\ntimeout = True\nworkers = 0',
+    source: 'workers = 4.5\nbind = b"x"\nworker_class = "tornado"\ntimeout = True\nworkers = 0',
     messages: [
       /^gunicorn\.conf\.py:5: workers: "0" is not a whole number from 1 to 512$/m,
       /^gunicorn\.conf\.py:2: bind: expected a string or a list of strings, found a Python bytes$/m,
-      /^gunicorn\.conf\.py:3: worker_class: the worker class gevent is not in this version yet/m,
+      /^gunicorn\.conf\.py:3: worker_class: there is no worker class "tornado"/m,
       /^gunicorn\.conf\.py:4: timeout: expected a string or a number, found true$/m,
     ],
   },

@@ -59,6 +59,9 @@ const large = { request: { content: { maxBytes: '32MiB' } } };
 for (const flags of [
   ['-w', '2'],
   ['-k', 'gthread', '--threads', '4'],
+  // The libraries of greenlets are Debian's.
+  ['-k', 'gevent', '--python', '/usr/bin/python3'],
+  ['-k', 'eventlet', '--python', '/usr/bin/python3'],
 ]) {
   describe(`a Python application with ${flags.join(' ')}`, () => {
     let server: PythonServer;
@@ -132,6 +135,21 @@ describe('a Python application', () => {
       await server.program.logged(/WORKER TIMEOUT/);
       await server.program.logged(/shop\.py:\d+/);
       assert.match(await server.ask(get('/')), /^HTTP\/1\.1 200 OK\r\n/);
+    });
+  });
+
+  it('is replaced where a request hangs in one of its threads, without a failed request', async () => {
+    await withPython({ flags: ['--threads', '2', '--timeout', '1'] }, async (server) => {
+      const before = (await server.ask(get('/'))).split('\n').at(-1);
+      assert.match(await server.ask(get('/hang')), /^HTTP\/1\.1 504 /);
+      await server.program.logged(/nobody waits for this request any more, and it has not come back for 2 s$/);
+      await server.program.logged(/shop\.py", line \d+, in hang$/);
+      await server.program.logged(/Autorestarting worker after current request\. .*; a request hangs in it\)$/);
+      let answer: string;
+      do {
+        answer = await server.ask(get('/'));
+        assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
+      } while (answer.split('\n').at(-1) === before);
     });
   });
 

@@ -238,6 +238,16 @@ describe('uWSGI servers', () => {
     assert.equal(await site.content(`${head}${chunk.repeat(20)}0\r\n\r\n`), '2000000 2000000');
   });
 
+  it('whose listen queue is full get the requests all the same', async () => {
+    site = new Site();
+    const socket = join(site.folder, 'app.sock');
+    await site.server({ socket, processes: 1, flags: ['--listen', '1'], env: { NAME: 'behind' } });
+    await site.serve(`uwsgi+unix:${socket}`);
+    const names = await Promise.all(Array.from({ length: 32 }, () => site.content(get('/name'))));
+    assert.deepEqual([...new Set(names)], ['behind']);
+    assert.doesNotMatch(site.program.stderr, /gets no requests/);
+  });
+
   it('that have no place for another connection are busy, not away', async () => {
     site = new Site();
     const server = await site.server({ processes: 1, flags: ['--listen', '1'] });

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from importlib import import_module
 from types import FrameType
-from typing import Any, Iterator
+from typing import Any, Iterable, Iterator, Optional
 
 from .control import Control
 from .error_log import ErrorLog
@@ -47,8 +47,10 @@ class GreenWorker(Worker):
             for _ in range(min(len(self.pending), self._most_running - self._greenlets)):
                 self._greenlets += 1
                 self._hub.spawn(self._run_requests)
-            if self._greenlets == 0:
-                self._end_if_drained()
+            self._end_if_drained()
+
+    def running(self) -> Iterable[tuple[Exchange, Optional[FrameType]]]:
+        return [(exchange, greenlet.gr_frame) for greenlet, exchange in list(self._running.items())]
 
     def wait_for(self, link: Link) -> None:
         link.changed.wait()
@@ -83,9 +85,7 @@ class GreenWorker(Worker):
                 if self.watched_files is not None:
                     self.watched_files.look()
             self._greenlets -= 1
-            # Requests that lost their client with the link still close what they have open.
-            if self._greenlets == 0:
-                self._end_if_drained()
+            self._end_if_drained()
         except BaseException as error:  # noqa: BLE001
             self.log.critical("a greenlet of this worker failed; it ends", stack_of(error))
             end_process(EXIT_BROKEN)
@@ -109,7 +109,6 @@ class GreenWorker(Worker):
 
     def _frames(self) -> Iterator[tuple[str, FrameType]]:
         """Where the requests are that wait; the one that runs is where its thread is."""
-        for greenlet, exchange in list(self._running.items()):
-            frame = greenlet.gr_frame
+        for exchange, frame in self.running():
             if frame is not None:
                 yield f"greenlet of {exchange.errors.subject}", frame

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 import threading
 import time
 from collections import deque
 from queue import SimpleQueue
-from typing import Any
+from types import FrameType
+from typing import Any, Iterable, Optional
 
 from .control import Control
 from .error_log import ErrorLog
@@ -33,7 +35,7 @@ class ThreadWorker(Worker):
         self._tickets: SimpleQueue[None] = SimpleQueue()
         self._ready: deque[Exchange] = deque()
         self._begin_lock = threading.Lock()
-        self._running = 0
+        self._running: dict[int, Exchange] = {}
         # Links that could not write all that a thread had for them; the byte wakes the poll of the main thread.
         self._full_links: deque[Link] = deque()
         self._wake_reader, self._wake_writer = os.pipe()
@@ -49,9 +51,11 @@ class ThreadWorker(Worker):
             while self.pending:
                 self._ready.append(self.pending.popleft())
                 self._tickets.put(None)
-            # Requests that lost their client with the link still close what they have open.
-            if self._running == 0:
-                self._end_if_drained()
+            self._end_if_drained()
+
+    def running(self) -> Iterable[tuple[Exchange, Optional[FrameType]]]:
+        frames = sys._current_frames()
+        return [(exchange, frames.get(thread)) for thread, exchange in list(self._running.items())]
 
     def wait_for(self, link: Link) -> None:
         link.changed.wait()
@@ -78,6 +82,7 @@ class ThreadWorker(Worker):
             self._watch_room(self._full_links.popleft())
 
     def _run_requests(self) -> None:
+        thread = threading.get_ident()
         try:
             while True:
                 self._tickets.get()
@@ -85,7 +90,7 @@ class ThreadWorker(Worker):
                     exchange = self._ready.popleft()
                     if not exchange.link.begin(exchange):
                         continue
-                    self._running += 1
+                    self._running[thread] = exchange
                     self._count()
                 since = time.monotonic()
                 exchange.run(self.app)
@@ -95,8 +100,7 @@ class ThreadWorker(Worker):
                     if link.state != "closed":
                         link.tell_pace(took)
                     link.flush()
-                with self._begin_lock:
-                    self._running -= 1
+                del self._running[thread]
                 if self._is_draining or self.watched_files is not None:
                     self._wake()
         except BaseException as error:  # noqa: BLE001

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import traceback
+from types import FrameType
+from typing import Optional
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 _ENTRY = os.path.join(os.path.dirname(_PACKAGE), "worker.py")
@@ -36,3 +38,14 @@ def stack_of_import(error: BaseException) -> str:
     ]
     lines = ["Traceback (most recent call last):\n", *traceback.format_list(kept)] if kept else []
     return "".join([*lines, *traceback.format_exception_only(type(error), error)]).rstrip("\n")
+
+
+def stack_at(frame: Optional[FrameType]) -> Optional[str]:
+    """Where the application is, without the calls of ours that are around it."""
+    if frame is None:
+        return None
+    entries = traceback.extract_stack(frame)
+    first = max((index for index, entry in enumerate(entries) if is_ours(entry.filename)), default=-1) + 1
+    # One that waits for its client is in a call of ours.
+    shown = entries[first:] or entries
+    return "".join(["Stack (most recent call last):\n", *traceback.format_list(shown)]).rstrip("\n")

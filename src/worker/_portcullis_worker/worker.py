@@ -6,7 +6,8 @@ import os
 import time
 from collections import deque
 from select import POLLIN, POLLOUT
-from typing import Any, Optional, Protocol, Union
+from types import FrameType
+from typing import Any, Iterable, Optional, Protocol, Union
 
 from .control import CONTROL_DESCRIPTOR, Control
 from .error_log import ErrorLog
@@ -17,6 +18,8 @@ from .link import WELCOME_S, Link
 from .loaded_files import LoadedFiles
 from .process import EXIT_BROKEN, end_process, show_phase
 from .response_head import Application
+from .stuck_requests import StuckRequests
+from .tracebacks import stack_at
 
 # After a fault, requests that run may finish for so long.
 CRASH_S = 5.0
@@ -58,6 +61,7 @@ class Worker:
             "wsgi.file_wrapper": FileWrapper,
             "portcullis.tls": None,
         }
+        self._stuck = StuckRequests()
         self._control = control
         # Requests that may begin until the master hears of it; it starts another worker, and drains this one.
         self._left = start["maxRequests"]
@@ -115,9 +119,25 @@ class Worker:
         self.links.pop(link.fileno(), None)
         self._poll.unregister(link)
 
+    def running(self) -> Iterable[tuple[Exchange, Optional[FrameType]]]:
+        """The requests that run beside this thread or greenlet, and where they are."""
+        return ()
+
     def _end_if_drained(self) -> None:
-        if self._is_draining and not self.links:
+        """Requests that lost their client with the link still close what they have open, if they ever come back."""
+        if self._is_draining and not self.links and all(exchange in self._stuck.found for exchange, _ in self.running()):
             end_process(self._exit_status)
+
+    def _look_for_stuck(self, timeout_s: float) -> None:
+        if timeout_s == 0:
+            return
+        running = dict(self.running())
+        found = self._stuck.look(running, timeout_s, time.monotonic())
+        for exchange in found:
+            what = f"nobody waits for this request any more, and it has not come back for {2 * timeout_s:g} s"
+            self.log.error(f"{exchange.errors.subject}: {what}", stack_at(running[exchange]))
+        if found:
+            self._control.send(type="stuck", requests=len(self._stuck.found))
 
     def _count(self) -> None:
         """A request begins."""
@@ -159,6 +179,7 @@ class Worker:
             if kind == "ping":
                 # In the thread that the application could hold up: no answer means that it does nothing else either.
                 self._control.send(type="pong")
+                self._look_for_stuck(message.get("workerMs", 0) / 1000)
             elif kind == "connect":
                 self._connect(message)
             elif kind == "drain":
