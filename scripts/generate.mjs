@@ -1,10 +1,14 @@
 // Writes what is generated and committed: from policies/policy.schema.json the compiled validator and the types, from the
-// catalogue of rules its page, and from both the manual of the policy language. Reads TypeScript: `npm run generate`.
+// catalogue of rules its page, from both the manual of the policy language, and from the table of Gunicorn's settings the page
+// for who comes from there. Reads TypeScript: `npm run generate`.
 // With --check nothing is written; exit status 1 names each file that is not what this would write.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { gunicornSettings } from '../src/config/gunicorn-settings.ts';
+import { longFlag } from '../src/config/settings.ts';
 import { shippedNames } from '../src/policy/shipped.ts';
 import { catalogue } from '../src/rejection/catalogue.ts';
 import { isObservable, rules, whyEnforced } from '../src/rejection/rules.ts';
+import { generateGunicornPage } from './generate-gunicorn-page.mjs';
 import { generatePolicyFile } from './generate-policy-file.mjs';
 import { generatePolicyPage } from './generate-policy-page.mjs';
 import { generatePolicyValidator } from './generate-policy-validator.mjs';
@@ -18,6 +22,12 @@ const policies = Object.fromEntries(shippedNames().map((name) => [name, textOf(`
 const generated = {
   'src/policy/policy-file.generated.ts': generatePolicyFile(schema),
   'src/policy/policy-validator.generated.ts': await generatePolicyValidator(schema),
+  'docs/from-gunicorn.md': generateGunicornPage({
+    introduction: textOf('scripts/gunicorn-introduction.md'),
+    settings: gunicornSettings,
+    longFlag,
+    cases: JSON.parse(textOf('test/end-to-end/gunicorn.cases.json')),
+  }),
   'docs/policy.md': generatePolicyPage({ introduction, schema, rules, isObservable, whyEnforced, policies }),
   'docs/rules.md': generateRulesPage(rules, catalogue),
 };

@@ -48,7 +48,7 @@ const asgi = 'ASGI applications are not run; environ applications are';
 const dirty = 'there are no dirty workers; long tasks belong in a job queue';
 const uwsgiListener = 'the edge speaks HTTP alone';
 
-/** Every setting of Gunicorn 26, under the name that its config files use. Source: gunicorn/config.py. */
+/** Every setting of Gunicorn 20.1 to 26, under the name that its config files use. Source: gunicorn/config.py. */
 export const gunicornSettings = {
   config: none(onCommandLine, [], './gunicorn.conf.py'),
   wsgi_app: { fate: { type: 'app' }, flags: [] },
@@ -187,6 +187,8 @@ export const gunicornSettings = {
   raw_paste_global_conf: none('Paste files are not read', ['--paste-global <conf>'], []),
   permit_obsolete_folding: none(strictParser, ['--permit-obsolete-folding'], false),
   strip_header_spaces: none(strictParser, ['--strip-header-spaces'], false),
+  // Of 22.0 alone, and of what distributions made of older versions.
+  tolerate_dangerous_framing: none(strictParser, ['--tolerate-dangerous-framing'], false),
   permit_unconventional_http_method: none(
     'the policy lists the methods, /request/methods',
     ['--permit-unconventional-http-method'],

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { ConfigError } from '../../src/config/config.ts';
@@ -91,6 +92,28 @@ describe("Gunicorn's settings", () => {
     assert.deepEqual(
       listed,
       gunicornNames.map((name) => `| \`${name}\` | ${inDocs(gunicornSettings[name].fate)} |`),
+    );
+  });
+
+  it("are in docs/from-gunicorn.md, each in Gunicorn's own section, and all that Debian's Gunicorn has", () => {
+    const page = readFileSync(new URL('../../docs/from-gunicorn.md', import.meta.url), 'utf8');
+    const [, ...parts] = page.split(/^### /m);
+    const listed = new Map(
+      parts.flatMap((part) => {
+        const section = part.slice(0, part.indexOf('\n'));
+        return [...part.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => [name, section] as const);
+      }),
+    );
+    assert.deepEqual([...listed.keys()].sort(), [...gunicornNames].sort());
+    const program =
+      'import json, gunicorn.config as c; print(json.dumps([[s.name, s.section] for s in c.KNOWN_SETTINGS]))';
+    const theirs = JSON.parse(execFileSync('/usr/bin/python3', ['-c', program], { encoding: 'utf8' })) as [
+      string,
+      string,
+    ][];
+    assert.deepEqual(
+      theirs.map(([name]) => [name, listed.get(name)]),
+      theirs,
     );
   });
 

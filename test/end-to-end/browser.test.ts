@@ -1,12 +1,11 @@
 // The examples as their READMEs start them, used by a person with a browser.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Browser } from '../support/browser.ts';
-import { pathOf, startWsgi, systemPython, type WsgiServer } from './wsgi-server.ts';
+import { type DjangoExample, startDjangoExample, superuser } from './django-example.ts';
+import { pathOf, startWsgi, type WsgiServer } from './wsgi-server.ts';
 
 const flags = ['-w', '2'];
 
@@ -77,33 +76,17 @@ describe('examples/flask in a browser', () => {
 });
 
 describe('the admin site of examples/django in a browser', () => {
-  let server: WsgiServer;
+  let example: DjangoExample;
   let browser: Browser;
   let site = '';
-  const data = mkdtempSync(join(tmpdir(), 'django-data-'));
   before(async () => {
-    const example = pathOf('../../examples/django');
-    const env = { DATA_DIR: data, PYTHONDONTWRITEBYTECODE: '1' };
-    const superuser = { DJANGO_SUPERUSER_PASSWORD: 'correct horse' };
-    for (const words of [
-      ['migrate'],
-      ['collectstatic'],
-      ['createsuperuser', '--username', 'admin', '--email', 'admin@shop.example'],
-    ]) {
-      execFileSync(systemPython, ['manage.py', ...words, '--no-input'], {
-        cwd: example,
-        env: { ...process.env, ...env, ...superuser },
-        stdio: ['ignore', 'ignore', 'inherit'],
-      });
-    }
-    server = await startWsgi({ app: 'project.wsgi', files: [example], flags, env });
-    site = `http://127.0.0.1:${server.port}`;
+    example = await startDjangoExample({ flags });
+    site = `http://127.0.0.1:${example.server.port}`;
     browser = await Browser.start();
   });
   after(async () => {
     await browser?.stop();
-    await server?.stop();
-    rmSync(data, { recursive: true });
+    await example?.stop();
   });
 
   it('asks who it is, in its own style', async () => {
@@ -119,7 +102,7 @@ describe('the admin site of examples/django in a browser', () => {
   });
 
   it('lets the superuser in', async () => {
-    await signIn('correct horse');
+    await signIn(superuser.password);
     assert.equal(await browser.evaluate('location.href'), `${site}/admin/`);
     assert.match(await browser.text(), /WELCOME, ADMIN/i);
   });
@@ -174,7 +157,7 @@ describe('the admin site of examples/django in a browser', () => {
   });
 
   async function signIn(password: string): Promise<void> {
-    await browser.type('#id_username', 'admin');
+    await browser.type('#id_username', superuser.name);
     await browser.type('#id_password', password);
     await browser.follow('input[type=submit]');
   }
