@@ -30,13 +30,13 @@ const offencesByStatus = new Map<number | null, Offence>([
 ]);
 
 /**
- * Null: it is not held against the client. 502, 503 and 504 are about us; a client that stays away is no offender, nor is one
- * that leaves in the middle, as browsers do when somebody stops an upload, nor one that comes back while it is blocked, or no
- * block would ever end. One connection too many is `tooMany` where those of one
- * client are counted, which its rule does not tell: the caller says so.
+ * Null: it is not held against the client. 502, 503 and 504 are about us, and so is an upstream that takes less than the
+ * policy allows; a client that stays away is no offender, nor is one that leaves in the middle, as browsers do when somebody
+ * stops an upload, nor one that comes back while it is blocked, or no block would ever end. One connection too many is
+ * `tooMany` where those of one client are counted, which its rule does not tell: the caller says so.
  */
 export function offenceOf({ rule, status, isCutShort }: Rejection): Offence | null {
-  if (rule === 'client.blocked' || isCutShort === true) return null;
+  if (rule === 'client.blocked' || rule === 'upstream.too-large' || isCutShort === true) return null;
   if (rule === 'timeout.write' || rule === 'response.too-slow') return 'tooSlow';
   return offencesByStatus.get(status) ?? null;
 }
