@@ -18,7 +18,9 @@ class PythonServer {
 
   constructor(app: string, flags: readonly string[] = [], policy: object = {}) {
     copyFileSync(shop, join(this.folder, 'shop.py'));
-    writeFileSync(join(this.folder, 'policy.json'), JSON.stringify(policy));
+    // The first request waits until a worker has booted, which takes seconds where the machine has other work.
+    const patient = { timeouts: { queue: '60s' }, ...policy };
+    writeFileSync(join(this.folder, 'policy.json'), JSON.stringify(patient));
     const words = ['-b', '127.0.0.1:0', '--no-control-socket', '-P', 'policy.json', ...flags, app];
     this.program = startProgram(words, { cwd: this.folder });
   }

@@ -30,7 +30,9 @@ export class WsgiServer {
 
   constructor({ app, files = [], flags = [], policy = {}, env = {} }: WsgiOptions) {
     for (const file of files) cpSync(file, placeOf(file, this.folder), { recursive: true });
-    writeFileSync(join(this.folder, 'policy.json'), JSON.stringify(policy));
+    // The first request waits until a worker has booted, which takes seconds where the machine has other work.
+    const patient = { timeouts: { queue: '60s' }, ...policy };
+    writeFileSync(join(this.folder, 'policy.json'), JSON.stringify(patient));
     const words = ['-b', '127.0.0.1:0', '--no-control-socket', '-P', 'policy.json', '--python', systemPython];
     this.program = startProgram([...words, ...flags, app], { cwd: this.folder, env });
   }
@@ -51,7 +53,7 @@ export class WsgiServer {
   }
 }
 
-/** Resolves when its workers have loaded the application. */
+/** Resolves when it listens and its workers boot; the first requests wait for them. */
 export async function startWsgi(options: WsgiOptions): Promise<WsgiServer> {
   const server = new WsgiServer(options);
   try {
