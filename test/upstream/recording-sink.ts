@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Rejection } from '../../src/rejection/rejection.ts';
 import type { DispatchedRequest, Dispatcher, ResponseSink } from '../../src/upstream/dispatch.ts';
-import { within } from '../support/deadline.ts';
+import { Changes } from '../support/changes.ts';
 
 export type Outcome = 'complete' | Rejection['rule'];
 
@@ -25,7 +25,7 @@ export class RecordingSink implements ResponseSink {
   /** Runs on each piece of content. */
   onContent: (bytes: number) => void = () => {};
   readonly #content: Buffer[] = [];
-  readonly #changed = new Set<() => void>();
+  readonly #changes = new Changes();
   readonly #keepsContent: boolean;
   #isAborted = false;
   /** Acknowledged as soon as there is somebody to tell. */
@@ -83,27 +83,27 @@ export class RecordingSink implements ResponseSink {
   grantContent(bytes: number): void {
     this.#check('grantContent');
     this.granted += bytes;
-    this.#change();
+    this.#changes.happened();
   }
 
   dispatched(workerPid: number): void {
     this.#check('dispatched');
     this.dispatches += 1;
     this.workerPid = workerPid;
-    this.#change();
+    this.#changes.happened();
   }
 
   takenBack(): void {
     this.#check('takenBack');
     this.dispatches -= 1;
-    this.#change();
+    this.#changes.happened();
   }
 
   fail(rejection: Rejection): void {
     this.#check('fail');
     this.outcome = rejection.rule;
     this.detail = rejection.detail;
-    this.#change();
+    this.#changes.happened();
   }
 
   /** How it ended. */
@@ -114,16 +114,11 @@ export class RecordingSink implements ResponseSink {
   }
 
   until(holds: () => boolean, what: string): Promise<void> {
-    const held = new Promise<void>((resolve) => {
-      const check = (): void => {
-        if (!holds()) return;
-        this.#changed.delete(check);
-        resolve();
-      };
-      this.#changed.add(check);
-      check();
-    });
-    return within(20_000, held, () => `${what}: ${this.status}, ${this.contentBytes} bytes, ${this.outcome}`);
+    return this.#changes.until(
+      holds,
+      20_000,
+      () => `${what}: ${this.status}, ${this.contentBytes} bytes, ${this.outcome}`,
+    );
   }
 
   #take(content: Uint8Array, end: boolean): void {
@@ -133,15 +128,11 @@ export class RecordingSink implements ResponseSink {
     else if (this.isFast && this.request === null) this.#unacknowledged += content.length;
     else if (this.isFast) this.request?.acknowledge(content.length);
     this.onContent(content.length);
-    this.#change();
+    this.#changes.happened();
   }
 
   #check(call: string): void {
     if (this.outcome !== null) this.violations.push(`${call} after the end`);
     if (this.#isAborted) this.violations.push(`${call} after the abort`);
-  }
-
-  #change(): void {
-    for (const check of [...this.#changed]) check();
   }
 }

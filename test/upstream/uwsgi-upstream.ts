@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { UwsgiAddress } from '../../src/worker/uwsgi-target.ts';
-import { within } from '../support/deadline.ts';
+import { Changes } from '../support/changes.ts';
 
 export type ReadPacket = {
   readonly modifiers: readonly [number, number];
@@ -30,14 +30,14 @@ export function readPacket(bytes: Buffer): ReadPacket {
 export class UpstreamConnection {
   readonly socket: Socket;
   #received = Buffer.alloc(0);
-  readonly #changed = new Set<() => void>();
+  readonly #changes = new Changes();
 
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on('error', () => {});
     socket.on('data', (bytes: Buffer) => {
       this.#received = Buffer.concat([this.#received, bytes]);
-      for (const check of [...this.#changed]) check();
+      this.#changes.happened();
     });
   }
 
@@ -72,16 +72,7 @@ export class UpstreamConnection {
   }
 
   #until(holds: () => boolean): Promise<void> {
-    const held = new Promise<void>((resolve) => {
-      const check = (): void => {
-        if (!holds()) return;
-        this.#changed.delete(check);
-        resolve();
-      };
-      this.#changed.add(check);
-      check();
-    });
-    return within(10_000, held, () => `only ${this.#received.length} bytes came`);
+    return this.#changes.until(holds, 10_000, () => `only ${this.#received.length} bytes came`);
   }
 }
 
@@ -93,7 +84,7 @@ export class Upstream {
   #server: Server | null = null;
   #port = 0;
   readonly #sockets = new Set<Socket>();
-  readonly #changed = new Set<() => void>();
+  readonly #changes = new Changes();
 
   async start(): Promise<this> {
     const server = createServer({ allowHalfOpen: true }, (socket) => void this.#accept(socket));
@@ -126,16 +117,7 @@ export class Upstream {
   }
 
   async until(holds: () => boolean, what: string): Promise<void> {
-    const held = new Promise<void>((resolve) => {
-      const check = (): void => {
-        if (!holds()) return;
-        this.#changed.delete(check);
-        resolve();
-      };
-      this.#changed.add(check);
-      check();
-    });
-    await within(10_000, held, () => what);
+    await this.#changes.until(holds, 10_000, () => what);
   }
 
   /** Nobody listens any more; what was accepted is reset. */
@@ -159,6 +141,6 @@ export class Upstream {
     } else {
       this.connections.push(connection);
     }
-    for (const check of [...this.#changed]) check();
+    this.#changes.happened();
   }
 }

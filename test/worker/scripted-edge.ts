@@ -8,6 +8,7 @@ import { helloFault, welcomeBytes, writeWelcome } from '../../src/link/greeting.
 import { StartedFile } from '../../src/link/started-file.ts';
 import type { Invitation } from '../../src/upstream/node-invitation.ts';
 import { frameBytes, type SeenFrame } from '../link/bytes.ts';
+import { Changes } from '../support/changes.ts';
 import { within } from '../support/deadline.ts';
 
 const token = Buffer.alloc(32, 7);
@@ -33,7 +34,7 @@ export class ScriptedEdge {
   helloFault: string | null = null;
   isClosed = false;
   readonly #server: Server;
-  readonly #changed = new Set<() => void>();
+  readonly #changes = new Changes();
 
   private constructor(worker: Linked) {
     this.started = StartedFile.create(this.invitation.startedPath, 1);
@@ -84,16 +85,7 @@ export class ScriptedEdge {
   }
 
   async until(holds: () => boolean): Promise<void> {
-    const held = new Promise<void>((resolve) => {
-      const check = (): void => {
-        if (!holds()) return;
-        this.#changed.delete(check);
-        resolve();
-      };
-      this.#changed.add(check);
-      check();
-    });
-    await within(30_000, held, () => `frames: ${JSON.stringify(this.frames)}, closed: ${this.isClosed}`);
+    await this.#changes.until(holds, 30_000, () => `frames: ${JSON.stringify(this.frames)}, closed: ${this.isClosed}`);
   }
 
   #accept(socket: Socket, pid: number): void {
@@ -108,16 +100,12 @@ export class ScriptedEdge {
     socket.on('error', () => {});
     socket.on('data', (bytes: Buffer) => {
       decoder.receive(bytes, bytes.length);
-      this.#change();
+      this.#changes.happened();
     });
     socket.on('close', () => {
       this.isClosed = true;
-      this.#change();
+      this.#changes.happened();
     });
     this.welcome(contentWindow, responseWindow);
-  }
-
-  #change(): void {
-    for (const check of [...this.#changed]) check();
   }
 }
